@@ -1,0 +1,47 @@
+import type { RecordedEvent, RunEvent, RunStatus } from "../../proto/event.ts";
+import type { FlowName, RunId } from "../../proto/ids.ts";
+import type { Page, RunsQuery } from "../../proto/control.ts";
+import type { RunSummary } from "../../proto/view.ts";
+
+/** What the ledger keeps beside the events, so that listing reads no histories. Replaced as a whole at each append. */
+export type RunIndex = RunSummary;
+
+export type Appended = { readonly kind: "appended"; readonly lastSeq: number };
+/** Somebody else has appended: whoever sees this must stop driving the run and read it again. */
+export type Conflict = { readonly kind: "conflict"; readonly lastSeq: number };
+
+/** A process that drives runs. Stale claims are found by whether that process still lives. */
+export type Owner = { readonly id: string; readonly pid: number; readonly host: string; readonly address: string };
+
+/**
+ * The append-only history of every run: the truth. Durable when a promise resolves.
+ * Errors: `LedgerError` corrupt (a checksum fails: never skipped, the run is closed to writing), full, readOnly, busy.
+ */
+export interface Ledger {
+  /** Gives the run the next number of its flow, records the owner's claim, and appends what `first` makes of the id. */
+  create(flow: FlowName, owner: Owner, first: (run: RunId) => { readonly events: readonly RunEvent[]; readonly index: RunIndex }): Promise<RunId>;
+  /** Appends all of `events` if the last sequence number is still `after`, else nothing. Concurrent calls share a commit. */
+  append(run: RunId, after: number, events: readonly RunEvent[], index: RunIndex): Promise<Appended | Conflict>;
+  /** In order, from `afterSeq` + 1 on; verified. */
+  read(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
+  list(query: RunsQuery): Promise<Page<RunIndex>>;
+  /** Takes the run over unless a live owner has it. Returns who owns it now. */
+  claim(run: RunId, owner: Owner): Promise<Owner>;
+  /** Who drives the run; null where nobody does, or its process is dead. */
+  owner(run: RunId): Promise<Owner | null>;
+  release(run: RunId, owner: Owner): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type LedgerProblem = "corrupt" | "full" | "readOnly" | "busy" | "notFound" | "version";
+
+export class LedgerError extends Error {
+  override readonly name = "LedgerError";
+  readonly problem: LedgerProblem;
+  constructor(problem: LedgerProblem, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.problem = problem;
+  }
+}
+
+export const unfinishedStatuses: readonly RunStatus[] = ["pending", "running"];

@@ -1,0 +1,71 @@
+// References to artifacts: what events and orders carry instead of the values themselves.
+
+import type { RunId, Sha256, TaskId } from "./ids.ts";
+import type { Failure } from "./failure.ts";
+
+/** Where the encoded bytes of a value are. */
+export type ArtifactPlace =
+  /** `base64` of the encoded bytes rides along. */
+  | { readonly kind: "inline"; readonly base64: string }
+  /** A blob of its own, named by the SHA-256 of the encoded bytes. */
+  | { readonly kind: "blob" }
+  /** A slice of a pack; the pack is a blob named by its own SHA-256. */
+  | { readonly kind: "pack"; readonly pack: Sha256; readonly offset: number };
+
+/** A kept value. `sha256` and `size` are of its encoded bytes; equal hashes mean equal values. */
+export type StoredRef = {
+  readonly kind: "stored";
+  readonly sha256: Sha256;
+  /** Bytes. */
+  readonly size: number;
+  /** For people: `number`, `string`, `array(3)`, `Float64Array(1000)`, `file`. */
+  readonly type: string;
+  readonly place: ArtifactPlace;
+};
+
+/** What `@catchError({ var })` leaves: read back as an Error. It needs no stored bytes, so a dead process can leave one. */
+export type CaughtRef = { readonly kind: "caught"; readonly task: TaskId; readonly attempt: number; readonly failure: Failure };
+
+export type ArtifactRef = StoredRef | CaughtRef;
+
+export type Artifacts = Readonly<Record<string, ArtifactRef>>;
+
+/** The elements of a foreach, each encoded by itself, so that a child reads its own and nobody else's. */
+export type Elements =
+  | { readonly kind: "inline"; readonly base64: readonly string[] }
+  /** A pack whose index table has `count` entries; see sdk/artifact/pack. */
+  | { readonly kind: "pack"; readonly pack: Sha256; readonly count: number };
+
+/** One element of a foreach as a child gets it. */
+export type Element =
+  | { readonly kind: "inline"; readonly base64: string }
+  | { readonly kind: "pack"; readonly pack: Sha256; readonly index: number };
+
+export function countOf(elements: Elements): number {
+  return elements.kind === "inline" ? elements.base64.length : elements.count;
+}
+
+export function elementAt(elements: Elements, index: number): Element {
+  if (elements.kind === "pack") return { kind: "pack", pack: elements.pack, index };
+  const base64 = elements.base64[index];
+  if (base64 === undefined) throw new Error(`foreach has no element ${index}`);
+  return { kind: "inline", base64 };
+}
+
+/** Two references to the same value, wherever its bytes are. */
+export function sameValue(a: ArtifactRef, b: ArtifactRef): boolean {
+  if (a.kind === "stored") return b.kind === "stored" && a.sha256 === b.sha256;
+  return b.kind === "caught" && a.task === b.task && a.attempt === b.attempt;
+}
+
+/** Identifies an artifact for people and for errors. */
+export type ArtifactPath = { readonly run: RunId; readonly task: TaskId; readonly name: string };
+
+/** Values whose encoding is at most this long ride inline in the outcome. Bytes. */
+export const inlineBytesMax = 1024;
+/** All inline values of one outcome together; beyond it they go into a pack. Bytes. */
+export const inlineTotalBytesMax = 16 * 1024;
+/** Encodings longer than this are blobs of their own instead of slices of the task's pack. Bytes. */
+export const packedBytesMax = 256 * 1024;
+/** The elements of a foreach ride inline together up to this many bytes. */
+export const inlineElementsBytesMax = 64 * 1024;

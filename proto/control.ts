@@ -1,0 +1,105 @@
+// What a client may ask of a coordinator. The coordinator implements it; the gRPC service carries it; the embedded
+// mode calls it directly. Pages are cut by a limit and continued by an opaque cursor.
+
+import type { Artifacts } from "./artifact.ts";
+import type { RecordedEvent, RunOptions, RunStatus } from "./event.ts";
+import type { FlowGraph } from "./graph.ts";
+import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
+import type { LogLine, RunSummary, RunView, TaskStatus, TaskView } from "./view.ts";
+
+export type SubmitRequest = {
+  readonly graph: FlowGraph;
+  readonly codePackage: Sha256;
+  readonly parameters: Artifacts;
+  readonly secrets: readonly string[];
+  readonly options: RunOptions;
+  readonly tags: readonly string[];
+  readonly systemTags: readonly string[];
+  readonly namespace: string;
+  readonly user: string;
+  /** Set for a resumed run. */
+  readonly resume: ResumeRequest | null;
+};
+
+export type ResumeRequest = {
+  readonly origin: RunId;
+  /** This step and everything after it run again even where they succeeded. */
+  readonly from: StepName | null;
+  /** Hashes of the steps' sources in the origin's package and in the new one tell which code changed. */
+  readonly changedSteps: readonly StepName[];
+  /** Parameters whose value differs from the origin's; the steps that read them, by step. */
+  readonly changedParameters: readonly string[];
+  readonly stepsReadingParameters: Readonly<Record<string, readonly StepName[]>>;
+  /** Caught tasks run again instead of being reused. */
+  readonly rerunCaught: boolean;
+};
+
+/** Per step, what a resumed run takes over and what it runs, with the reason for the first task that is not reused. */
+export type ResumePlan = {
+  readonly origin: RunId;
+  readonly steps: readonly { readonly step: StepName; readonly reuse: number; readonly run: number | null; readonly why: string | null }[];
+};
+
+export type RunsQuery = {
+  readonly flow?: FlowName;
+  readonly status?: readonly RunStatus[];
+  /** All of these. */
+  readonly tags?: readonly string[];
+  /** Only runs that carry this tag as namespace, see docs; null means all. */
+  readonly namespace?: string | null;
+  readonly user?: string;
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  /** Newest first. */
+  readonly limit: number;
+  readonly cursor?: string;
+};
+
+export type TasksQuery = {
+  readonly step?: StepName;
+  readonly status?: readonly TaskStatus[];
+  readonly limit: number;
+  readonly cursor?: string;
+};
+
+export type Page<T> = { readonly items: readonly T[]; readonly total: number | null; readonly next: string | null };
+
+export type LogsQuery = {
+  readonly run: RunId;
+  /** A step's or one task's lines; all of the run's where both are absent. */
+  readonly step?: StepName;
+  readonly task?: TaskId;
+  /** `latest` by default. */
+  readonly attempt?: number | "latest" | "all";
+  readonly stream?: "stdout" | "stderr";
+  /** Goes on until the run (or task) has ended. */
+  readonly follow?: boolean;
+};
+
+/** Asked of a run or a task that doesn't exist, or that is in a state that forbids it. */
+export class ControlError extends Error {
+  override readonly name = "ControlError";
+  readonly code: "notFound" | "conflict" | "invalid" | "unavailable";
+  constructor(code: ControlError["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface Control {
+  /** Durable when it resolves. @throws ControlError invalid */
+  submit(request: SubmitRequest): Promise<RunId>;
+  plan(request: SubmitRequest & { readonly resume: ResumeRequest }): Promise<ResumePlan>;
+  /** Resolves when the request is recorded, not when the tasks have stopped. @throws ControlError notFound, conflict (already finished) */
+  cancel(run: RunId, by: string): Promise<void>;
+  /** Failed and cancelled tasks of a finished run become ready again; also takes up a run whose coordinator died. */
+  retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void>;
+  tag(run: RunId, by: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }): Promise<readonly string[]>;
+  runs(query: RunsQuery): Promise<Page<RunSummary>>;
+  run(run: RunId): Promise<RunView>;
+  tasks(run: RunId, query: TasksQuery): Promise<Page<TaskView>>;
+  task(run: RunId, task: TaskId): Promise<TaskView>;
+  /** Every event after `seq`, then live ones; ends after the event that finishes the run. */
+  events(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
+  logs(query: LogsQuery): AsyncIterable<LogLine>;
+}

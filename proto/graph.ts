@@ -1,0 +1,117 @@
+// The step graph of a flow: extracted and checked once when the flow is bundled, stored in the run's first event.
+// The coordinator knows a flow only by this.
+
+import type { FlowName, StepName } from "./ids.ts";
+import type { FailureKind } from "./failure.ts";
+import { unreachable } from "./unreachable.ts";
+
+/** Where a step goes when it ends. */
+export type Transition =
+  | { readonly kind: "end" }
+  | { readonly kind: "linear"; readonly to: StepName }
+  /** All of `to` run; a join with `joins` = this step closes them. The order is the order of the `next` arguments. */
+  | { readonly kind: "branch"; readonly to: readonly StepName[] }
+  /** `to` runs once for each element of the array artifact. */
+  | { readonly kind: "foreach"; readonly to: StepName; readonly artifact: string }
+  /** The case that equals `String(condition artifact)` runs; the others don't. */
+  | { readonly kind: "switch"; readonly condition: string; readonly cases: Readonly<Record<string, StepName>> };
+
+export type StepNode = {
+  readonly name: StepName;
+  readonly doc: string;
+  /** Line of the method in the flow's own source file, counted from 1. */
+  readonly line: number;
+  /** Source file of the method, relative to the folder of the flow file (inherited steps live in others). */
+  readonly file: string;
+  readonly transition: Transition;
+  /** The foreach or branch step whose tasks this join collects; null where the step is no join. */
+  readonly joins: StepName | null;
+  /** Splits (foreach and branch steps) that are open around this step, outermost first. */
+  readonly within: readonly StepName[];
+  readonly policy: StepPolicy;
+};
+
+/** What the decorators of a step recorded. Times are in the unit that the field's name ends in. */
+export type StepPolicy = {
+  readonly retry: RetryPolicy | null;
+  readonly catch: { readonly var: string | null; readonly print: boolean } | null;
+  readonly timeoutSeconds: number | null;
+  readonly resources: Resources;
+  readonly batch: BatchPlacement | null;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly isolated: boolean;
+};
+
+export type RetryPolicy = {
+  /** Further attempts after the first. */
+  readonly times: number;
+  readonly minutesBetween: number;
+  /** The wait is multiplied by this after each retry; 1 keeps it constant. */
+  readonly backoff: number;
+  /** Upper bound of one wait. */
+  readonly maxMinutes: number;
+  /** Kinds of failure that are retried; null means all that are retryable. */
+  readonly on: readonly FailureKind[] | null;
+};
+
+export type Resources = { readonly cpu: number; readonly memoryMiB: number; readonly gpu: number };
+
+/** `@batch` options; recorded now, used for placement when a Batch pool exists. */
+export type BatchPlacement = Resources & { readonly queue: string | null; readonly image: string | null; readonly options: Readonly<Record<string, unknown>> };
+
+export type ParameterKind = "string" | "number" | "integer" | "boolean" | "json" | "file";
+
+export type ParameterSpec = {
+  readonly name: string;
+  readonly kind: ParameterKind;
+  readonly help: string;
+  readonly required: boolean;
+  readonly secret: boolean;
+  /** JSON text of the default; null where there is none or it is computed when the run is submitted. */
+  readonly defaultJson: string | null;
+  readonly choices: readonly (string | number)[] | null;
+};
+
+export type FlowGraph = {
+  readonly flow: FlowName;
+  /** Base name of the flow's file. */
+  readonly file: string;
+  readonly doc: string;
+  /** In the order of the source, `start` and `end` included. */
+  readonly steps: readonly StepNode[];
+  readonly parameters: readonly ParameterSpec[];
+};
+
+export function stepNode(graph: FlowGraph, name: StepName): StepNode {
+  const node = graph.steps.find((step) => step.name === name);
+  if (node === undefined) throw new Error(`flow ${graph.flow} has no step ${name}`);
+  return node;
+}
+
+/** The steps that a transition may lead to, each once, in order. */
+export function targetsOf(transition: Transition): readonly StepName[] {
+  switch (transition.kind) {
+    case "end":
+      return [];
+    case "linear":
+    case "foreach":
+      return [transition.to];
+    case "branch":
+      return transition.to;
+    case "switch":
+      return [...new Set(Object.values(transition.cases))];
+    default:
+      return unreachable(transition);
+  }
+}
+
+export const defaultPolicy: StepPolicy = {
+  retry: null,
+  catch: null,
+  timeoutSeconds: null,
+  resources: { cpu: 1, memoryMiB: 4096, gpu: 0 },
+  batch: null,
+  environment: {},
+  isolated: false,
+};
+
