@@ -21,7 +21,13 @@ export type RunOptions = {
 };
 
 /** An outcome that a resumed run takes over from another run's task. */
-export type ReusedTask = { readonly task: TaskId; readonly origin: RunId; readonly attempt: number; readonly taken: TakenTransition; readonly artifacts: Artifacts };
+export type ReusedTask = {
+  readonly task: TaskId;
+  readonly origin: RunId;
+  readonly attempt: number;
+  readonly taken: TakenTransition;
+  readonly artifacts: Artifacts;
+};
 
 export type RunEvent =
   /** Always the first. */
@@ -42,7 +48,14 @@ export type RunEvent =
   | { readonly kind: "tasksReused"; readonly atMs: number; readonly tasks: readonly ReusedTask[] }
   /** The run may begin: everything that it reuses is known. */
   | { readonly kind: "runStarted"; readonly atMs: number }
-  | { readonly kind: "taskStarted"; readonly atMs: number; readonly task: TaskId; readonly attempt: number; readonly lease: number; readonly worker: string }
+  | {
+      readonly kind: "taskStarted";
+      readonly atMs: number;
+      readonly task: TaskId;
+      readonly attempt: number;
+      readonly lease: number;
+      readonly worker: string;
+    }
   | {
       readonly kind: "taskSucceeded";
       readonly atMs: number;
@@ -69,7 +82,13 @@ export type RunEvent =
   | { readonly kind: "cancelRequested"; readonly atMs: number; readonly by: string }
   /** `stepwell retry` and `resume --in-place`: failed and cancelled tasks become ready again. `tasks` null means all. */
   | { readonly kind: "retryRequested"; readonly atMs: number; readonly by: string; readonly tasks: readonly TaskId[] | null }
-  | { readonly kind: "tagsChanged"; readonly atMs: number; readonly by: string; readonly add: readonly string[]; readonly remove: readonly string[] };
+  | {
+      readonly kind: "tagsChanged";
+      readonly atMs: number;
+      readonly by: string;
+      readonly add: readonly string[];
+      readonly remove: readonly string[];
+    };
 
 export type RunEventKind = RunEvent["kind"];
 

@@ -8,7 +8,13 @@ export type SourcePlace = { readonly file: string; readonly line: number; readon
 
 export type Failure =
   /** The step's code threw. `stack` holds the author's frames only. */
-  | { readonly kind: "userError"; readonly name: string; readonly message: string; readonly stack: string; readonly place: SourcePlace | null }
+  | {
+      readonly kind: "userError";
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+      readonly place: SourcePlace | null;
+    }
   | { readonly kind: "timeout"; readonly afterSeconds: number }
   /** `limitMiB` is null where the operating system, not a limit of the step, ended the process. */
   | { readonly kind: "outOfMemory"; readonly peakMiB: number; readonly limitMiB: number | null }

@@ -57,7 +57,11 @@ export type RetryPolicy = {
 export type Resources = { readonly cpu: number; readonly memoryMiB: number; readonly gpu: number };
 
 /** `@batch` options; recorded now, used for placement when a Batch pool exists. */
-export type BatchPlacement = Resources & { readonly queue: string | null; readonly image: string | null; readonly options: Readonly<Record<string, unknown>> };
+export type BatchPlacement = Resources & {
+  readonly queue: string | null;
+  readonly image: string | null;
+  readonly options: Readonly<Record<string, unknown>>;
+};
 
 export type ParameterKind = "string" | "number" | "integer" | "boolean" | "json" | "file";
 
@@ -114,4 +118,3 @@ export const defaultPolicy: StepPolicy = {
   environment: {},
   isolated: false,
 };
-

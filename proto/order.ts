@@ -78,4 +78,3 @@ export type TaskOutcome =
 
 /** What an attempt used. `cpuMs` and `peakMiB` are of its process, the warm process's life before the attempt not counted. */
 export type Usage = { readonly startedAtMs: number; readonly finishedAtMs: number; readonly cpuMs: number; readonly peakMiB: number };
-

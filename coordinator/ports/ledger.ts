@@ -19,7 +19,11 @@ export type Owner = { readonly id: string; readonly pid: number; readonly host: 
  */
 export interface Ledger {
   /** Gives the run the next number of its flow, records the owner's claim, and appends what `first` makes of the id. */
-  create(flow: FlowName, owner: Owner, first: (run: RunId) => { readonly events: readonly RunEvent[]; readonly index: RunIndex }): Promise<RunId>;
+  create(
+    flow: FlowName,
+    owner: Owner,
+    first: (run: RunId) => { readonly events: readonly RunEvent[]; readonly index: RunIndex },
+  ): Promise<RunId>;
   /** Appends all of `events` if the last sequence number is still `after`, else nothing. Concurrent calls share a commit. */
   append(run: RunId, after: number, events: readonly RunEvent[], index: RunIndex): Promise<Appended | Conflict>;
   /** In order, from `afterSeq` + 1 on; verified. */
