@@ -49,6 +49,8 @@ export type RunView = RunSummary & {
   readonly steps: readonly StepView[];
   /** The first failure that was final, if any. */
   readonly firstFailure: { readonly task: TaskId; readonly attempt: number; readonly failure: Failure; readonly atMs: number } | null;
+  /** What is visible after the `end` task; null until the run has succeeded. */
+  readonly result: Artifacts | null;
   /** Process that drives the run (`pid@host`), null where nobody does. */
   readonly owner: string | null;
 };
