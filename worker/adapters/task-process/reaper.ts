@@ -1,0 +1,68 @@
+// Ends the task processes of a worker that was killed without being asked, also where a step blocks its event loop.
+//
+// A shell of its own session waits for the worker to go; it costs a millisecond to start and a megabyte to keep,
+// where a watching thread in every task process would more than double the cost of starting one.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { markerVariable } from "./leftovers.ts";
+
+/** $1 is the marker that all task processes of the worker begin with. Reads `+ GROUP` and `- GROUP` until the worker is gone. */
+const script = `
+trap '' INT TERM HUP
+groups=" "
+while read -r op group; do
+  case "$op" in
+    +) groups="$groups$group " ;;
+    -) case "$groups" in *" $group "*) groups="\${groups%% $group *} \${groups#* $group }" ;; esac ;;
+  esac
+done
+for group in $groups; do kill -9 -- "-$group"; done
+for process in /proc/[0-9]*; do
+  if grep -aqs "${markerVariable}=$1" "$process/environ"; then kill -9 "\${process#/proc/}"; fi
+done
+`;
+
+export class Reaper {
+  readonly #marker: string;
+  #shell: ChildProcess | null = null;
+
+  /** `marker` must be safe within a basic regular expression. */
+  constructor(marker: string) {
+    this.#marker = marker;
+  }
+
+  watch(group: number): void {
+    this.#shell ??= this.#start();
+    this.#shell.stdin?.write(`+ ${group}\n`);
+  }
+
+  release(group: number): void {
+    this.#shell?.stdin?.write(`- ${group}\n`);
+  }
+
+  /** It looks for leftovers once more, then ends. */
+  async close(): Promise<void> {
+    const shell = this.#shell;
+    this.#shell = null;
+    if (shell === null || shell.exitCode !== null || shell.signalCode !== null || shell.pid === undefined) return;
+    shell.ref();
+    const ended = new Promise((resolve) => shell.once("exit", resolve));
+    shell.stdin?.end();
+    await ended;
+  }
+
+  #start(): ChildProcess {
+    const { [markerVariable]: _inherited, ...env } = process.env;
+    const shell = spawn("/bin/sh", ["-c", script, "stepwell-reaper", this.#marker], {
+      detached: true,
+      stdio: ["pipe", "ignore", "ignore"],
+      env,
+    });
+    // Without a shell, or when somebody kills it, processes still end with the worker as soon as their event loop turns.
+    shell.on("error", () => undefined);
+    shell.stdin?.on("error", () => undefined);
+    shell.unref();
+    if (shell.stdin !== null && "unref" in shell.stdin && typeof shell.stdin.unref === "function") shell.stdin.unref();
+    return shell;
+  }
+}

@@ -1,0 +1,171 @@
+// The life of a task process: one order at a time, from the worker's socket to a report, until the worker is gone.
+//
+// S1. A report is sent once for each order; whatever the step does afterwards is not listened to.
+// S2. What ended the attempt first (the step, an uncaught error, an abort) is what is reported.
+// S3. When the worker is gone, so is this process and everything in its group.
+
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { getEventListeners } from "node:events";
+import { Socket } from "node:net";
+import { describeFailure, type Failure } from "../../../proto/failure.ts";
+import type { TaskOrder, TaskOutcome } from "../../../proto/order.ts";
+import { abortFrame, codeReturnedFrame, encodeFrame, FrameReader, orderFrame, readyFrame, reportFrame } from "./frames.ts";
+import { printWithoutDelay } from "./print.ts";
+import { Traces } from "./traces.ts";
+
+/** What an attempt gets from its process. */
+export type Attempt = {
+  readonly order: TaskOrder;
+  /** Raised when the attempt is to stop; its reason is an Error. */
+  readonly signal: AbortSignal;
+  /** A folder that exists, is empty, and is emptied after the attempt. */
+  readonly tempDir: string;
+  /** To be called when the step's code has returned and only keeping its artifacts is left. */
+  codeReturned(): void;
+  /** Settles the attempt with a failure that did not come out of the step's own call: an abort, or an uncaught error. */
+  readonly interrupted: Promise<Failure>;
+};
+
+export type Execution = {
+  execute(attempt: Attempt): Promise<TaskOutcome>;
+  /** Turns something thrown outside the step's own call into a failure. */
+  failureOf(error: unknown, order: TaskOrder): Failure;
+};
+
+/** The socket to the worker. */
+export const workerFd = 3;
+/** A step that doesn't listen to its abort signal may still look at it: it gets this long. Milliseconds. */
+const pollingSettleMs = 100;
+/** Grown beyond this, a process is not used again. MiB. */
+const residentMiBMax = 1024;
+/** Longest reason that is passed on. Bytes. */
+const reasonBytesMax = 1000;
+
+type Running = {
+  readonly order: TaskOrder;
+  readonly controller: AbortController;
+  interrupt(failure: Failure): void;
+  /** Set by the first abort or uncaught error. */
+  cause: Failure | null;
+};
+
+export class TaskServer {
+  readonly #socket = new Socket({ fd: workerFd, readable: true, writable: true });
+  readonly #tempDir: string;
+  readonly #execution: Execution;
+  readonly #traces = new Traces();
+  #running: Running | null = null;
+  #tempDirMade = false;
+
+  constructor(tempDir: string, execution: Execution) {
+    this.#tempDir = tempDir;
+    this.#execution = execution;
+  }
+
+  start(): void {
+    printWithoutDelay();
+    const reader = new FrameReader((kind, body) => this.#receive(kind, body));
+    this.#socket.on("data", (chunk) => reader.push(chunk));
+    this.#socket.on("error", endWithEverything);
+    this.#socket.on("close", endWithEverything);
+    process.on("uncaughtException", (error) => this.#uncaught(error));
+    this.#traces.rememberResources();
+    this.#socket.write(encodeFrame(readyFrame));
+  }
+
+  #receive(kind: number, body: Buffer): void {
+    const text = body.toString("utf8");
+    if (kind === orderFrame) {
+      const order = JSON.parse(text) as TaskOrder;
+      this.#run(order).catch((error: unknown) => this.#uncaught(error));
+    } else if (kind === abortFrame) {
+      const { failure, settleMs } = JSON.parse(text) as { failure: Failure; settleMs: number };
+      this.#abort(failure, settleMs);
+    }
+  }
+
+  async #run(order: TaskOrder): Promise<void> {
+    if (!this.#tempDirMade) {
+      mkdirSync(this.#tempDir, { recursive: true });
+      this.#tempDirMade = true;
+    }
+    const controller = new AbortController();
+    const { promise: interrupted, resolve: interrupt } = Promise.withResolvers<Failure>();
+    const running: Running = { order, controller, interrupt, cause: null };
+    this.#running = running;
+    const outcome = await this.#execution.execute({
+      order,
+      signal: controller.signal,
+      tempDir: this.#tempDir,
+      codeReturned: () => this.#codeReturned(order),
+      interrupted,
+    });
+    // Promises that the step left rejected are reported to the process before the next turn: they count against the step.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#running = null;
+    this.#report(running.cause === null ? outcome : failedWith(running.cause, outcome), running.cause !== null);
+  }
+
+  #codeReturned(order: TaskOrder): void {
+    if (order.timeoutSeconds !== null) this.#socket.write(encodeFrame(codeReturnedFrame));
+  }
+
+  #abort(failure: Failure, settleMs: number): void {
+    const running = this.#running;
+    if (running === null || running.cause !== null) return; // S1, S2
+    running.cause = failure;
+    const listens = getEventListeners(running.controller.signal, "abort").length > 0;
+    running.controller.abort(new DOMException(describeFailure(failure), failure.kind === "timeout" ? "TimeoutError" : "AbortError"));
+    setTimeout(() => running.interrupt(failure), listens ? settleMs : Math.min(settleMs, pollingSettleMs)).unref();
+  }
+
+  #uncaught(error: unknown): void {
+    const running = this.#running;
+    if (running === null) {
+      // Left over from an attempt that is reported already, or a mistake of our own: the worker sees the process end.
+      process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.exit(1);
+    }
+    if (running.cause !== null) return; // S2
+    running.cause = this.#execution.failureOf(error, running.order);
+    running.interrupt(running.cause);
+  }
+
+  #report(outcome: TaskOutcome, stopped: boolean): void {
+    const json = Buffer.from(JSON.stringify(outcome));
+    const reason = Buffer.from(this.#spoiled(outcome, stopped) ?? "").subarray(0, reasonBytesMax);
+    const head = Buffer.from([outcome.kind === "succeeded" ? 1 : 0, mayHaveChildren() ? 1 : 0, reason.length >> 8, reason.length & 255]);
+    this.#socket.write(encodeFrame(reportFrame, head, reason, json));
+  }
+
+  #spoiled(outcome: TaskOutcome, stopped: boolean): string | null {
+    if (stopped) return "it was stopped";
+    if (outcome.kind === "failed") return "its attempt failed";
+    if (process.resourceUsage().maxRSS > residentMiBMax * 1024) return `it grew beyond ${residentMiBMax} MiB`;
+    return this.#traces.found() ?? this.#emptyTempDir();
+  }
+
+  #emptyTempDir(): string | null {
+    try {
+      for (const name of readdirSync(this.#tempDir)) rmSync(`${this.#tempDir}/${name}`, { recursive: true });
+      return null;
+    } catch {
+      return "its temporary folder cannot be emptied";
+    }
+  }
+}
+
+/** The first cause is the failure; what the attempt kept stays where a catch will want it. */
+function failedWith(failure: Failure, outcome: TaskOutcome): TaskOutcome {
+  return { kind: "failed", failure, artifacts: outcome.kind === "failed" ? outcome.artifacts : {}, usage: outcome.usage };
+}
+
+/** Only what has loaded `node:child_process` or a native add-on can have started processes. */
+function mayHaveChildren(): boolean {
+  const loaded: unknown = Reflect.get(process, "moduleLoadList");
+  return !Array.isArray(loaded) || loaded.includes("NativeModule child_process") || loaded.includes("NativeModule cluster");
+}
+
+function endWithEverything(): void {
+  process.kill(-process.pid, "SIGKILL"); // S3
+}

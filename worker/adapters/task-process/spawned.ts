@@ -1,0 +1,222 @@
+// Task processes as processes of this machine: starts them, talks to them, and leaves nothing behind.
+//
+// X1. `onEnd` comes once, after all output and after everything that the step started has been killed.
+// X2. A report is handed on only when all output that was written before it has been.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { rmSync } from "node:fs";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import type { Failure } from "../../../proto/failure.ts";
+import type { Death } from "../../core/death.ts";
+import type { Report, TaskProcess, TaskProcessEvents, TaskProcesses } from "../../ports/task-process.ts";
+import { abortFrame, codeReturnedFrame, encodeFrame, FrameReader, orderFrame, readyFrame, reportFrame } from "./frames.ts";
+import { kernelKills, residentMiB } from "./kernel-memory.ts";
+import { killLeftovers, killQuietly, leftoversOf, markerVariable } from "./leftovers.ts";
+import { Reaper } from "./reaper.ts";
+
+export type SpawnOptions = {
+  /** Unique among all workers of the machine; letters, digits and dashes. */
+  readonly marker: string;
+  /** Folder of the file store. */
+  readonly storeRoot: string;
+  /** Folder in which each process gets a temporary folder of its own. */
+  readonly tempRoot: string;
+  /** The program that a process runs; the one beside this file by default. */
+  readonly program?: string;
+};
+
+/** How much of a process's last words is kept to explain its end. Characters. */
+const stderrTailMax = 4096;
+/** How long the pipes of a dead process may stay open before they are given up. Milliseconds. */
+const pipesOpenMsMax = 1000;
+/** Flags of the worker's own Node that must not be handed on: two processes can't share a debugger's port or a test's reporter. */
+const ownFlags = /^--?(inspect|debug|test|watch|eval|print|input-type|cpu-prof|heap-prof|e$|p$|pe$)/;
+
+export class SpawnedTaskProcesses implements TaskProcesses {
+  readonly #options: SpawnOptions;
+  readonly #reaper: Reaper;
+  readonly #alive = new Set<Spawned>();
+  readonly #program: string;
+  #count = 0;
+
+  constructor(options: SpawnOptions) {
+    this.#options = options;
+    this.#reaper = new Reaper(`${options.marker}\\.`);
+    const beside = import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js";
+    this.#program = options.program ?? fileURLToPath(new URL(beside, import.meta.url));
+  }
+
+  start(environment: Readonly<Record<string, string>>, events: TaskProcessEvents): TaskProcess {
+    this.#count += 1;
+    const marker = `${this.#options.marker}.${this.#count}`;
+    const tempDir = `${this.#options.tempRoot}/${marker}`;
+    const flags = process.execArgv.filter((flag) => !ownFlags.test(flag));
+    const child = spawn(process.execPath, [...flags, this.#program, this.#options.storeRoot, tempDir], {
+      // A session and a group of its own: a signal from a terminal doesn't reach it, and one kill reaches its children.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      env: { ...process.env, ...environment, [markerVariable]: marker },
+    });
+    const spawned = new Spawned(child, { marker, tempDir }, events, () => {
+      if (child.pid !== undefined) this.#reaper.release(child.pid);
+      this.#alive.delete(spawned);
+    });
+    this.#alive.add(spawned);
+    if (child.pid !== undefined) this.#reaper.watch(child.pid);
+    return spawned;
+  }
+
+  async close(): Promise<void> {
+    const ends = [...this.#alive].map((spawned) => spawned.ended);
+    for (const spawned of this.#alive) spawned.signal("SIGKILL");
+    await Promise.all(ends);
+    await this.#reaper.close();
+  }
+}
+
+type Identity = { readonly marker: string; readonly tempDir: string };
+
+class Spawned implements TaskProcess {
+  readonly pid: number | null;
+  readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #identity: Identity;
+  readonly #events: TaskProcessEvents;
+  readonly #socket: Socket | null;
+  readonly #killsBefore = kernelKills();
+  #stderrTail = "";
+  #peakMiB = 0;
+  #ready = false;
+  #spawnError: string | null = null;
+  #mayHaveChildren = false;
+  #endedCleanly = true;
+
+  constructor(child: ChildProcess, identity: Identity, events: TaskProcessEvents, released: () => void) {
+    this.#child = child;
+    this.#identity = identity;
+    this.#events = events;
+    this.pid = child.pid ?? null;
+    this.#socket = socketOf(child);
+    const reader = new FrameReader((kind, body) => this.#receive(kind, body));
+    this.#socket?.on("data", (chunk: Buffer) => reader.push(chunk));
+    this.#socket?.on("error", () => undefined);
+    child.stdout?.on("data", (chunk: Buffer) => events.onOutput("stdout", chunk));
+    child.stderr?.on("data", (chunk: Buffer) => this.#stderr(chunk));
+    child.on("error", (error) => {
+      this.#spawnError = error.message;
+    });
+    this.ended = this.#whenEnded().then((death) => {
+      released();
+      events.onEnd(death);
+    });
+  }
+
+  run(order: Uint8Array): void {
+    this.#peakMiB = 0;
+    this.#endedCleanly = false;
+    this.#socket?.write(encodeFrame(orderFrame, order));
+  }
+
+  abort(failure: Failure, settleMs: number): void {
+    this.#socket?.write(encodeFrame(abortFrame, Buffer.from(JSON.stringify({ failure, settleMs }))));
+  }
+
+  signal(signal: "SIGTERM" | "SIGKILL"): void {
+    if (this.pid === null || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    // Children that left the group are found by descent, which ends with the process itself.
+    if (signal === "SIGKILL" && (this.#mayHaveChildren || !this.#endedCleanly)) killLeftovers(this.pid, this.#identity.marker);
+    killQuietly(-this.pid, signal);
+  }
+
+  hasChildren(): boolean {
+    return this.pid !== null && leftoversOf(this.pid, this.#identity.marker).length > 0;
+  }
+
+  samplePeakMiB(): number {
+    if (this.pid !== null) this.#peakMiB = Math.max(this.#peakMiB, residentMiB(this.pid));
+    return this.#peakMiB;
+  }
+
+  #receive(kind: number, body: Buffer): void {
+    if (kind === readyFrame) {
+      this.#ready = true;
+      this.#events.onReady();
+    } else if (kind === codeReturnedFrame) {
+      this.#events.onCodeReturned();
+    } else if (kind === reportFrame) {
+      const report = parseReport(body);
+      this.#mayHaveChildren ||= report.mayHaveChildren;
+      this.#endedCleanly = true;
+      // The process writes output synchronously and the report last; one whole turn of the event loop reads what is there. (X2)
+      setImmediate(() => setImmediate(() => this.#events.onReport(report)));
+    }
+  }
+
+  #stderr(chunk: Buffer): void {
+    this.#stderrTail = (this.#stderrTail + chunk.toString("utf8", Math.max(0, chunk.length - stderrTailMax))).slice(-stderrTailMax);
+    this.#events.onOutput("stderr", chunk);
+  }
+
+  async #whenEnded(): Promise<Death> {
+    const { code, signal } = await exitOf(this.#child);
+    if (this.pid !== null) this.#killGroup(this.pid);
+    await closed(this.#child);
+    rmSync(this.#identity.tempDir, { recursive: true, force: true });
+    return {
+      code,
+      signal,
+      wasReady: this.#ready,
+      spawnError: this.#spawnError,
+      stderrTail: this.#stderrTail,
+      kernelOutOfMemory: kernelKills() > this.#killsBefore,
+      peakMiB: this.#peakMiB,
+    };
+  }
+
+  /** The leader is gone; its group and whatever carries its marker must not outlive it. */
+  #killGroup(pid: number): void {
+    killQuietly(-pid);
+    if (this.#mayHaveChildren || !this.#endedCleanly) killLeftovers(pid, this.#identity.marker);
+  }
+}
+
+function socketOf(child: ChildProcess): Socket | null {
+  const stream: unknown = child.stdio[3];
+  return stream === null || stream === undefined ? null : (stream as Socket);
+}
+
+function exitOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+    // A process that was never started has no exit.
+    child.once("error", () => {
+      if (child.pid === undefined) resolve({ code: null, signal: null });
+    });
+  });
+}
+
+/** Resolves when all pipes are at their end. Killed leftovers no longer hold them open; one that could not be found doesn't hold up the worker. */
+async function closed(child: ChildProcess): Promise<void> {
+  const streams = [child.stdout, child.stderr, socketOf(child)].filter((stream) => stream !== null);
+  const giveUp = setTimeout(() => streams.forEach((stream) => stream.destroy()), pipesOpenMsMax);
+  await Promise.all(streams.map((stream) => (stream.closed ? null : new Promise((resolve) => stream.once("close", resolve)))));
+  clearTimeout(giveUp);
+  await twoTurns(); // A report that had arrived is handed on first. (X1)
+}
+
+/** What was readable when this is called has been read when it resolves. */
+async function twoTurns(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function parseReport(body: Buffer): Report {
+  const reasonEnd = 4 + body.readUInt16BE(2);
+  return {
+    succeeded: body[0] === 1,
+    mayHaveChildren: body[1] === 1,
+    spoiled: reasonEnd === 4 ? null : body.toString("utf8", 4, reasonEnd),
+    outcome: Uint8Array.prototype.slice.call(body, reasonEnd),
+  };
+}

@@ -1,0 +1,52 @@
+// The port to the processes that step code runs in. A process takes one order at a time.
+
+import type { Failure } from "../../proto/failure.ts";
+import type { Death } from "../core/death.ts";
+
+export type OutputStream = "stdout" | "stderr";
+
+/** What a task process says at the end of an attempt. */
+export type Report = {
+  readonly succeeded: boolean;
+  /** JSON of a TaskOutcome, as the process wrote it. */
+  readonly outcome: Uint8Array;
+  /** Why the process must not be used again; null where it is as it was before the attempt. */
+  readonly spoiled: string | null;
+  /** The step may have started processes of its own. */
+  readonly mayHaveChildren: boolean;
+};
+
+/** Calls come in the order in which things happened; `onEnd` is the last, once, and comes after all output. */
+export type TaskProcessEvents = {
+  /** It has loaded itself. An order may be sent before. */
+  onReady(): void;
+  /** The step's code has returned. Only for orders with a time-out. */
+  onCodeReturned(): void;
+  /** All output of the attempt has been handed to `onOutput` before. */
+  onReport(report: Report): void;
+  /** `bytes` is valid during the call only. */
+  onOutput(stream: OutputStream, bytes: Uint8Array): void;
+  onEnd(death: Death): void;
+};
+
+export interface TaskProcess {
+  /** Of the operating system; null where it could not be started. */
+  readonly pid: number | null;
+  /** `order` is the JSON of a TaskOrder. */
+  run(order: Uint8Array): void;
+  /** Raises the abort signal of the running attempt; the process reports `failure` once the step has settled, at the latest after `settleMs`. */
+  abort(failure: Failure, settleMs: number): void;
+  /** Reaches everything that the step started as well. */
+  signal(signal: "SIGTERM" | "SIGKILL"): void;
+  /** Whether anything that the step started is still there. */
+  hasChildren(): boolean;
+  /** Most memory that it was seen to hold since the last `run`. MiB. */
+  samplePeakMiB(): number;
+}
+
+export interface TaskProcesses {
+  /** `environment` is added to the worker's own. Never throws: a process that cannot be started ends with a `spawnError`. */
+  start(environment: Readonly<Record<string, string>>, events: TaskProcessEvents): TaskProcess;
+  /** Resolves when no process is left. Everything that still runs is killed. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,176 @@
+// The output of one attempt as lines with time stamps, bounded.
+//
+// G1. Lines are whole and valid text wherever chunks were cut; longer ones are cut at `lineBytesMax`, between characters.
+// G2. The head of the output is passed on as it comes; after it only the last `tailBytesMax` are held, and passed on
+//     at the end after a notice of what was dropped. So a flood costs no more memory than the tail.
+// G3. Within a stream lines keep their order.
+
+import type { OutputStream } from "../ports/task-process.ts";
+
+export type Line = { readonly stream: OutputStream | "system"; readonly atMs: number; readonly text: string };
+
+export const lineBytesMax = 64 * 1024;
+
+export type LogLimits = {
+  /** Passed on as it comes, both streams together. */
+  readonly headBytes: number;
+  /** Short lines cost more than their bytes. */
+  readonly headLines: number;
+  /** Kept from what follows. */
+  readonly tailBytes: number;
+  readonly tailLines: number;
+};
+
+export const defaultLogLimits: LogLimits = { headBytes: 9 * 1024 * 1024, headLines: 250_000, tailBytes: 1024 * 1024, tailLines: 25_000 };
+
+/** Pieces that the tail is held in; the oldest is dropped as a whole. Bytes. */
+const tailPieceBytes = 64 * 1024;
+
+type Piece = { readonly stream: OutputStream; readonly atMs: number; readonly bytes: Buffer; length: number; lines: number };
+
+export class AttemptLog {
+  readonly #emit: (lines: readonly Line[]) => void;
+  readonly #limits: LogLimits;
+  readonly #splitters: Readonly<Record<OutputStream, Splitter>> = { stdout: new Splitter(), stderr: new Splitter() };
+  #headBytes = 0;
+  #headLines = 0;
+  #tail: Piece[] = [];
+  #tailBytes = 0;
+  #droppedBytes = 0;
+  #droppedLines = 0;
+
+  constructor(emit: (lines: readonly Line[]) => void, limits: LogLimits = defaultLogLimits) {
+    this.#emit = emit;
+    this.#limits = limits;
+  }
+
+  /** `bytes` may be reused after the call. */
+  write(stream: OutputStream, bytes: Uint8Array, atMs: number): void {
+    const room = this.#headLines < this.#limits.headLines ? this.#limits.headBytes - this.#headBytes : 0;
+    const head = bytes.subarray(0, Math.max(0, room));
+    this.#headBytes += head.length;
+    if (head.length > 0) this.#pass(stream, this.#splitters[stream].push(head), atMs);
+    if (head.length < bytes.length) this.#hold(stream, bytes.subarray(head.length), atMs);
+  }
+
+  /** The last lines, whether they were ended or not. Nothing is written afterwards. */
+  end(atMs: number): void {
+    if (this.#droppedBytes > 0) {
+      // What the head cut in the middle of a line is shown before the gap.
+      this.#passRests(atMs);
+      this.#emit([{ stream: "system", atMs, text: noticeOf(this.#droppedBytes, this.#droppedLines) }]);
+    }
+    const tail = this.#tail;
+    this.#tail = [];
+    for (const piece of tail)
+      this.#pass(piece.stream, this.#splitters[piece.stream].push(piece.bytes.subarray(0, piece.length)), piece.atMs);
+    this.#passRests(atMs);
+  }
+
+  #pass(stream: OutputStream, texts: readonly string[], atMs: number): void {
+    if (texts.length === 0) return;
+    this.#headLines += texts.length;
+    this.#emit(texts.map((text) => ({ stream, atMs, text })));
+  }
+
+  #passRests(atMs: number): void {
+    for (const stream of ["stdout", "stderr"] as const) this.#pass(stream, this.#splitters[stream].rest(), atMs);
+  }
+
+  #hold(stream: OutputStream, bytes: Uint8Array, atMs: number): void {
+    for (let at = 0; at < bytes.length;) {
+      const last = this.#tail.at(-1);
+      const piece = last?.stream === stream && last.length < tailPieceBytes ? last : this.#newPiece(stream, atMs);
+      const part = bytes.subarray(at, at + tailPieceBytes - piece.length);
+      piece.bytes.set(part, piece.length);
+      piece.length += part.length;
+      piece.lines += newlinesIn(part);
+      this.#tailBytes += part.length;
+      at += part.length;
+    }
+    this.#dropOldest();
+  }
+
+  #newPiece(stream: OutputStream, atMs: number): Piece {
+    const piece: Piece = { stream, atMs, bytes: Buffer.allocUnsafeSlow(tailPieceBytes), length: 0, lines: 0 };
+    this.#tail.push(piece);
+    return piece;
+  }
+
+  /** Streams that take turns leave pieces nearly empty, so the number of pieces is bounded as well as their bytes. */
+  #dropOldest(): void {
+    let lines = this.#tail.reduce((sum, piece) => sum + piece.lines, 0);
+    const tooMany = (): boolean =>
+      this.#tailBytes - (this.#tail[0]?.length ?? 0) >= this.#limits.tailBytes ||
+      lines > this.#limits.tailLines ||
+      this.#tail.length > (2 * this.#limits.tailBytes) / tailPieceBytes + 2;
+    while (this.#tail.length > 1 && tooMany()) {
+      const oldest = this.#tail.shift();
+      if (oldest === undefined) return;
+      this.#tailBytes -= oldest.length;
+      this.#droppedBytes += oldest.length;
+      this.#droppedLines += oldest.lines;
+      lines -= oldest.lines;
+    }
+  }
+}
+
+function noticeOf(bytes: number, lines: number): string {
+  return `stepwell: ${lines} lines (${bytes} bytes) of output were dropped here; an attempt keeps the first and the last of what it prints`;
+}
+
+const newline = 0x0a;
+const carriageReturn = 0x0d;
+
+function newlinesIn(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(newline); at !== -1; at = bytes.indexOf(newline, at + 1)) count += 1;
+  return count;
+}
+
+/** Cuts one stream into lines. */
+class Splitter {
+  #rest: Buffer = Buffer.alloc(0);
+
+  push(bytes: Uint8Array): readonly string[] {
+    const all = this.#rest.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([this.#rest, bytes]);
+    const texts: string[] = [];
+    let start = 0;
+    for (let end = all.indexOf(newline); end !== -1; end = all.indexOf(newline, start)) {
+      addLine(texts, all.subarray(start, end > start && all[end - 1] === carriageReturn ? end - 1 : end));
+      start = end + 1;
+    }
+    while (all.length - start > lineBytesMax) {
+      const cut = characterStart(all, start + lineBytesMax);
+      texts.push(all.toString("utf8", start, cut));
+      start = cut;
+    }
+    this.#rest = Buffer.from(all.subarray(start));
+    return texts;
+  }
+
+  rest(): readonly string[] {
+    if (this.#rest.length === 0) return [];
+    const text = this.#rest.toString("utf8");
+    this.#rest = Buffer.alloc(0);
+    return [text];
+  }
+}
+
+function addLine(texts: string[], line: Buffer): void {
+  let start = 0;
+  while (line.length - start > lineBytesMax) {
+    const cut = characterStart(line, start + lineBytesMax);
+    texts.push(line.toString("utf8", start, cut));
+    start = cut;
+  }
+  texts.push(line.toString("utf8", start));
+}
+
+/** The last place at or before `at` where a character begins; at most three bytes back, so that bytes that are no text are cut anyhow. */
+function characterStart(bytes: Buffer, at: number): number {
+  for (let back = 0; back < 4; back += 1) {
+    if (((bytes[at - back] ?? 0) & 0xc0) !== 0x80) return at - back;
+  }
+  return at;
+}

@@ -1,0 +1,170 @@
+// One attempt from its order to its outcome: a process from the pool, timers, output, and the decisions of core/attempt.ts.
+//
+// N1. Lines leave before the outcome, and `onEnded` comes last, once.
+
+import type { Failure } from "../../proto/failure.ts";
+import type { TaskOutcome } from "../../proto/order.ts";
+import { unreachable } from "../../proto/unreachable.ts";
+import { advanceAttempt, newAttempt, type AttemptAction, type AttemptEvent, type AttemptState } from "../core/attempt.ts";
+import { failureOfDeath } from "../core/death.ts";
+import type { Report, TaskProcess } from "../ports/task-process.ts";
+import { AttemptLog, type Line } from "./attempt-log.ts";
+import type { OrderHead } from "./order-head.ts";
+import type { LeaseEvents, ProcessLease, ProcessPool, ProcessWanted } from "./process-pool.ts";
+
+export type AttemptEvents = {
+  onLines(lines: readonly Line[]): void;
+  /** JSON of a TaskOutcome. Not called for an attempt that was revoked. */
+  onOutcome(outcome: Uint8Array): void;
+  onEnded(): void;
+};
+
+/** Attempts shorter than this aren't watched from outside. Milliseconds. */
+const watchedAfterMs = 1000;
+const watchEveryMs = 500;
+/** Longest time that a timer can be set for. Milliseconds. */
+const timerMsMax = 2 ** 31 - 1;
+
+export class AttemptRun {
+  readonly #order: Uint8Array;
+  readonly #head: OrderHead;
+  readonly #pool: ProcessPool;
+  readonly #events: AttemptEvents;
+  readonly #log: AttemptLog;
+  readonly #wanted: ProcessWanted;
+  #state: AttemptState = newAttempt;
+  #lease: ProcessLease | null = null;
+  #process: TaskProcess | null = null;
+  #startedAtMs = Date.now();
+  #report: Report | null = null;
+  #timeout: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
+
+  constructor(order: { readonly bytes: Uint8Array; readonly head: OrderHead }, pool: ProcessPool, events: AttemptEvents) {
+    this.#order = order.bytes;
+    this.#head = order.head;
+    this.#pool = pool;
+    this.#events = events;
+    this.#log = new AttemptLog((lines) => events.onLines(lines));
+    this.#wanted = {
+      environment: order.head.environment,
+      codePackage: order.head.codePackage,
+      isolated: order.head.isolated,
+      onProcess: (lease) => this.#begin(lease),
+    };
+  }
+
+  start(): void {
+    this.#pool.want(this.#wanted);
+  }
+
+  /** Asks the step to stop; what it does about it, it does within `graceMs`. */
+  stop(by: string, graceMs: number): void {
+    this.#advance({ kind: "stopRequested", by, graceMs });
+  }
+
+  /** Stops at once and says nothing more. */
+  revoke(): void {
+    this.#advance({ kind: "revoked" });
+  }
+
+  #begin(lease: ProcessLease): LeaseEvents {
+    this.#lease = lease;
+    this.#process = lease.process;
+    this.#startedAtMs = Date.now();
+    lease.process.run(this.#order);
+    this.#advance({ kind: "started", timeoutSeconds: this.#head.timeoutSeconds });
+    this.#watch = setTimeout(() => this.#watchMemory(), watchedAfterMs);
+    return {
+      onCodeReturned: () => this.#advance({ kind: "codeReturned" }),
+      onOutput: (stream, bytes) => this.#log.write(stream, bytes, Date.now()),
+      onReport: (report) => {
+        this.#report = report;
+        this.#advance({ kind: "reported" });
+        this.#release(report.spoiled ?? (report.mayHaveChildren && lease.process.hasChildren() ? "it left processes behind" : null));
+      },
+      onEnd: (death) => {
+        this.#advance({ kind: "processEnded", failure: failureOfDeath(death) });
+        this.#release("it ended");
+      },
+    };
+  }
+
+  #watchMemory(): void {
+    this.#process?.samplePeakMiB();
+    this.#watch = setTimeout(() => this.#watchMemory(), watchEveryMs);
+  }
+
+  #advance(event: AttemptEvent): void {
+    const waited = this.#state.kind === "waiting";
+    const { state, actions } = advanceAttempt(this.#state, event);
+    this.#state = state;
+    if (waited && state.kind === "ended") this.#pool.withdraw(this.#wanted);
+    for (const action of actions) this.#act(action);
+    // An order that never had a process has nothing to release.
+    if (state.kind === "ended" && this.#lease === null && actions.length > 0) this.#events.onEnded();
+  }
+
+  #act(action: AttemptAction): void {
+    switch (action.kind) {
+      case "armTimeout":
+        return this.#armTimeout(action.seconds, action.seconds * 1000);
+      case "disarmTimeout":
+        return clearTimeout(this.#timeout);
+      case "abort":
+        return this.#process?.abort(action.failure, action.settleMs);
+      case "armGrace":
+        return this.#armGrace(action.ms);
+      case "terminate":
+        this.#process?.signal("SIGTERM");
+        return this.#armGrace(terminatedGraceMs);
+      case "kill":
+        return this.#process?.signal("SIGKILL");
+      case "deliverReport":
+        return this.#deliver(this.#report?.outcome ?? new Uint8Array());
+      case "deliverFailure":
+        return this.#deliver(Buffer.from(JSON.stringify(this.#failed(action.failure))));
+      case "forget":
+        return undefined;
+      default:
+        return unreachable(action);
+    }
+  }
+
+  #armTimeout(seconds: number, ms: number): void {
+    const now = Math.min(ms, timerMsMax);
+    this.#timeout = setTimeout(() => {
+      if (ms > now) this.#armTimeout(seconds, ms - now);
+      else this.#advance({ kind: "timeoutDue", afterSeconds: seconds });
+    }, now);
+  }
+
+  #armGrace(ms: number): void {
+    this.#grace = setTimeout(() => this.#advance({ kind: "graceOver" }), Math.min(ms, timerMsMax));
+  }
+
+  #deliver(outcome: Uint8Array): void {
+    this.#log.end(Date.now());
+    this.#events.onOutcome(outcome);
+  }
+
+  #failed(failure: Failure): TaskOutcome {
+    const usage = { startedAtMs: this.#startedAtMs, finishedAtMs: Date.now(), cpuMs: 0, peakMiB: this.#process?.samplePeakMiB() ?? 0 };
+    return { kind: "failed", failure, artifacts: {}, usage };
+  }
+
+  #release(spoiled: string | null): void {
+    const lease = this.#lease;
+    if (lease === null) return;
+    this.#lease = null;
+    clearTimeout(this.#timeout);
+    clearTimeout(this.#grace);
+    clearTimeout(this.#watch);
+    lease.release(this.#head.isolated ? (spoiled ?? "its task was isolated") : spoiled);
+    this.#events.onEnded();
+  }
+}
+
+/** Between SIGTERM and SIGKILL, the rest of a stop's grace time. Milliseconds. */
+const terminatedGraceMs = 1000;
