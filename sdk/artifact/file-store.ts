@@ -1,0 +1,218 @@
+// An artifact store in a folder: ROOT/ab/cdef… holds the blob whose SHA-256 is abcdef….
+//
+// S1. A blob is written to ROOT/tmp, synced, and renamed into place: under its name there is all of it or nothing.
+// S2. When a `put` resolves, the blob and its name are on disk, whoever wrote them.
+// S3. A whole read that finds wrong bytes moves the blob to ROOT/corrupt, so that writing it again heals the store.
+// S4. Any number of processes may use one folder at once.
+
+import { randomUUID } from "node:crypto";
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Sha256 } from "../../proto/ids.ts";
+import { identify } from "./codec.ts";
+import { readHashing, readHashingSync, readPart, readPartSync, streamHashing, syncFolder, writeAll, writeHashing } from "./file-bytes.ts";
+import type { Hashed } from "./file-bytes.ts";
+import { corruptError, explained, fileError, isMissing, missingError } from "./file-store-error.ts";
+import type { ArtifactStore, BlockingReader, ByteRange } from "./store.ts";
+
+/** What a killed writer left in ROOT/tmp is removed when nothing has been written to it for so long. */
+const staleMs = 24 * 60 * 60 * 1000;
+
+export class FileArtifactStore implements ArtifactStore, BlockingReader {
+  readonly #root: string;
+  /** Folders that are known to be there and durable. */
+  readonly #folders = new Set<string>();
+  /** The blob that a part was read from last: who reads one part of a pack soon reads another. */
+  #lastOpen: { readonly sha256: Sha256; readonly descriptor: number } | null = null;
+
+  /** The folder is made when something is first written. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async put(bytes: Uint8Array): Promise<Sha256> {
+    const stored = { sha256: identify([bytes]), size: bytes.length };
+    const path = this.#pathOf(stored.sha256);
+    if (!(await explained(path, () => this.#isThere(stored)))) {
+      await this.#write(async (file, temporary) => {
+        await explained(temporary, () => writeAll(file, bytes, 0));
+        return stored;
+      });
+    }
+    return stored.sha256;
+  }
+
+  async putStream(source: AsyncIterable<Uint8Array>): Promise<Hashed> {
+    return this.#write((file, temporary) => writeHashing(file, temporary, source));
+  }
+
+  async get(sha256: Sha256, range?: ByteRange): Promise<Uint8Array> {
+    const path = this.#pathOf(sha256);
+    const file = await this.#open(sha256);
+    try {
+      return await explained(path, async () => {
+        if (range !== undefined) return readPart(file, path, range);
+        const read = await readHashing(file);
+        this.#verify(sha256, read.sha256, file.fd);
+        return read.bytes;
+      });
+    } finally {
+      await file.close();
+    }
+  }
+
+  getSync(sha256: Sha256, range?: ByteRange): Uint8Array {
+    const path = this.#pathOf(sha256);
+    try {
+      return range === undefined ? this.#readSync(sha256) : readPartSync(this.#openLastSync(sha256), path, range);
+    } catch (error) {
+      throw fileError(path, error);
+    }
+  }
+
+  async *stream(sha256: Sha256): AsyncIterable<Uint8Array> {
+    const file = await this.#open(sha256);
+    try {
+      yield* streamHashing(file, this.#pathOf(sha256), (found) => this.#verify(sha256, found, file.fd));
+    } finally {
+      await file.close();
+    }
+  }
+
+  async has(sha256: Sha256): Promise<boolean> {
+    const path = this.#pathOf(sha256);
+    return explained(path, async () => (await sizeAt(path)) !== null);
+  }
+
+  async #isThere(stored: Hashed): Promise<boolean> {
+    const path = this.#pathOf(stored.sha256);
+    // A blob of another size is a corrupt one, and is replaced.
+    if ((await sizeAt(path)) !== stored.size) return false;
+    // Its writer may have been killed between naming it and syncing the name. (S2)
+    await this.#prepare(dirname(path));
+    await syncFolder(dirname(path));
+    return true;
+  }
+
+  async #write(fill: (file: FileHandle, path: string) => Promise<Hashed>): Promise<Hashed> {
+    const temporary = join(this.#root, "tmp", randomUUID());
+    const file = await explained(temporary, async () => {
+      await this.#prepare(dirname(temporary));
+      return open(temporary, "wx", 0o444);
+    });
+    try {
+      const stored = await fill(file, temporary);
+      const path = this.#pathOf(stored.sha256);
+      await explained(path, async () => {
+        if (await this.#isThere(stored)) return rm(temporary);
+        await file.sync();
+        await this.#prepare(dirname(path));
+        await rename(temporary, path);
+        await syncFolder(dirname(path));
+      });
+      return stored;
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {
+        // The first error says more; what stays here is removed when stale.
+      });
+      throw error;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Makes a folder of the store, durably. */
+  async #prepare(folder: string): Promise<void> {
+    if (this.#folders.has(folder)) return;
+    await mkdir(folder, { recursive: true });
+    await syncFolder(this.#root);
+    if (folder === join(this.#root, "tmp")) {
+      await syncFolder(dirname(this.#root));
+      await removeStale(folder);
+    }
+    this.#folders.add(folder);
+  }
+
+  #readSync(sha256: Sha256): Uint8Array {
+    const descriptor = this.#openSync(sha256);
+    try {
+      const read = readHashingSync(descriptor);
+      this.#verify(sha256, read.sha256, descriptor);
+      return read.bytes;
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  #openLastSync(sha256: Sha256): number {
+    if (this.#lastOpen?.sha256 === sha256) return this.#lastOpen.descriptor;
+    const descriptor = this.#openSync(sha256);
+    if (this.#lastOpen !== null) closeSync(this.#lastOpen.descriptor);
+    this.#lastOpen = { sha256, descriptor };
+    return descriptor;
+  }
+
+  #openSync(sha256: Sha256): number {
+    try {
+      return openSync(this.#pathOf(sha256), "r");
+    } catch (error) {
+      throw this.#explainOpen(sha256, error);
+    }
+  }
+
+  async #open(sha256: Sha256): Promise<FileHandle> {
+    try {
+      return await open(this.#pathOf(sha256), "r");
+    } catch (error) {
+      throw this.#explainOpen(sha256, error);
+    }
+  }
+
+  #explainOpen(sha256: Sha256, error: unknown): Error {
+    if (!isMissing(error)) return fileError(this.#pathOf(sha256), error);
+    const aside = join(this.#root, "corrupt", sha256);
+    const isAside = statSync(aside, { throwIfNoEntry: false }) !== undefined;
+    return isAside ? corruptError(sha256, aside) : missingError(sha256, this.#root);
+  }
+
+  #verify(sha256: Sha256, found: string, descriptor: number): void {
+    if (found === sha256) return;
+    const path = this.#pathOf(sha256);
+    const aside = join(this.#root, "corrupt", sha256);
+    try {
+      // Somebody may have healed it since it was opened.
+      if (statSync(path).ino !== fstatSync(descriptor).ino) throw corruptError(sha256, path);
+      mkdirSync(dirname(aside), { recursive: true });
+      renameSync(path, aside);
+    } catch {
+      // It stays where it is: in a folder that cannot be written nothing could heal it anyway.
+      throw corruptError(sha256, path);
+    }
+    throw corruptError(sha256, aside);
+  }
+
+  #pathOf(sha256: Sha256): string {
+    return join(this.#root, sha256.slice(0, 2), sha256.slice(2));
+  }
+}
+
+async function sizeAt(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function removeStale(folder: string): Promise<void> {
+  const before = Date.now() - staleMs;
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    // Another process may be removing it as well.
+    const found = await stat(path).catch(() => null);
+    if (found !== null && found.mtimeMs < before) await rm(path, { force: true });
+  }
+}

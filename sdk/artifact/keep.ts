@@ -1,0 +1,129 @@
+// Keeps what a step has set: small values inline, middling ones together in one pack, large ones as blobs of their own.
+//
+// K1. Where everything rides inline, nothing is written and nothing is waited for.
+// K2. Which place a value gets depends on the values and their order alone, so that a repeated attempt stores the same blobs.
+
+import { inlineBytesMax, inlineElementsBytesMax, inlineTotalBytesMax, packedBytesMax } from "../../proto/artifact.ts";
+import type { ArtifactPlace, Artifacts, Elements, StoredRef } from "../../proto/artifact.ts";
+import type { Sha256 } from "../../proto/ids.ts";
+import { describeType, identify, sizeOf } from "./codec.ts";
+import type { LocalFile } from "./file.ts";
+import { packElements } from "./pack.ts";
+import { RefusedArtifactError } from "./refused.ts";
+import { ArtifactStoreError } from "./store.ts";
+import type { ArtifactStore } from "./store.ts";
+import { writeValue } from "./value-writer.ts";
+
+/** A blob up to this size is put at once, which spares writing one that is there already. Bytes. */
+const putBytesMax = 8 * 1024 * 1024;
+
+type Encoded = {
+  readonly name: string;
+  readonly type: string;
+  readonly chunks: readonly Uint8Array[];
+  readonly size: number;
+};
+
+/**
+ * References to the values, which are durable in the store unless they ride inline. Values must not change meanwhile.
+ * @throws RefusedArtifactError, ArtifactStoreError
+ */
+export async function keepArtifacts(values: ReadonlyMap<string, unknown>, store: ArtifactStore): Promise<Artifacts> {
+  const encoded: Encoded[] = [];
+  for (const [name, value] of values) {
+    const chunks = encodeNow(value, name) ?? (await encodeWithFiles(value, name, store));
+    encoded.push({ name, type: describeType(value), chunks, size: sizeOf(chunks) });
+  }
+  const { packed, alone } = placesOf(encoded);
+  const refs = new Map<string, StoredRef>();
+  if (packed.length > 1) await keepPacked(packed, store, refs);
+  for (const each of packed.length > 1 ? alone : [...packed, ...alone]) {
+    const sha256 = await putChunks(each.chunks, each.size, store);
+    refs.set(each.name, { kind: "stored", sha256, size: each.size, type: each.type, place: { kind: "blob" } });
+  }
+  return Object.fromEntries(encoded.map((each) => [each.name, refs.get(each.name) ?? inlineRef(each)]));
+}
+
+/**
+ * The elements of a foreach, each to be read by itself. `artifact` names the list in errors.
+ * @throws RefusedArtifactError, ArtifactStoreError
+ */
+export async function keepElements(values: readonly unknown[], store: ArtifactStore, artifact = "foreach"): Promise<Elements> {
+  const encoded: (readonly Uint8Array[])[] = [];
+  let size = 0;
+  for (const [index, value] of values.entries()) {
+    const name = `${artifact}[${index}]`;
+    const chunks = encodeNow(value, name) ?? (await encodeWithFiles(value, name, store));
+    encoded.push(chunks);
+    size += sizeOf(chunks);
+  }
+  if (size <= inlineElementsBytesMax) return { kind: "inline", base64: encoded.map((chunks) => join(chunks).toString("base64")) };
+  const { sha256 } = await store.putStream(iterate(packElements(encoded)));
+  return { kind: "pack", pack: sha256, count: values.length };
+}
+
+function encodeNow(value: unknown, artifact: string): readonly Uint8Array[] | null {
+  const { chunks, unstored } = writeValue(value, artifact);
+  return unstored.length === 0 ? chunks : null;
+}
+
+async function encodeWithFiles(value: unknown, artifact: string, store: ArtifactStore): Promise<readonly Uint8Array[]> {
+  for (const file of writeValue(value, artifact).unstored) await storeFile(file, artifact, store);
+  return writeValue(value, artifact).chunks;
+}
+
+async function storeFile(file: LocalFile, artifact: string, store: ArtifactStore): Promise<void> {
+  try {
+    await file.store(store);
+  } catch (error) {
+    if (error instanceof ArtifactStoreError) throw error;
+    const message = `its file ${file.path()} could not be read when the step ended: ${String(error)}`;
+    throw new RefusedArtifactError({ artifact, path: "" }, message, { cause: error });
+  }
+}
+
+/** What does not ride inline. */
+function placesOf(encoded: readonly Encoded[]): { readonly packed: readonly Encoded[]; readonly alone: readonly Encoded[] } {
+  const packed: Encoded[] = [];
+  const alone: Encoded[] = [];
+  let inlineBytes = 0;
+  for (const each of encoded) {
+    if (each.size <= inlineBytesMax && inlineBytes + each.size <= inlineTotalBytesMax) inlineBytes += each.size;
+    else if (each.size <= packedBytesMax) packed.push(each);
+    else alone.push(each);
+  }
+  return { packed, alone };
+}
+
+async function keepPacked(packed: readonly Encoded[], store: ArtifactStore, refs: Map<string, StoredRef>): Promise<void> {
+  const chunks = packed.flatMap((each) => each.chunks);
+  const pack = await putChunks(chunks, sizeOf(chunks), store);
+  let offset = 0;
+  for (const each of packed) {
+    refs.set(each.name, refOf(each, { kind: "pack", pack, offset }));
+    offset += each.size;
+  }
+}
+
+function inlineRef(each: Encoded): StoredRef {
+  return refOf(each, { kind: "inline", base64: join(each.chunks).toString("base64") });
+}
+
+async function putChunks(chunks: readonly Uint8Array[], size: number, store: ArtifactStore): Promise<Sha256> {
+  if (size <= putBytesMax) return store.put(join(chunks));
+  return (await store.putStream(iterate(chunks))).sha256;
+}
+
+function refOf(each: Encoded, place: ArtifactPlace): StoredRef {
+  return { kind: "stored", sha256: identify(each.chunks), size: each.size, type: each.type, place };
+}
+
+function join(chunks: readonly Uint8Array[]): Buffer {
+  const [first] = chunks;
+  if (chunks.length === 1 && first !== undefined) return Buffer.from(first.buffer, first.byteOffset, first.byteLength);
+  return Buffer.concat(chunks);
+}
+
+async function* iterate(chunks: Iterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  yield* chunks;
+}
