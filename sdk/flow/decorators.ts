@@ -1,0 +1,143 @@
+// The decorators of steps. They only record; they never replace a method, so their order does not matter and the
+// method's own text stays readable. Options are checked by `definitionOf`, which can say where they stand.
+
+import type { FailureKind } from "../../proto/failure.ts";
+import type { FlowSpec } from "./flow-spec.ts";
+import { recordDecorator, recordStep } from "./record.ts";
+import type { EndReturn, StepReturn } from "./transition.ts";
+
+/** A sentence that the compiler prints where a check fails. */
+type FlowError<Message extends string> = { readonly flowError: Message };
+
+// The compiler's own type of a method decorator's context demands `any` for the arguments.
+// oxlint-disable-next-line typescript/no-explicit-any -- see above
+type AnyStep<F> = (this: F, ...args: any) => unknown;
+
+/** What the compiler knows about the method that is decorated. */
+type StepContext<F extends FlowSpec, M extends AnyStep<F>, N extends string> = ClassMethodDecoratorContext<F, M> & {
+  readonly name: N;
+  readonly static: false;
+  readonly private: false;
+};
+
+/** Every path of a step ends in a transition, and no path of `end` does. */
+type Returns<N extends string, M> = M extends (...args: never) => infer R
+  ? N extends "end"
+    ? [R] extends [EndReturn]
+      ? unknown
+      : FlowError<"end is the last step: it returns nothing">
+    : [R] extends [StepReturn]
+      ? unknown
+      : FlowError<`every path through step '${N}' must end with: return this.next(...)`>
+  : never;
+
+/** The artifact that receives the error must exist and be able to hold one. */
+type HoldsError<F, V extends string> = V extends keyof F
+  ? Error extends F[V]
+    ? undefined extends F[V]
+      ? unknown
+      : FlowError<`artifact '${V}' is undefined where nothing failed; write: declare ${V}?: Error`>
+    : FlowError<`artifact '${V}' cannot hold an Error; write: declare ${V}?: Error`>
+  : FlowError<`there is no artifact '${V}'; add: declare ${V}?: Error`>;
+
+type StepDecorator = <F extends FlowSpec, M extends AnyStep<F>, N extends string>(method: M, context: StepContext<F, M, N>) => void;
+
+/** Makes a method a step of the flow. */
+export function step<F extends FlowSpec, M extends AnyStep<F>, const N extends string>(
+  method: M,
+  context: StepContext<F, M, N> & Returns<N, M>,
+): void {
+  recordStep(context, method);
+}
+
+export type RetryOptions = {
+  /** Further attempts after the first. Default 3. */
+  readonly times?: number;
+  /** Wait before the first further attempt. Default 0. */
+  readonly minutesBetween?: number;
+  /** The wait grows by this factor from retry to retry. Default 2. */
+  readonly backoff?: number;
+  /** Longest wait. Default 60. */
+  readonly maxMinutes?: number;
+  /** Retry these kinds of failure only. Default: all that can be retried. */
+  readonly on?: readonly FailureKind[];
+};
+
+/** Runs the step again when it fails. The wait in between holds no slot. */
+export function retry(options: RetryOptions = {}): StepDecorator {
+  return recording("retry", options);
+}
+
+export type CatchOptions<V extends string> = {
+  /** Artifact that receives the error; undefined where nothing failed. */
+  readonly var?: V;
+  /** Print the error to the step's log. Default true. */
+  readonly print?: boolean;
+};
+
+/** Lets the run go on when the step has failed for good: what the step had set until then is kept. */
+export function catchError<const V extends string = never>(options: CatchOptions<V> = {}) {
+  return <F extends FlowSpec, M extends AnyStep<F>, N extends string>(
+    _method: M,
+    context: StepContext<F, M, N> & ([V] extends [never] ? unknown : HoldsError<F, V>),
+  ): void => recordDecorator(context, { name: "catchError", options });
+}
+
+export type TimeoutOptions = { readonly seconds?: number; readonly minutes?: number; readonly hours?: number };
+
+/** Ends an attempt that takes longer than these together. */
+export function timeout(options: TimeoutOptions): StepDecorator {
+  return recording("timeout", options);
+}
+
+export type ResourcesOptions = {
+  /** Cores; fractions are allowed. Default 1. */
+  readonly cpu?: number;
+  /** MiB. Default 4096. */
+  readonly memory?: number;
+  /** Default 0. */
+  readonly gpu?: number;
+};
+
+/** What the step needs of a machine. */
+export function resources(options: ResourcesOptions): StepDecorator {
+  return recording("resources", options);
+}
+
+export type BatchOptions = ResourcesOptions & {
+  /** Name or ARN of the job queue. */
+  readonly queue?: string;
+  /** Container image. */
+  readonly image?: string;
+  readonly iamRole?: string;
+  readonly executionRole?: string;
+  /** MiB. */
+  readonly sharedMemory?: number;
+  /** MiB. */
+  readonly maxSwap?: number;
+  readonly swappiness?: number;
+  /** GiB; Fargate only. */
+  readonly ephemeralStorage?: number;
+  readonly tags?: Readonly<Record<string, string>>;
+};
+
+/** Runs the step in AWS Batch where a pool for it exists, and on this machine otherwise. */
+export function batch(options: BatchOptions = {}): StepDecorator {
+  return recording("batch", options);
+}
+
+export type EnvironmentOptions = { readonly vars: Readonly<Record<string, string>> };
+
+/** Sets environment variables for the step. */
+export function environment(options: EnvironmentOptions): StepDecorator {
+  return recording("environment", options);
+}
+
+/** Gives every task of the step a process of its own that no other task has used. */
+export function isolated<F extends FlowSpec, M extends AnyStep<F>, N extends string>(_method: M, context: StepContext<F, M, N>): void {
+  recordDecorator(context, { name: "isolated", options: {} });
+}
+
+function recording(name: string, options: Readonly<Record<string, unknown>>): StepDecorator {
+  return (_method, context) => recordDecorator(context, { name, options });
+}

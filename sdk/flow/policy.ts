@@ -1,0 +1,182 @@
+// From the options that a step's decorators recorded to its policy, and to the problems with them. Whoever wrote the
+// options may not have had the compiler's help, so nothing about their types is taken for granted.
+
+import { failureRules, type FailureKind } from "../../proto/failure.ts";
+import { type BatchPlacement, defaultPolicy, type Resources, type RetryPolicy, type StepPolicy } from "../../proto/graph.ts";
+import { objectionTo } from "./reserved.ts";
+import type { RecordedDecorator } from "./record.ts";
+
+/** Limits of decorator options. */
+export const retriesMax = 1000;
+export const waitMinutesMax = 7 * 24 * 60;
+export const timeoutSecondsMax = 20 * 24 * 3600;
+export const memoryMiBMax = 16 * 1024 * 1024;
+export const cpuMax = 4096;
+export const gpuMax = 1024;
+
+type Objection = { readonly decorator: string; readonly message: string; readonly hint: string };
+type Options = Readonly<Record<string, unknown>>;
+
+export type PolicyWithProblems = { readonly policy: StepPolicy; readonly problems: readonly Objection[] };
+
+/** `decorators` as recorded. The first of several of a kind counts. */
+export function policyOf(decorators: readonly RecordedDecorator[]): PolicyWithProblems {
+  const problems: Objection[] = [];
+  const optionsOf = (name: string): Reader | null => {
+    const all = decorators.filter((decorator) => decorator.name === name);
+    const [first] = all;
+    if (all.length > 1) problems.push({ decorator: name, message: `@${name} stands ${all.length} times`, hint: "keep one of them" });
+    return first === undefined ? null : new Reader(name, first.options, problems);
+  };
+  const resources = readResources(optionsOf("resources"), defaultPolicy.resources);
+  const policy: StepPolicy = {
+    retry: readRetry(optionsOf("retry")),
+    catch: readCatch(optionsOf("catchError")),
+    timeoutSeconds: readTimeout(optionsOf("timeout")),
+    resources,
+    batch: readBatch(optionsOf("batch"), resources),
+    environment: readEnvironment(optionsOf("environment")),
+    isolated: optionsOf("isolated") !== null,
+  };
+  return { policy, problems };
+}
+
+/** Reads the options of one decorator; what is wrong goes to the problems, and the default takes its place. */
+class Reader {
+  readonly decorator: string;
+  readonly options: Options;
+  readonly #problems: Objection[];
+
+  constructor(decorator: string, options: Options, problems: Objection[]) {
+    this.decorator = decorator;
+    this.options = options;
+    this.#problems = problems;
+  }
+
+  object(message: string, hint: string): void {
+    this.#problems.push({ decorator: this.decorator, message: `@${this.decorator}: ${message}`, hint });
+  }
+
+  number(name: string, fallback: number, range: { min: number; max: number; whole?: boolean }): number {
+    const value = this.options[name];
+    if (value === undefined) return fallback;
+    const whole = range.whole === true;
+    if (typeof value === "number" && value >= range.min && value <= range.max && (!whole || Number.isInteger(value))) return value;
+    const shown = typeof value === "number" ? String(value) : JSON.stringify(value);
+    this.object(`${name} is ${shown}`, `give ${whole ? "a whole number" : "a number"} from ${range.min} to ${range.max}`);
+    return fallback;
+  }
+
+  text(name: string): string | null {
+    const value = this.options[name];
+    if (value === undefined) return null;
+    if (typeof value === "string" && value !== "") return value;
+    this.object(`${name} is ${JSON.stringify(value)}`, "give a text that is not empty, or leave it out");
+    return null;
+  }
+
+  refuseOthers(known: readonly string[]): void {
+    const other = Object.keys(this.options).find((name) => !known.includes(name));
+    if (other !== undefined) this.object(`there is no option ${other}`, `its options are ${known.join(", ")}`);
+  }
+}
+
+function readRetry(reader: Reader | null): RetryPolicy | null {
+  if (reader === null) return null;
+  reader.refuseOthers(["times", "minutesBetween", "backoff", "maxMinutes", "on"]);
+  return {
+    times: reader.number("times", 3, { min: 0, max: retriesMax, whole: true }),
+    minutesBetween: reader.number("minutesBetween", 0, { min: 0, max: waitMinutesMax }),
+    backoff: reader.number("backoff", 2, { min: 1, max: 100 }),
+    maxMinutes: reader.number("maxMinutes", 60, { min: 0, max: waitMinutesMax }),
+    on: readKinds(reader),
+  };
+}
+
+function readKinds(reader: Reader): readonly FailureKind[] | null {
+  const { on } = reader.options;
+  if (on === undefined) return null;
+  const retryable = Object.keys(failureRules).filter((kind) => failureRules[kind as FailureKind].retry !== "never");
+  if (Array.isArray(on) && on.length > 0 && on.every((kind) => retryable.includes(kind))) return on;
+  reader.object(`on is ${JSON.stringify(on)}`, `give a list of these: ${retryable.join(", ")}`);
+  return null;
+}
+
+function readCatch(reader: Reader | null): StepPolicy["catch"] {
+  if (reader === null) return null;
+  reader.refuseOthers(["var", "print"]);
+  const { print } = reader.options;
+  if (print !== undefined && typeof print !== "boolean") reader.object(`print is ${JSON.stringify(print)}`, "give true or false");
+  const name = reader.text("var");
+  const objection = name === null ? null : objectionTo(name);
+  if (objection !== null) reader.object(`var: ${objection}`, "choose the name of an artifact that the flow declares");
+  return { var: objection === null ? name : null, print: print !== false };
+}
+
+function readTimeout(reader: Reader | null): number | null {
+  if (reader === null) return null;
+  reader.refuseOthers(["seconds", "minutes", "hours"]);
+  const part = (name: string, secondsEach: number): number =>
+    reader.number(name, 0, { min: 0, max: timeoutSecondsMax / secondsEach }) * secondsEach;
+  const seconds = part("seconds", 1) + part("minutes", 60) + part("hours", 3600);
+  if (seconds > 0 && seconds <= timeoutSecondsMax) return seconds;
+  const given = Object.values(reader.options).some((value) => value !== undefined && value !== 0);
+  if (seconds > timeoutSecondsMax) reader.object(`${seconds} seconds is too long`, `give at most ${timeoutSecondsMax} seconds`);
+  if (!given) reader.object("no duration", "give seconds, minutes or hours");
+  return null;
+}
+
+function readResources(reader: Reader | null, fallback: Resources): Resources {
+  if (reader === null) return fallback;
+  if (reader.decorator === "resources") reader.refuseOthers(["cpu", "memory", "gpu"]);
+  return {
+    cpu: reader.number("cpu", fallback.cpu, { min: 0.01, max: cpuMax }),
+    memoryMiB: reader.number("memory", fallback.memoryMiB, { min: 16, max: memoryMiBMax, whole: true }),
+    gpu: reader.number("gpu", fallback.gpu, { min: 0, max: gpuMax, whole: true }),
+  };
+}
+
+/** The larger of what `@resources` and `@batch` ask for. */
+function readBatch(reader: Reader | null, resources: Resources): BatchPlacement | null {
+  if (reader === null) return null;
+  const known = ["cpu", "memory", "gpu", "queue", "image"];
+  const further = ["iamRole", "executionRole", "sharedMemory", "maxSwap", "swappiness", "ephemeralStorage", "tags"];
+  reader.refuseOthers([...known, ...further]);
+  const own = readResources(reader, resources);
+  return {
+    cpu: Math.max(own.cpu, resources.cpu),
+    memoryMiB: "memory" in reader.options ? own.memoryMiB : resources.memoryMiB,
+    gpu: Math.max(own.gpu, resources.gpu),
+    queue: reader.text("queue"),
+    image: reader.text("image"),
+    options: readFurtherBatchOptions(reader, further),
+  };
+}
+
+function readFurtherBatchOptions(reader: Reader, names: readonly string[]): Options {
+  reader.text("iamRole");
+  reader.text("executionRole");
+  reader.number("sharedMemory", 0, { min: 1, max: memoryMiBMax, whole: true });
+  reader.number("maxSwap", 0, { min: 0, max: memoryMiBMax, whole: true });
+  reader.number("swappiness", 0, { min: 0, max: 100, whole: true });
+  reader.number("ephemeralStorage", 21, { min: 21, max: 200, whole: true });
+  return Object.fromEntries(names.filter((name) => reader.options[name] !== undefined).map((name) => [name, reader.options[name]]));
+}
+
+function readEnvironment(reader: Reader | null): Readonly<Record<string, string>> {
+  if (reader === null) return {};
+  reader.refuseOthers(["vars"]);
+  const { vars } = reader.options;
+  if (typeof vars !== "object" || vars === null) {
+    reader.object("no variables", 'give vars: { NAME: "value" }');
+    return {};
+  }
+  const entries = Object.entries(vars);
+  const wrong = entries.find(
+    ([name, value]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || typeof value !== "string" || value.includes("\0"),
+  );
+  if (wrong !== undefined) {
+    reader.object(`${wrong[0]} is ${JSON.stringify(wrong[1])}`, "names are letters, digits and _; values are texts");
+  }
+  return wrong === undefined ? Object.fromEntries(entries) : {};
+}
