@@ -35,6 +35,8 @@ export class AttemptLog {
   #headBytes = 0;
   #headLines = 0;
   #tail: Piece[] = [];
+  readonly #free: Buffer[] = [];
+  readonly #cutInLine: Record<OutputStream, boolean> = { stdout: false, stderr: false };
   #tailBytes = 0;
   #droppedBytes = 0;
   #droppedLines = 0;
@@ -55,16 +57,30 @@ export class AttemptLog {
 
   /** The last lines, whether they were ended or not. Nothing is written afterwards. */
   end(atMs: number): void {
-    if (this.#droppedBytes > 0) {
-      // What the head cut in the middle of a line is shown before the gap.
-      this.#passRests(atMs);
-      this.#emit([{ stream: "system", atMs, text: noticeOf(this.#droppedBytes, this.#droppedLines) }]);
-    }
     const tail = this.#tail;
     this.#tail = [];
-    for (const piece of tail)
-      this.#pass(piece.stream, this.#splitters[piece.stream].push(piece.bytes.subarray(0, piece.length)), piece.atMs);
+    if (this.#droppedBytes > 0) {
+      const whole = tail.map((piece) => ({ ...piece, bytes: this.#afterCut(piece) }));
+      this.#passRests(atMs); // What the head cut in the middle of a line comes before the gap.
+      this.#emit([{ stream: "system", atMs, text: noticeOf(this.#droppedBytes, this.#droppedLines) }]);
+      for (const { stream, bytes, atMs: writtenAtMs } of whole) this.#pass(stream, this.#splitters[stream].push(bytes), writtenAtMs);
+    } else {
+      for (const piece of tail)
+        this.#pass(piece.stream, this.#splitters[piece.stream].push(piece.bytes.subarray(0, piece.length)), piece.atMs);
+    }
     this.#passRests(atMs);
+  }
+
+  /** A line that has lost its beginning goes as a whole. */
+  #afterCut(piece: Piece): Buffer {
+    const bytes = piece.bytes.subarray(0, piece.length);
+    if (!this.#cutInLine[piece.stream]) return bytes;
+    const lineEnd = bytes.indexOf(newline);
+    this.#cutInLine[piece.stream] = lineEnd === -1;
+    const start = lineEnd === -1 ? bytes.length : lineEnd + 1;
+    this.#droppedBytes += start;
+    this.#droppedLines += lineEnd === -1 ? 0 : 1;
+    return bytes.subarray(start);
   }
 
   #pass(stream: OutputStream, texts: readonly string[], atMs: number): void {
@@ -92,7 +108,8 @@ export class AttemptLog {
   }
 
   #newPiece(stream: OutputStream, atMs: number): Piece {
-    const piece: Piece = { stream, atMs, bytes: Buffer.allocUnsafeSlow(tailPieceBytes), length: 0, lines: 0 };
+    const bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(tailPieceBytes);
+    const piece: Piece = { stream, atMs, bytes, length: 0, lines: 0 };
     this.#tail.push(piece);
     return piece;
   }
@@ -111,6 +128,8 @@ export class AttemptLog {
       this.#droppedBytes += oldest.length;
       this.#droppedLines += oldest.lines;
       lines -= oldest.lines;
+      this.#cutInLine[oldest.stream] = oldest.bytes[oldest.length - 1] !== newline;
+      this.#free.push(oldest.bytes);
     }
   }
 }
@@ -124,7 +143,7 @@ const carriageReturn = 0x0d;
 
 function newlinesIn(bytes: Uint8Array): number {
   let count = 0;
-  for (let at = bytes.indexOf(newline); at !== -1; at = bytes.indexOf(newline, at + 1)) count += 1;
+  for (const byte of bytes) if (byte === newline) count += 1;
   return count;
 }
 
