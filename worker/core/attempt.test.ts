@@ -35,7 +35,12 @@ test("a time-out cannot end an attempt that only keeps its artifacts", () => {
 });
 
 test("a time-out asks first, and kills when the grace time is over", () => {
-  const { actions } = follow(started, { kind: "timeoutDue", afterSeconds: 3 }, { kind: "graceOver" }, { kind: "processEnded", failure: killed });
+  const { actions } = follow(
+    started,
+    { kind: "timeoutDue", afterSeconds: 3 },
+    { kind: "graceOver" },
+    { kind: "processEnded", failure: killed },
+  );
   assert.deepEqual(actions.slice(1), [
     { kind: "disarmTimeout" },
     { kind: "abort", failure: { kind: "timeout", afterSeconds: 3 }, settleMs: 1200 },

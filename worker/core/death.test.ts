@@ -27,7 +27,10 @@ test("an exhausted heap is want of memory, not an abort", () => {
 
 test("a process that never was ready could not be started, and its last words say why", () => {
   const failure = failureOfDeath({ ...gone, code: 1, wasReady: false, stderrTail: "Error: Cannot find module\n" });
-  assert.deepEqual(failure, { kind: "start", message: "the task process ended with code 1 while it was loading: Error: Cannot find module" });
+  assert.deepEqual(failure, {
+    kind: "start",
+    message: "the task process ended with code 1 while it was loading: Error: Cannot find module",
+  });
 });
 
 test("a process that the operating system refused could not be started", () => {

@@ -18,7 +18,10 @@ test("a process that has run the same code package is preferred to a fresh one, 
 });
 
 test("a busy process, another package's, or one with other variables is not chosen", () => {
-  assert.equal(chooseProcess([process(1, { kind: "busy" }), process(2, { codePackage: "b" }), process(3, { environment: "X" })], wanted), null);
+  assert.equal(
+    chooseProcess([process(1, { kind: "busy" }), process(2, { codePackage: "b" }), process(3, { environment: "X" })], wanted),
+    null,
+  );
 });
 
 test("an isolated order gets a process that has run nothing", () => {

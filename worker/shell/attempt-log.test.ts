@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AttemptLog, defaultLogLimits, lineBytesMax, type Line } from "./attempt-log.ts";
+import type { Line } from "../ports/coordinator-link.ts";
+import { AttemptLog, defaultLogLimits, lineBytesMax } from "./attempt-log.ts";
 
 function collect(limits = defaultLogLimits): { readonly log: AttemptLog; readonly lines: Line[] } {
   const lines: Line[] = [];

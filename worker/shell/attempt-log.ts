@@ -5,9 +5,8 @@
 //     at the end after a notice of what was dropped. So a flood costs no more memory than the tail.
 // G3. Within a stream lines keep their order.
 
+import type { Line } from "../ports/coordinator-link.ts";
 import type { OutputStream } from "../ports/task-process.ts";
-
-export type Line = { readonly stream: OutputStream | "system"; readonly atMs: number; readonly text: string };
 
 export const lineBytesMax = 64 * 1024;
 

@@ -7,8 +7,9 @@ import type { TaskOutcome } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { advanceAttempt, newAttempt, type AttemptAction, type AttemptEvent, type AttemptState } from "../core/attempt.ts";
 import { failureOfDeath } from "../core/death.ts";
+import type { Line } from "../ports/coordinator-link.ts";
 import type { Report, TaskProcess } from "../ports/task-process.ts";
-import { AttemptLog, type Line } from "./attempt-log.ts";
+import { AttemptLog } from "./attempt-log.ts";
 import type { OrderHead } from "./order-head.ts";
 import type { LeaseEvents, ProcessLease, ProcessPool, ProcessWanted } from "./process-pool.ts";
 

@@ -1,0 +1,264 @@
+// A worker: offers slots to a coordinator, runs what it is assigned, and answers for every assignment until the
+// answer is accepted.
+//
+// W1. An assignment is answered once, or revoked. Its outcome is sent again on every new stream until it is accepted.
+// W2. Beats name everything that is held: what runs, and what waits to be accepted. They come from the worker's own
+//     event loop, which runs no step code.
+// W3. While the coordinator is away, steps run on; when it stays away too long they are ended and the worker gives up.
+
+import type { Failure } from "../../proto/failure.ts";
+import type { TaskOutcome } from "../../proto/order.ts";
+import { unreachable } from "../../proto/unreachable.ts";
+import { creditToAsk } from "../core/credit.ts";
+import type { CoordinatorLink, FromCoordinator, Held, Hello, Line, OpenLink, ToCoordinator } from "../ports/coordinator-link.ts";
+import type { WorkerLog } from "../ports/log.ts";
+import { AttemptRun } from "./attempt-run.ts";
+import { parseOrderHead, type OrderHead } from "./order-head.ts";
+import { Outbox } from "./outbox.ts";
+import type { ProcessPool } from "./process-pool.ts";
+
+export type AgentOptions = {
+  readonly hello: Omit<Hello, "held">;
+  readonly openLink: OpenLink;
+  readonly pool: ProcessPool;
+  readonly log: WorkerLog;
+  /** Every order gets a fresh process. */
+  readonly isolated: boolean;
+  /** How long the coordinator may be away. Milliseconds. */
+  readonly awayMsMax: number;
+};
+
+type Connection =
+  | { readonly kind: "closed" }
+  /** Waiting to try again. */
+  | { readonly kind: "away"; readonly retry: NodeJS.Timeout }
+  | { readonly kind: "greeting"; readonly link: CoordinatorLink }
+  | { readonly kind: "welcomed"; readonly link: CoordinatorLink; readonly beats: NodeJS.Timeout };
+
+const retryMsMin = 200;
+const retryMsMax = 5000;
+/** A coordinator that accepts a stream and says nothing is taken for broken. Milliseconds. */
+const welcomeMsMax = 10_000;
+
+export class Agent {
+  /** Settles with the reason when the worker has given up its coordinator. It has ended everything by then. */
+  readonly lost: Promise<string>;
+  readonly #options: AgentOptions;
+  readonly #running = new Map<string, { readonly of: Held; readonly run: AttemptRun }>();
+  readonly #outbox = new Outbox();
+  readonly #settleLost: (reason: string) => void;
+  #connection: Connection = { kind: "closed" };
+  #asked = 0;
+  #draining = false;
+  #failedTries = 0;
+  #giveUp: NodeJS.Timeout | undefined;
+  #whenEmpty: (() => void) | null = null;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.lost = promise;
+    this.#settleLost = resolve;
+  }
+
+  start(): void {
+    this.#awaitCoordinator();
+    this.#connect();
+  }
+
+  /** Takes nothing more; resolves when everything that runs has ended and been accepted. */
+  async drain(): Promise<void> {
+    if (!this.#draining) {
+      this.#draining = true;
+      this.#send({ kind: "draining" });
+    }
+    if (this.#running.size > 0 || !this.#outbox.isEmpty()) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));
+  }
+
+  /** Ends everything now. What ran is not reported: the coordinator will find it lost. */
+  async stop(): Promise<void> {
+    this.#close();
+    for (const { run } of this.#running.values()) run.revoke();
+    await this.#options.pool.close();
+  }
+
+  #connect(): void {
+    let link: CoordinatorLink | null = null;
+    const greeting = setTimeout(() => link?.close(), welcomeMsMax);
+    link = this.#options.openLink({
+      onMessage: (message) => {
+        if (link === null || !this.#isCurrent(link)) return;
+        if (message.kind === "welcome") clearTimeout(greeting);
+        this.#receive(link, message);
+      },
+      onClosed: ({ reason, refused }) => {
+        clearTimeout(greeting);
+        if (link === null || this.#isCurrent(link)) this.#disconnected(reason, refused);
+      },
+    });
+    this.#connection = { kind: "greeting", link };
+    link.send({ kind: "hello", hello: { ...this.#options.hello, held: this.#held() } });
+  }
+
+  #isCurrent(link: CoordinatorLink): boolean {
+    return (this.#connection.kind === "greeting" || this.#connection.kind === "welcomed") && this.#connection.link === link;
+  }
+
+  #disconnected(reason: string, refused: boolean): void {
+    if (this.#connection.kind === "welcomed") {
+      clearInterval(this.#connection.beats);
+      this.#awaitCoordinator();
+    }
+    if (refused) return this.#giveUpCoordinator(`the coordinator refused this worker: ${reason}`);
+    const ms = Math.min(retryMsMax, retryMsMin * 2 ** this.#failedTries) * (0.5 + Math.random());
+    this.#failedTries += 1;
+    this.#options.log.warn({ event: "worker.disconnected", err: reason, retry_ms: Math.round(ms) }, "no connection to the coordinator");
+    this.#connection = { kind: "away", retry: setTimeout(() => this.#connect(), ms) };
+  }
+
+  #awaitCoordinator(): void {
+    const { awayMsMax } = this.#options;
+    this.#giveUp = setTimeout(() => this.#giveUpCoordinator(`no coordinator for ${Math.round(awayMsMax / 1000)} s`), awayMsMax);
+  }
+
+  /** W3 */
+  #giveUpCoordinator(reason: string): void {
+    this.#options.log.error({ event: "worker.lost", err: reason }, "the worker gives up and ends what it runs");
+    void this.stop().then(() => this.#settleLost(reason));
+  }
+
+  #close(): void {
+    clearTimeout(this.#giveUp);
+    const connection = this.#connection;
+    this.#connection = { kind: "closed" };
+    switch (connection.kind) {
+      case "closed":
+        return;
+      case "away":
+        return clearTimeout(connection.retry);
+      case "greeting":
+        return connection.link.close();
+      case "welcomed":
+        clearInterval(connection.beats);
+        return connection.link.close();
+      default:
+        return unreachable(connection);
+    }
+  }
+
+  #receive(link: CoordinatorLink, message: FromCoordinator): void {
+    switch (message.kind) {
+      case "welcome":
+        return this.#welcomed(link, message.beatMs);
+      case "assign":
+        return this.#assigned(message.of, message.order);
+      case "stop":
+        return this.#running.get(keyOf(message.of))?.run.stop(message.by, message.graceMs);
+      case "revoke":
+        this.#outbox.forget(keyOf(message.of));
+        this.#running.get(keyOf(message.of))?.run.revoke();
+        return this.#checkEmpty();
+      case "accepted":
+        this.#outbox.forget(keyOf(message.of));
+        return this.#checkEmpty();
+      case "drain":
+        void this.drain();
+        return undefined;
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #welcomed(link: CoordinatorLink, beatMs: number): void {
+    clearTimeout(this.#giveUp);
+    this.#failedTries = 0;
+    this.#asked = 0;
+    const beats = setInterval(() => link.send({ kind: "beat", held: this.#held() }), beatMs);
+    this.#connection = { kind: "welcomed", link, beats };
+    for (const message of this.#outbox.takeAll()) link.send(message); // W1
+    if (this.#draining) link.send({ kind: "draining" });
+    this.#ask();
+  }
+
+  #ask(): void {
+    if (this.#connection.kind !== "welcomed") return;
+    const credit = creditToAsk({
+      slots: this.#options.hello.slots,
+      running: this.#running.size,
+      asked: this.#asked,
+      draining: this.#draining,
+    });
+    if (credit === 0) return;
+    this.#asked += credit;
+    this.#connection.link.send({ kind: "credit", slots: credit });
+  }
+
+  #assigned(of: Held, bytes: Uint8Array): void {
+    const key = keyOf(of);
+    if (this.#running.has(key) || this.#outbox.holds(key)) return; // Sent twice.
+    this.#asked = Math.max(0, this.#asked - 1);
+    let head: OrderHead;
+    try {
+      head = parseOrderHead(bytes);
+    } catch (error) {
+      this.#outcome(of, failedToStart(`the order cannot be read: ${error instanceof Error ? error.message : String(error)}`));
+      return this.#ask();
+    }
+    const order = { bytes, head: this.#options.isolated ? { ...head, isolated: true } : head };
+    const run = new AttemptRun(order, this.#options.pool, {
+      onLines: (lines) => this.#lines(of, lines),
+      onOutcome: (outcome) => this.#outcome(of, outcome),
+      onEnded: () => {
+        this.#running.delete(key);
+        this.#ask();
+        this.#checkEmpty();
+      },
+    });
+    this.#running.set(key, { of, run });
+    run.start();
+  }
+
+  #lines(of: Held, lines: readonly Line[]): void {
+    const message: ToCoordinator = { kind: "logs", of, lines };
+    if (this.#connection.kind === "welcomed") this.#connection.link.send(message);
+    else this.#outbox.keepLines(message);
+  }
+
+  #outcome(of: Held, outcome: Uint8Array): void {
+    if (this.#connection.kind === "closed") return;
+    const message: ToCoordinator = { kind: "outcome", of, outcome };
+    this.#outbox.keepOutcome(keyOf(of), message);
+    this.#send(message);
+  }
+
+  #send(message: ToCoordinator): void {
+    if (this.#connection.kind === "welcomed") this.#connection.link.send(message);
+  }
+
+  /** W2 */
+  #held(): readonly Held[] {
+    return [...[...this.#running.values()].map(({ of }) => of), ...this.#outbox.held()];
+  }
+
+  #checkEmpty(): void {
+    if (this.#running.size > 0 || !this.#outbox.isEmpty()) return;
+    this.#whenEmpty?.();
+    this.#whenEmpty = null;
+  }
+}
+
+function keyOf(held: Held): string {
+  return `${held.run}/${held.task}/${held.attempt}/${held.lease}`;
+}
+
+function failedToStart(message: string): Uint8Array {
+  const failure: Failure = { kind: "start", message };
+  const nowMs = Date.now();
+  const outcome: TaskOutcome = {
+    kind: "failed",
+    failure,
+    artifacts: {},
+    usage: { startedAtMs: nowMs, finishedAtMs: nowMs, cpuMs: 0, peakMiB: 0 },
+  };
+  return Buffer.from(JSON.stringify(outcome));
+}
