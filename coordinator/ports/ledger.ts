@@ -3,14 +3,20 @@ import type { FlowName, RunId } from "../../proto/ids.ts";
 import type { Page, RunsQuery } from "../../proto/control.ts";
 import type { RunSummary } from "../../proto/view.ts";
 
-/** What the ledger keeps beside the events, so that listing reads no histories. Replaced as a whole at each append. */
+/**
+ * What the ledger keeps beside the events, so that listing reads no histories. Each append brings it whole. Everything in it
+ * but the counts is as durable as the events; counts alone may reach the list a second late, and stay behind if the process dies.
+ */
 export type RunIndex = RunSummary;
 
 export type Appended = { readonly kind: "appended"; readonly lastSeq: number };
 /** Somebody else has appended: whoever sees this must stop driving the run and read it again. */
 export type Conflict = { readonly kind: "conflict"; readonly lastSeq: number };
 
-/** A process that drives runs. Stale claims are found by whether that process still lives. */
+/**
+ * A process that drives runs. Stale claims are found by whether that process still lives: of its own host only, since nobody
+ * sees another's processes, so that an owner on another host counts as alive. A container needs a fixed host name therefore.
+ */
 export type Owner = { readonly id: string; readonly pid: number; readonly host: string; readonly address: string };
 
 /**
@@ -18,7 +24,10 @@ export type Owner = { readonly id: string; readonly pid: number; readonly host: 
  * Errors: `LedgerError` corrupt (a checksum fails: never skipped, the run is closed to writing), full, readOnly, busy.
  */
 export interface Ledger {
-  /** Gives the run the next number of its flow, records the owner's claim, and appends what `first` makes of the id. */
+  /**
+   * Gives the run the next number of its flow, records the owner's claim, and appends what `first` makes of the id.
+   * `first` may be called more than once; the last call counts.
+   */
   create(
     flow: FlowName,
     owner: Owner,
@@ -28,6 +37,10 @@ export interface Ledger {
   append(run: RunId, after: number, events: readonly RunEvent[], index: RunIndex): Promise<Appended | Conflict>;
   /** In order, from `afterSeq` + 1 on; verified. */
   read(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
+  /**
+   * Newest first, in the order of creation. `tags` and `namespace` are looked for among user and system tags; a run is in the
+   * list from `sinceMs` on and before `untilMs`. A cursor stays good while runs are added. `total` counts all pages.
+   */
   list(query: RunsQuery): Promise<Page<RunIndex>>;
   /** Takes the run over unless a live owner has it. Returns who owns it now. */
   claim(run: RunId, owner: Owner): Promise<Owner>;
