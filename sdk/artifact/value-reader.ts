@@ -21,10 +21,15 @@ export function readValue(bytes: Uint8Array, openFile: OpenFile): unknown {
   if (bytes[2] !== version) {
     throw new EncodingError(`this value was kept in format ${bytes[2]}, and this Stepwell reads format ${version}; use a newer one`);
   }
-  const reader = new ValueReader(bytes, openFile);
-  const value = reader.value();
-  reader.expectEnd();
-  return value;
+  try {
+    const reader = new ValueReader(bytes, openFile);
+    const value = reader.value();
+    reader.expectEnd();
+    return value;
+  } catch (error) {
+    if (error instanceof EncodingError) throw error;
+    throw new EncodingError(`these bytes are not a kept value: ${String(error)}`, { cause: error });
+  }
 }
 
 class ValueReader {
@@ -132,11 +137,12 @@ class ValueReader {
   }
 
   #entries<Filled extends object>(object: Filled): Filled {
-    const count = this.#count();
-    for (let index = 0; index < count; index += 1) {
+    // An ordinary assignment: several times as fast as Reflect.set.
+    const record = object as Record<string, unknown>;
+    for (let count = this.#count(); count > 0; count -= 1) {
       const key = this.#key();
       if (key === "__proto__") define(object, key, { value: this.value(), enumerable: true });
-      else Reflect.set(object, key, this.value());
+      else record[key] = this.value();
     }
     return object;
   }

@@ -3,12 +3,14 @@
 // W1. A value is walked once, in one order, so that objects are numbered as the reader will number them.
 // W2. At any moment the trail leads from the value to the place that is being written.
 
-import { types } from "node:util";
+import { inspect, types } from "node:util";
 import { ByteWriter } from "./byte-writer.ts";
 import { depthMax, errorTypes, keysMax, magic0, magic1, sharesMemory, tag, version, viewTypes } from "./encoding.ts";
 import { asFile } from "./file.ts";
 import type { LocalFile } from "./file.ts";
 import { RefusedArtifactError } from "./refused.ts";
+
+const manyElements = 100;
 
 /** A step from a value to one inside it: an index, a property, or how to say it. */
 type Segment = number | string | { readonly text: string };
@@ -128,12 +130,10 @@ class ValueWriter {
 
   #array(value: readonly unknown[]): void {
     if (Object.getPrototypeOf(value) !== Array.prototype) this.#plainOnly(value, "Array");
-    const keys = Object.keys(value);
-    // Index keys come first and ascending: if the last of as many keys is the last index, all are there and no others.
-    const dense = keys.length === value.length && (keys.length === 0 || keys.at(-1) === String(value.length - 1));
+    const dense = isDense(value);
     this.#out.byte(dense ? tag.array : tag.sparseArray);
     this.#out.varint(value.length);
-    if (!dense) return this.#entries(value, keys);
+    if (!dense) return this.#entries(value, Object.keys(value));
     for (let index = 0; index < value.length; index += 1) {
       this.#trail[this.#depth - 1] = index;
       this.value(value[index]);
@@ -146,11 +146,13 @@ class ValueWriter {
   }
 
   #entries(value: object, keys: readonly string[]): void {
+    // An ordinary access: several times as fast as Reflect.get.
+    const record = value as Readonly<Record<string, unknown>>;
     this.#out.varint(keys.length);
     for (const key of keys) {
       this.#trail[this.#depth - 1] = key;
       this.#key(key);
-      this.value(Reflect.get(value, key));
+      this.value(record[key]);
     }
   }
 
@@ -278,6 +280,25 @@ class ValueWriter {
   }
 }
 
+/** No holes, and no properties beside the elements. */
+function isDense(array: readonly unknown[]): boolean {
+  if (array.length > manyElements) {
+    // Listing the keys would cost more than writing the elements; `inspect` lists the named ones without the indexes.
+    const shown = inspect(array, { maxArrayLength: 0, customInspect: false, depth: 0, breakLength: Number.POSITIVE_INFINITY });
+    if (shown === `[ ... ${array.length} more items ]`) return hasEveryIndex(array);
+  }
+  const keys = Object.keys(array);
+  // Index keys come first and ascending: if the last of as many keys is the last index, all are there and no others.
+  return keys.length === array.length && (keys.length === 0 || keys.at(-1) === String(array.length - 1));
+}
+
+function hasEveryIndex(array: readonly unknown[]): boolean {
+  for (let index = 0; index < array.length; index += 1) {
+    if (array[index] === undefined && !Object.hasOwn(array, index)) return false;
+  }
+  return true;
+}
+
 function spell(segment: Segment): string {
   if (typeof segment === "number") return `[${segment}]`;
   if (typeof segment === "object") return segment.text;
@@ -298,7 +319,7 @@ function isRootPrototype(prototype: unknown): boolean {
 }
 
 function classNameOf(prototype: unknown): string {
-  if (typeof prototype !== "object" || prototype === null) return "";
+  if (typeof prototype !== "object" || prototype === null || !Object.hasOwn(prototype, "constructor")) return "";
   const made: unknown = Reflect.get(prototype, "constructor");
   return typeof made === "function" ? made.name : "";
 }
@@ -314,7 +335,7 @@ function nearestErrorType(value: Error): (typeof errorTypes)[number] {
   for (let at: unknown = Object.getPrototypeOf(value); at !== null && at !== undefined; at = Object.getPrototypeOf(at)) {
     const name = classNameOf(at);
     const type = errorTypes.find((each) => each === name);
-    if (type !== undefined && Object.hasOwn(at, "constructor")) return type;
+    if (type !== undefined) return type;
   }
   return "Error";
 }

@@ -1,0 +1,121 @@
+// Measures artifacts: large arrays against hashing and moving the same bytes, small values against nothing, and repeats.
+// Prints one JSON line for each figure: what was measured, its limit, and the ratio (above 1 is better than the limit).
+
+import { createHash } from "node:crypto";
+import { closeSync, fsyncSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FileArtifactStore } from "../sdk/artifact/file-store.ts";
+import { keepArtifacts, keepElements } from "../sdk/artifact/keep.ts";
+import { MemoryArtifactStore } from "../sdk/artifact/memory-store.ts";
+import { readArtifactSync, readElementSync } from "../sdk/artifact/read.ts";
+import { elementAt } from "../proto/artifact.ts";
+
+const gigabyte = 2 ** 30;
+const pieceBytes = 1024 * 1024;
+const folder = mkdtempSync(join(process.env.BENCH_FOLDER ?? tmpdir(), "stepwell-bench-"));
+
+try {
+  await benchLarge();
+  await benchSmall();
+  await benchForeach();
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function benchLarge(): Promise<void> {
+  const array = new Float64Array(gigabyte / 8).map((_, index) => index / 3);
+  const bytes = new Uint8Array(array.buffer);
+  const path = join(folder, "raw");
+  const write = seconds(() => {
+    createHash("sha256").update(bytes).digest();
+    writeRaw(path, bytes);
+  });
+  const read = seconds(() => createHash("sha256").update(readRaw(path, bytes.length)).digest());
+  rmSync(path);
+
+  const store = new FileArtifactStore(join(folder, "store"));
+  const values = new Map([["array", array]]);
+  const started = performance.now();
+  const { array: ref } = await keepArtifacts(values, store);
+  const keep = (performance.now() - started) / 1000;
+  if (ref === undefined) throw new Error("the array was not kept");
+  const readBack = seconds(() => readArtifactSync(ref, store));
+  const againStarted = performance.now();
+  await keepArtifacts(values, store);
+  const keepAgain = (performance.now() - againStarted) / 1000;
+
+  print("1 GiB Float64Array: keep (limit: sha256, write, fsync)", { seconds: keep, limitSeconds: write });
+  print("1 GiB Float64Array: read (limit: read, sha256)", { seconds: readBack, limitSeconds: read });
+  print("1 GiB Float64Array: keep what is there already", { seconds: keepAgain, limitSeconds: write });
+}
+
+async function benchSmall(): Promise<void> {
+  const store = new MemoryArtifactStore();
+  const values = new Map<string, unknown>([
+    ["accuracy", 0.93],
+    ["name", "second set of parameters"],
+    ["parameters", { rate: 0.1, layers: [64, 32] }],
+  ]);
+  const repeats = 50_000;
+  for (let repeat = 0; repeat < repeats; repeat += 1) await keepArtifacts(values, store);
+  const started = performance.now();
+  for (let repeat = 0; repeat < repeats; repeat += 1) await keepArtifacts(values, store);
+  const keep = ((performance.now() - started) * 1000) / repeats;
+  const { parameters } = await keepArtifacts(values, store);
+  if (parameters === undefined) throw new Error("the value was not kept");
+  const read = seconds(() => {
+    for (let repeat = 0; repeat < repeats; repeat += 1) readArtifactSync(parameters, store);
+  });
+  print("3 small values: keep", { microseconds: keep, limitMicroseconds: 20 });
+  print("1 small value: read", { microseconds: (read * 1e6) / repeats, limitMicroseconds: 20 });
+}
+
+async function benchForeach(): Promise<void> {
+  const store = new FileArtifactStore(join(folder, "store"));
+  const values = Array.from({ length: 100_000 }, (_, index) => ({ set: index, rate: index / 7 }));
+  const started = performance.now();
+  const elements = await keepElements(values, store);
+  const keep = ((performance.now() - started) * 1000) / values.length;
+  const reads = 10_000;
+  const read = seconds(() => {
+    for (let index = 0; index < reads; index += 1) readElementSync(elementAt(elements, index * 10), store);
+  });
+  print("foreach of 100,000: keep, for each element", { microseconds: keep, limitMicroseconds: 20 });
+  print("foreach of 100,000: read one element", { microseconds: (read * 1e6) / reads, limitMicroseconds: 100 });
+}
+
+function writeRaw(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, "w");
+  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at, Math.min(pieceBytes, bytes.length - at));
+  fsyncSync(file);
+  closeSync(file);
+}
+
+function readRaw(path: string, length: number): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  const file = openSync(path, "r");
+  for (let at = 0; at < length;) at += readSync(file, bytes, at, Math.min(pieceBytes, length - at), at);
+  closeSync(file);
+  return bytes;
+}
+
+function seconds(work: () => unknown): number {
+  const started = performance.now();
+  work();
+  return (performance.now() - started) / 1000;
+}
+
+type Figure =
+  | { readonly seconds: number; readonly limitSeconds: number }
+  | { readonly microseconds: number; readonly limitMicroseconds: number };
+
+function print(what: string, figure: Figure): void {
+  const [unit, taken, limit] =
+    "seconds" in figure ? ["s", figure.seconds, figure.limitSeconds] : ["us", figure.microseconds, figure.limitMicroseconds];
+  console.log(JSON.stringify({ what, figure: round(taken), limit: round(limit), unit, ratio: round(limit / taken) }));
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(3));
+}
