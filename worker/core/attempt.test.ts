@@ -43,7 +43,7 @@ test("a time-out asks first, and kills when the grace time is over", () => {
   );
   assert.deepEqual(actions.slice(1), [
     { kind: "disarmTimeout" },
-    { kind: "abort", failure: { kind: "timeout", afterSeconds: 3 }, settleMs: 1200 },
+    { kind: "abort", failure: { kind: "timeout", afterSeconds: 3 }, settleMs: 600 },
     { kind: "armGrace", ms: timeoutGraceMs },
     { kind: "disarmTimeout" },
     { kind: "kill" },

@@ -51,7 +51,7 @@ export type AttemptAction =
 export type AttemptStep = { readonly state: AttemptState; readonly actions: readonly AttemptAction[] };
 
 /** How long a step that timed out may take to notice, and its process to keep what was set, before it is killed. Milliseconds. */
-export const timeoutGraceMs = 2000;
+export const timeoutGraceMs = 1000;
 /** Part of a stop's grace time after which the process group gets SIGTERM; SIGKILL follows when all of it is over. */
 const politeShare = 0.8;
 /** Part of a stop's grace time in which the step's own clean-up may run. */

@@ -1,15 +1,24 @@
 // Makes stdout and stderr of a task process synchronous, so that what a step printed is out before its report, or its death.
 
-/** Node writes to pipes at once only as far as they have room, and loses the rest when the process dies. */
-export function printWithoutDelay(): void {
+/**
+ * Node writes to pipes at once only as far as they have room, and loses the rest when the process dies.
+ * Returns how many of the two have been opened so far, each an open handle of the process.
+ */
+export function printWithoutDelay(): () => number {
+  let openedCount = 0;
   for (const name of ["stdout", "stderr"] as const) {
     const original = Object.getOwnPropertyDescriptor(process, name);
     if (original?.get === undefined) continue;
     const open = original.get;
     let opened: unknown;
+    const openNow = (): unknown => {
+      openedCount += 1;
+      return blocking(open.call(process));
+    };
     // Not before it is used: opening both costs a few milliseconds of every start.
-    Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => (opened ??= blocking(open.call(process))) });
+    Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => (opened ??= openNow()) });
   }
+  return () => openedCount;
 }
 
 function blocking(stream: unknown): unknown {

@@ -53,7 +53,7 @@ export class TaskServer {
   readonly #socket = new Socket({ fd: workerFd, readable: true, writable: true });
   readonly #tempDir: string;
   readonly #execution: Execution;
-  readonly #traces = new Traces();
+  readonly #traces = new Traces(printWithoutDelay());
   #running: Running | null = null;
   #tempDirMade = false;
 
@@ -63,7 +63,6 @@ export class TaskServer {
   }
 
   start(): void {
-    printWithoutDelay();
     const reader = new FrameReader((kind, body) => this.#receive(kind, body));
     this.#socket.on("data", (chunk) => reader.push(chunk));
     this.#socket.on("error", endWithEverything);

@@ -4,7 +4,7 @@
 // X2. A report is handed on only when all output that was written before it has been.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Failure } from "../../../proto/failure.ts";
@@ -162,7 +162,7 @@ class Spawned implements TaskProcess {
     const { code, signal } = await exitOf(this.#child);
     if (this.pid !== null) this.#killGroup(this.pid);
     await closed(this.#child);
-    rmSync(this.#identity.tempDir, { recursive: true, force: true });
+    await rm(this.#identity.tempDir, { recursive: true, force: true });
     return {
       code,
       signal,

@@ -32,7 +32,11 @@ export class Traces {
   #listeners = "";
   #unrefTimers: NodeJS.Timeout[] = [];
 
-  constructor() {
+  readonly #openedStreams: () => number;
+
+  /** `openedStreams` tells how many of stdout and stderr are open, which a step may do. */
+  constructor(openedStreams: () => number) {
+    this.#openedStreams = openedStreams;
     this.#watchEnvironment();
     this.#watchUnrefTimers();
     this.#watched = owners.flatMap(([owner, keys]) => keys.map((key) => ({ owner, key, value: Reflect.get(owner, key) })));
@@ -41,7 +45,7 @@ export class Traces {
 
   /** Called when the process has all that it keeps open for itself. */
   rememberResources(): void {
-    this.#resources = process.getActiveResourcesInfo().length;
+    this.#resources = process.getActiveResourcesInfo().length - this.#openedStreams();
     this.#listeners = listeners();
   }
 
@@ -54,7 +58,7 @@ export class Traces {
 
   #foundResources(): string | null {
     const resources = process.getActiveResourcesInfo();
-    if (resources.length > this.#resources) return `it left open: ${resources.slice(this.#resources).join(", ")}`;
+    if (resources.length > this.#resources + this.#openedStreams()) return `it left open: ${resources.join(", ")}`;
     if (listeners() !== this.#listeners) return "it left listeners on process";
     return null;
   }
