@@ -36,6 +36,7 @@ export class MemoryLedger implements Ledger {
     return run;
   }
 
+  // oxlint-disable-next-line max-params -- the port has four, all of which every call needs
   async append(run: RunId, after: number, events: readonly RunEvent[], index: RunIndex): Promise<Appended | Conflict> {
     const entry = this.#entry(run);
     if (entry.events.length !== after) return { kind: "conflict", lastSeq: entry.events.length };

@@ -2,6 +2,7 @@
 
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import type * as Sqlite from "node:sqlite";
 import type { DatabaseSync } from "node:sqlite";
 import { LedgerError } from "../ports/ledger.ts";
 import { lostCommitInWal } from "./sqlite-wal.ts";
@@ -121,7 +122,7 @@ function corruptFile(path: string, what: string, cause?: unknown): LedgerError {
 }
 
 /** Without the ExperimentalWarning that Node 22 prints when the module is first loaded. */
-function loadSqlite(): typeof import("node:sqlite") {
+function loadSqlite(): typeof Sqlite {
   const { emitWarning } = process;
   process.emitWarning = () => undefined;
   try {

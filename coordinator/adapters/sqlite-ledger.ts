@@ -90,6 +90,7 @@ export class SqliteLedger implements Ledger {
     return run;
   }
 
+  // oxlint-disable-next-line max-params -- the port has four, all of which every call needs
   async append(run: RunId, after: number, events: readonly RunEvent[], index: RunIndex): Promise<Appended | Conflict> {
     const payloads = events.map((event) => JSON.stringify(event));
     const lastSeq = after + events.length;
