@@ -1,0 +1,94 @@
+// The two services of proto/*.proto as grpc-js wants them. Batches are encoded before they are written (batcher.ts), so a
+// message that is sent is its bytes already.
+
+import type { ClientDuplexStream, MethodDefinition, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
+import { ProtoReader } from "./proto-reader.ts";
+import { ProtoWriter } from "./proto-writer.ts";
+import { readCoordinatorItems, readWorkerItems } from "./worker-codec.ts";
+import type { CoordinatorItem, WorkerItem } from "./worker-items.ts";
+
+/** What each side reads is items; what it writes is an encoded batch of them. */
+export type WorkerSideStream = ClientDuplexStream<Buffer, readonly CoordinatorItem[]>;
+export type CoordinatorSideStream = ServerDuplexStream<readonly WorkerItem[], Buffer>;
+
+const asItIs = (bytes: Buffer): Buffer => bytes;
+/** grpc-js wants every message's two directions described at both ends, where each end needs one. */
+const otherEnd = (): never => {
+  throw new Error("this message is encoded at the other end only");
+};
+
+/** Seen from the worker. */
+export const connectMethod: MethodDefinition<Buffer, readonly CoordinatorItem[]> = {
+  path: "/stepwell.v1.Worker/Connect",
+  requestStream: true,
+  responseStream: true,
+  requestSerialize: asItIs,
+  requestDeserialize: otherEnd,
+  responseSerialize: otherEnd,
+  responseDeserialize: readCoordinatorItems,
+};
+
+const connectFromWorker: MethodDefinition<readonly WorkerItem[], Buffer> = {
+  ...connectMethod,
+  requestSerialize: otherEnd,
+  requestDeserialize: readWorkerItems,
+  responseSerialize: asItIs,
+  responseDeserialize: otherEnd,
+};
+
+/** Seen from the coordinator. */
+export const workerService = { connect: connectFromWorker };
+
+export type ControlRequest = { readonly method: string; readonly arguments: Uint8Array };
+
+const callMethod: MethodDefinition<ControlRequest, Uint8Array> = {
+  path: "/stepwell.v1.Control/Call",
+  requestStream: false,
+  responseStream: false,
+  requestSerialize: writeControlRequest,
+  requestDeserialize: readControlRequest,
+  responseSerialize: writeControlReply,
+  responseDeserialize: readControlReply,
+};
+
+export const controlService = {
+  call: callMethod,
+  follow: { ...callMethod, path: "/stepwell.v1.Control/Follow", responseStream: true },
+} satisfies Record<string, MethodDefinition<ControlRequest, Uint8Array>>;
+
+export type FollowCall = ServerWritableStream<ControlRequest, Uint8Array>;
+
+export function writeControlRequest(request: ControlRequest): Buffer {
+  const writer = new ProtoWriter();
+  writer.text(1, request.method);
+  writer.bytes(2, request.arguments);
+  return writer.take();
+}
+
+export function readControlRequest(bytes: Buffer): ControlRequest {
+  const reader = new ProtoReader(bytes);
+  let method = "";
+  let args: Uint8Array = new Uint8Array();
+  for (let field = reader.next(); field !== null; field = reader.next()) {
+    if (field === 1) method = reader.text();
+    else if (field === 2) args = reader.bytes();
+    else reader.skip();
+  }
+  return { method, arguments: args };
+}
+
+export function writeControlReply(value: Uint8Array): Buffer {
+  const writer = new ProtoWriter();
+  writer.bytes(1, value);
+  return writer.take();
+}
+
+export function readControlReply(bytes: Buffer): Uint8Array {
+  const reader = new ProtoReader(bytes);
+  let value: Uint8Array = new Uint8Array();
+  for (let field = reader.next(); field !== null; field = reader.next()) {
+    if (field === 1) value = reader.bytes();
+    else reader.skip();
+  }
+  return value;
+}

@@ -1,0 +1,47 @@
+// The items that a worker and its coordinator send each other, as proto/worker.proto lays them out. Bodies (orders,
+// outcomes) stay bytes here: who wants them parses them.
+
+/** What both sides must agree on; raised when an old worker would misunderstand. */
+export const protocolVersion = 1;
+
+/** Names an assignment of one attempt. */
+export type Held = { readonly run: string; readonly task: string; readonly attempt: number; readonly lease: number };
+
+export type Hello = {
+  readonly worker: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly protocol: number;
+  readonly slots: number;
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly gpu: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the worker still works on, or has an unaccepted outcome of, after a broken connection. */
+  readonly held: readonly Held[];
+  /** Work for these runs only; empty means any. */
+  readonly runs: readonly string[];
+};
+
+export type LogText = { readonly stream: "stdout" | "stderr" | "system"; readonly atMs: number; readonly text: string };
+
+export type WorkerItem =
+  /** First on a stream. */
+  | { readonly kind: "hello"; readonly hello: Hello }
+  | { readonly kind: "beat"; readonly held: readonly Held[] }
+  /** `outcome` is the JSON of a TaskOutcome. */
+  | { readonly kind: "outcome"; readonly of: Held; readonly outcome: Uint8Array }
+  | { readonly kind: "logs"; readonly of: Held; readonly lines: readonly LogText[] }
+  /** So many assignments more are welcome. */
+  | { readonly kind: "credit"; readonly slots: number }
+  | { readonly kind: "draining" };
+
+export type CoordinatorItem =
+  | { readonly kind: "welcome"; readonly protocol: number; readonly version: string; readonly leaseMs: number; readonly beatMs: number }
+  /** `order` is the JSON of a TaskOrder. */
+  | { readonly kind: "assign"; readonly of: Held; readonly order: Uint8Array }
+  | { readonly kind: "stop"; readonly of: Held; readonly graceMs: number; readonly by: string }
+  | { readonly kind: "revoke"; readonly of: Held }
+  | { readonly kind: "accepted"; readonly of: Held; readonly refused: boolean }
+  | { readonly kind: "drain" };
