@@ -15,7 +15,14 @@ export type TaskInputs =
    * Inputs are in the order of the foreach indexes, or of the arguments of the `next` that split.
    * For the join of an empty foreach `inputs` is empty and `base` holds the artifacts from before the foreach.
    */
-  | { readonly kind: "join"; readonly split: "foreach" | "branch"; readonly base: Artifacts; readonly inputs: readonly JoinInput[] };
+  | {
+      readonly kind: "join";
+      readonly split: "foreach" | "branch";
+      readonly base: Artifacts;
+      readonly inputs: readonly JoinInput[];
+      /** Of the foreach that the join closes, for `inputs[i].input`. */
+      readonly elements?: Elements;
+    };
 
 export type JoinInput = {
   /** The task that arrived at the join, and its step: `inputs.NAME` in a branch join is the one whose branch began with step NAME. */

@@ -56,8 +56,7 @@ export abstract class FlowSpec {
   next<F extends FlowSpec, const S extends Target | Foreach | Condition>(
     this: F & Needs<S>,
     first: First<F, S>,
-    second: S,
-    ...more: S extends Target ? Target[] : []
+    ...rest: readonly [second: S, ...more: S extends Target ? Target[] : []]
   ): Transition;
   next(this: unknown, ...args: unknown[]): Transition {
     return taskOf(this, "next").next(args);

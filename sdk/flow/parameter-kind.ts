@@ -45,7 +45,7 @@ export function objectionToValue(kind: ParameterKind, value: unknown): string | 
 
 /** For messages: short, and on one line. */
 export function show(value: unknown): string {
-  const text = typeof value === "function" || value === undefined ? String(value) : (safeJson(value) ?? String(value));
+  const text = value === undefined ? "undefined" : (safeJson(value) ?? `a ${typeof value}`);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

@@ -60,5 +60,5 @@ function touched(metadata: DecoratorMetadata): Set<string> {
 }
 
 function stepsIn(metadata: DecoratorMetadata | null | undefined): Steps {
-  return ((metadata as Record<symbol, unknown> | null | undefined)?.[STEPS] as Steps | undefined) ?? {};
+  return (metadata?.[STEPS] as Steps | undefined) ?? {};
 }

@@ -1,0 +1,74 @@
+// From what a step threw to the failure that is recorded.
+
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
+import { type Failure, failureRules, type SourcePlace } from "../../proto/failure.ts";
+import { RefusedArtifactError } from "../artifact/refused.ts";
+import { TransitionError } from "../flow/transition.ts";
+
+/** Finds the author's frames in a stack; given by whoever knows where the code came from. */
+export type Locate = (stack: string) => { readonly stack: string; readonly place: SourcePlace | null };
+
+export function failureOf(thrown: unknown, locate: Locate = authorsFrames): Failure {
+  if (thrown instanceof TransitionError) return { kind: "badTransition", message: thrown.message };
+  if (thrown instanceof RefusedArtifactError) {
+    return { kind: "refusedArtifact", artifact: thrown.artifact, path: thrown.path, message: thrown.message };
+  }
+  if (!isError(thrown)) {
+    const message = `the step threw ${inspect(thrown, { depth: 2, breakLength: Number.POSITIVE_INFINITY })}, which is no Error`;
+    return { kind: "userError", name: "Error", message, stack: `Error: ${message}`, place: null };
+  }
+  const { stack, place } = locate(typeof thrown.stack === "string" ? thrown.stack : String(thrown));
+  const { name, message } = thrown;
+  return { kind: "userError", name: `${name}`, message: `${message}`, stack: stack + causesOf(thrown, locate), place };
+}
+
+/** The reason of an abort signal: a failure where the one who aborted gave one. */
+export function failureOfAbort(reason: unknown): Failure {
+  if (typeof reason === "object" && reason !== null && "kind" in reason && Object.hasOwn(failureRules, String(reason.kind))) {
+    return reason as Failure;
+  }
+  return { kind: "cancelled", by: reason instanceof Error ? reason.message : "abort signal" };
+}
+
+// Errors of another context (the flow's code may run in one) are no instances of this one's Error.
+function isError(value: unknown): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
+}
+
+const causesMax = 5;
+
+function causesOf(error: Error, locate: Locate): string {
+  let text = "";
+  let cause = error.cause;
+  for (let depth = 0; depth < causesMax && cause !== undefined && cause !== null; depth++) {
+    text += `\ncaused by ${isError(cause) ? locate(cause.stack ?? String(cause)).stack : inspect(cause, { depth: 1 })}`;
+    cause = isError(cause) ? cause.cause : undefined;
+  }
+  return text;
+}
+
+const ownFolder = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Without a code package to ask: what is neither Node's nor this library's is the author's. */
+function authorsFrames(stack: string): ReturnType<Locate> {
+  const lines = stack.split("\n").filter((line) => !/^\s+at /.test(line) || !(line.includes("node:") || line.includes(ownFolder)));
+  const frame = lines.find((line) => /^\s+at /.test(line));
+  const [, file, line, column] = frame?.match(/\(?(?:file:\/\/)?([^()\s]+):(\d+):(\d+)\)?$/) ?? [];
+  const place = file === undefined ? null : { file, line: Number(line), column: Number(column) };
+  return { stack: lines.join("\n"), place };
+}
+
+/**
+ * What a TypeError about `undefined` leaves out: which artifacts that the step reads were never set. Null where the
+ * error is of another kind.
+ */
+export function hintAtUnset(thrown: unknown, source: string, flow: object): string | null {
+  if (!isError(thrown) || thrown.name !== "TypeError" || !/undefined|not iterable/.test(thrown.message)) return null;
+  const names = new Set(
+    [...source.matchAll(/\bthis\.([\p{ID_Start}_$][\p{ID_Continue}$]*)\b(?!\s*=[^=])/gu)].map(([, name]) => name ?? ""),
+  );
+  const unset = [...names].filter((name) => !(name in flow)).map((name) => `this.${name}`);
+  return unset.length === 0 ? null : `${unset.join(", ")} ${unset.length === 1 ? "is" : "are"} not set: no step before this one has set it`;
+}

@@ -1,0 +1,155 @@
+// The values of a run's parameters, from wherever they were given. All that is wrong is told at once.
+
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { ParameterDefinition } from "./definition.ts";
+import { nearest } from "./nearest.ts";
+import { fromText, show } from "./parameter-kind.ts";
+
+/** Where values may come from; an earlier source wins over a later one. A file parameter is a path in texts, its content in `values`. */
+export type ParameterSources = {
+  /** `--rate 0.2`, by the name of the option without its dashes. */
+  readonly commandLine?: Readonly<Record<string, string>>;
+  /** From a JSON file or from code. */
+  readonly values?: Readonly<Record<string, unknown>>;
+  /** The process's variables; `STEPWELL_PARAM_RATE` counts for `rate`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+};
+
+export type ParameterOrigin = "commandLine" | "values" | "environment" | "default" | "none";
+
+export type ParameterProblem = {
+  readonly parameter: string;
+  readonly origin: ParameterOrigin;
+  readonly message: string;
+  readonly hint: string;
+};
+
+export type ResolvedParameters =
+  | {
+      readonly ok: true;
+      /** Every parameter of the flow; undefined where there is no value and none is required. */
+      readonly values: ReadonlyMap<string, unknown>;
+      readonly origins: ReadonlyMap<string, ParameterOrigin>;
+    }
+  | { readonly ok: false; readonly problems: readonly ParameterProblem[] };
+
+export type ResolvingContext = {
+  readonly flow: string;
+  readonly user: string;
+  /** Relative paths of files start here. */ readonly directory: string;
+};
+
+const PREFIX = "STEPWELL_PARAM_";
+
+export async function resolveParameters(
+  parameters: readonly ParameterDefinition[],
+  sources: ParameterSources,
+  context: ResolvingContext,
+): Promise<ResolvedParameters> {
+  const byKey = new Map(parameters.map((parameter) => [keyOf(parameter.spec.name), parameter]));
+  const texts = new Map<string, Given>();
+  const problems: ParameterProblem[] = [];
+  const place = (origin: ParameterOrigin, name: string, given: Omit<Given, "origin">): void => {
+    const parameter = origin === "values" ? parameters.find((other) => other.spec.name === name) : byKey.get(keyOf(name));
+    if (parameter === undefined) problems.push(unknownParameter(origin, name, parameters));
+    else texts.set(parameter.spec.name, { origin, ...given });
+  };
+  // The strongest source comes last.
+  for (const [variable, text] of Object.entries(sources.environment ?? {})) {
+    if (text !== undefined && variable.startsWith(PREFIX)) place("environment", variable.slice(PREFIX.length), { text });
+  }
+  for (const [name, value] of Object.entries(sources.values ?? {})) if (value !== undefined) place("values", name, { value });
+  for (const [name, text] of Object.entries(sources.commandLine ?? {})) place("commandLine", name, { text });
+
+  const resolved = await Promise.all(parameters.map(async (parameter) => resolveOne(parameter, texts.get(parameter.spec.name), context)));
+  problems.push(...resolved.flatMap((one) => (one.problem === null ? [] : [one.problem])));
+  if (problems.length > 0) return { ok: false, problems };
+  return {
+    ok: true,
+    values: new Map(resolved.map((one) => [one.name, one.value])),
+    origins: new Map(resolved.map((one) => [one.name, one.origin])),
+  };
+}
+
+/** What was given for one parameter: a text that is still to be converted, or a value. */
+type Given = { readonly origin: ParameterOrigin; readonly text?: string; readonly value?: unknown };
+
+type Resolved = {
+  readonly name: string;
+  readonly value: unknown;
+  readonly origin: ParameterOrigin;
+  readonly problem: ParameterProblem | null;
+};
+
+/** `maxDepth`, `max-depth` and `MAX_DEPTH` are the same parameter. */
+function keyOf(name: string): string {
+  return name.replaceAll(/[-_]/g, "").toLowerCase();
+}
+
+function unknownParameter(origin: ParameterOrigin, name: string, parameters: readonly ParameterDefinition[]): ParameterProblem {
+  const names = parameters.map((parameter) => parameter.spec.name);
+  const close = nearest(name, names);
+  const shown = origin === "environment" ? `${PREFIX}${name}` : origin === "commandLine" ? `--${name}` : `"${name}"`;
+  const all = names.length === 0 ? "the flow has no parameters" : `the flow's parameters are ${names.join(", ")}`;
+  return {
+    parameter: name,
+    origin,
+    message: `${shown} is no parameter of the flow`,
+    hint: close === null ? all : `did you mean ${close}?`,
+  };
+}
+
+async function resolveOne(parameter: ParameterDefinition, given: Given | undefined, context: ResolvingContext): Promise<Resolved> {
+  const { spec } = parameter;
+  const origin = given?.origin ?? (parameter.makeDefault === null ? "none" : "default");
+  const fail = (message: string, hint: string): Resolved => ({
+    name: spec.name,
+    value: undefined,
+    origin,
+    problem: { parameter: spec.name, origin, message: `parameter ${spec.name}: ${message}`, hint },
+  });
+  if (origin === "none") {
+    if (!spec.required) return { name: spec.name, value: undefined, origin, problem: null };
+    return fail("it needs a value and has none", `give --${spec.name} VALUE, or set ${PREFIX}${spec.name.toUpperCase()}`);
+  }
+  try {
+    const value = await valueOf(parameter, given, context);
+    const objection = parameter.objection(value);
+    if (objection === null) return { name: spec.name, value, origin, problem: null };
+    return fail(hide(spec.secret, objection), hintFor(parameter));
+  } catch (error) {
+    return fail(hide(spec.secret, error instanceof Error ? error.message : String(error)), hintFor(parameter));
+  }
+}
+
+async function valueOf(parameter: ParameterDefinition, given: Given | undefined, context: ResolvingContext): Promise<unknown> {
+  const { spec } = parameter;
+  if (given === undefined) {
+    const value = await parameter.makeDefault?.({ flow: context.flow, parameter: spec.name, user: context.user });
+    return spec.kind === "file" ? readContent(parameter, String(value), context) : value;
+  }
+  if (given.text === undefined) return given.value;
+  if (spec.kind === "file") return readContent(parameter, given.text, context);
+  const converted = fromText(spec.kind, given.text);
+  if (!converted.ok) throw new Error(converted.message);
+  return converted.value;
+}
+
+async function readContent(parameter: ParameterDefinition, path: string, context: ResolvingContext): Promise<string | Uint8Array> {
+  const bytes = await readFile(resolve(context.directory, path)).catch((error: unknown) => {
+    throw new Error(`file ${show(path)} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  return parameter.fileAs === "bytes" ? new Uint8Array(bytes) : bytes.toString("utf8");
+}
+
+/** A secret's value must not come out in a message. */
+function hide(secret: boolean, message: string): string {
+  return secret ? "the value that was given is not valid (it is secret and not shown)" : message;
+}
+
+function hintFor(parameter: ParameterDefinition): string {
+  const { choices, help, kind } = parameter.spec;
+  if (choices !== null) return `choose one of ${choices.map(show).join(", ")}`;
+  return help === "" ? `it is a ${kind}` : `it is a ${kind}: ${help}`;
+}
