@@ -18,7 +18,7 @@ import { writeValue } from "./value-writer.ts";
  * @throws RefusedArtifactError
  */
 export function encode(value: unknown, artifact: string): Uint8Array[] {
-  const { chunks, unstored } = writeValue(value, artifact);
+  const { chunks, unstored } = writeValue(value, { artifact, path: "" });
   const [file] = unstored;
   if (file !== undefined) {
     throw new RefusedArtifactError({ artifact, path: "" }, `it holds the file ${file.name}, which is not stored yet; keep it first`);

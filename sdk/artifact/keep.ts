@@ -13,6 +13,7 @@ import { RefusedArtifactError } from "./refused.ts";
 import { ArtifactStoreError } from "./store.ts";
 import type { ArtifactStore } from "./store.ts";
 import { writeValue } from "./value-writer.ts";
+import type { Place } from "./value-writer.ts";
 
 /** A blob up to this size is put at once, which spares writing one that is there already. Bytes. */
 const putBytesMax = 8 * 1024 * 1024;
@@ -31,7 +32,8 @@ type Encoded = {
 export async function keepArtifacts(values: ReadonlyMap<string, unknown>, store: ArtifactStore): Promise<Artifacts> {
   const encoded: Encoded[] = [];
   for (const [name, value] of values) {
-    const chunks = encodeNow(value, name) ?? (await encodeWithFiles(value, name, store));
+    const place = { artifact: name, path: "" };
+    const chunks = encodeNow(value, place) ?? (await encodeWithFiles(value, place, store));
     encoded.push({ name, type: describeType(value), chunks, size: sizeOf(chunks) });
   }
   const { packed, alone } = placesOf(encoded);
@@ -52,8 +54,8 @@ export async function keepElements(values: readonly unknown[], store: ArtifactSt
   const encoded: (readonly Uint8Array[])[] = [];
   let size = 0;
   for (const [index, value] of values.entries()) {
-    const name = `${artifact}[${index}]`;
-    const chunks = encodeNow(value, name) ?? (await encodeWithFiles(value, name, store));
+    const place = { artifact, path: `[${index}]` };
+    const chunks = encodeNow(value, place) ?? (await encodeWithFiles(value, place, store));
     encoded.push(chunks);
     size += sizeOf(chunks);
   }
@@ -62,23 +64,24 @@ export async function keepElements(values: readonly unknown[], store: ArtifactSt
   return { kind: "pack", pack: sha256, count: values.length };
 }
 
-function encodeNow(value: unknown, artifact: string): readonly Uint8Array[] | null {
-  const { chunks, unstored } = writeValue(value, artifact);
+function encodeNow(value: unknown, place: Place): readonly Uint8Array[] | null {
+  const { chunks, unstored } = writeValue(value, place);
   return unstored.length === 0 ? chunks : null;
 }
 
-async function encodeWithFiles(value: unknown, artifact: string, store: ArtifactStore): Promise<readonly Uint8Array[]> {
-  for (const file of writeValue(value, artifact).unstored) await storeFile(file, artifact, store);
-  return writeValue(value, artifact).chunks;
+/** Files have to be stored before they can be named. */
+async function encodeWithFiles(value: unknown, place: Place, store: ArtifactStore): Promise<readonly Uint8Array[]> {
+  for (const file of writeValue(value, place).unstored) await storeFile(file, place, store);
+  return writeValue(value, place).chunks;
 }
 
-async function storeFile(file: LocalFile, artifact: string, store: ArtifactStore): Promise<void> {
+async function storeFile(file: LocalFile, place: Place, store: ArtifactStore): Promise<void> {
   try {
     await file.store(store);
   } catch (error) {
     if (error instanceof ArtifactStoreError) throw error;
-    const message = `its file ${file.path()} could not be read when the step ended: ${String(error)}`;
-    throw new RefusedArtifactError({ artifact, path: "" }, message, { cause: error });
+    const message = `its file ${file.path()} could not be read when the step ended: ${String(error)}; leave it there until then`;
+    throw new RefusedArtifactError(place, message, { cause: error });
   }
 }
 

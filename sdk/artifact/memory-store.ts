@@ -13,12 +13,12 @@ export class MemoryArtifactStore implements ArtifactStore, BlockingReader {
   writesCount = 0;
 
   put(bytes: Uint8Array): Promise<Sha256> {
-    return this.#write(bytes.slice());
+    return this.#write(new Uint8Array(bytes));
   }
 
   async putStream(source: AsyncIterable<Uint8Array>): Promise<{ readonly sha256: Sha256; readonly size: number }> {
     const pieces: Uint8Array[] = [];
-    for await (const piece of source) pieces.push(piece.slice());
+    for await (const piece of source) pieces.push(new Uint8Array(piece));
     const bytes = new Uint8Array(Buffer.concat(pieces));
     return { sha256: await this.#write(bytes), size: bytes.length };
   }
@@ -67,5 +67,8 @@ export class MemoryArtifactStore implements ArtifactStore, BlockingReader {
 function cut(sha256: Sha256, bytes: Uint8Array, { offset, length }: ByteRange): Uint8Array {
   const part = bytes.slice(offset, offset + length);
   if (part.length === length) return part;
-  throw new ArtifactStoreError("corrupt", `blob ${sha256} has ${bytes.length} bytes, and ${length} at ${offset} were asked for`);
+  throw new ArtifactStoreError(
+    "corrupt",
+    `blob ${sha256} has ${bytes.length} bytes, and ${length} at ${offset} were asked for; run the task that made it again`,
+  );
 }

@@ -21,9 +21,12 @@ export type Encoding = {
   readonly unstored: readonly LocalFile[];
 };
 
+/** What errors call the value: an artifact, or the place of one inside an artifact. */
+export type Place = { readonly artifact: string; readonly path: string };
+
 /** @throws RefusedArtifactError */
-export function writeValue(value: unknown, artifact: string): Encoding {
-  const writer = new ValueWriter(artifact);
+export function writeValue(value: unknown, place: Place): Encoding {
+  const writer = new ValueWriter(place);
   try {
     writer.value(value);
   } catch (error) {
@@ -36,7 +39,7 @@ export function writeValue(value: unknown, artifact: string): Encoding {
 
 class ValueWriter {
   readonly #out = new ByteWriter();
-  readonly #artifact: string;
+  readonly #place: Place;
   readonly #trail: Segment[] = [];
   #depth = 0;
   #objects: Map<object, number> | undefined;
@@ -46,8 +49,8 @@ class ValueWriter {
   #sharesMemory = false;
   readonly #unstored: LocalFile[] = [];
 
-  constructor(artifact: string) {
-    this.#artifact = artifact;
+  constructor(place: Place) {
+    this.#place = place;
     for (const byte of [magic0, magic1, version, 0]) this.#out.byte(byte);
   }
 
@@ -59,8 +62,8 @@ class ValueWriter {
   }
 
   refusal(message: string, cause?: unknown): RefusedArtifactError {
-    const path = this.#trail.slice(0, this.#depth).map(spell).join("");
-    return new RefusedArtifactError({ artifact: this.#artifact, path }, message, cause === undefined ? undefined : { cause });
+    const path = this.#place.path + this.#trail.slice(0, this.#depth).map(spell).join("");
+    return new RefusedArtifactError({ artifact: this.#place.artifact, path }, message, cause === undefined ? undefined : { cause });
   }
 
   value(value: unknown): void {
