@@ -29,7 +29,7 @@ export type ExecuteInput = {
   readonly locate?: Locate;
   /** The step's code is done, and what it set is about to be kept: from here on time-outs must not cut. */
   readonly codeDone?: () => void;
-  /** How long after the signal a step may go on, to clean up. Default 1,000. */
+  /** How long after the signal a step may go on, to clean up; looked up when the signal comes. Default 1,000. */
   readonly graceMs?: number;
 };
 
@@ -92,7 +92,7 @@ class Attempt {
     [this.#state, this.#task] = [state, task];
     const args = argumentsOf(order, { flow, reader, task, takesElement: takesArgument(method, this.#source) });
     const returned: unknown = withCurrent(currentOf(this.#input, flow), () => Reflect.apply(method, flow, args));
-    const settled = isThenable(returned) ? await untilAborted(returned, signal, this.#input.graceMs ?? 1000) : returned;
+    const settled = isThenable(returned) ? await untilAborted(returned, signal, () => this.#input.graceMs ?? 1000) : returned;
     if (signal.aborted) throw new Aborted(failureOfAbort(signal.reason));
     return settled;
   }
@@ -207,11 +207,11 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** The step's result, or nothing when the signal came and the step has used up its grace. */
-async function untilAborted(returned: PromiseLike<unknown>, signal: AbortSignal, graceMs: number): Promise<unknown> {
+async function untilAborted(returned: PromiseLike<unknown>, signal: AbortSignal, graceMs: () => number): Promise<unknown> {
   const ended = Promise.withResolvers<undefined>();
   let timer: NodeJS.Timeout | undefined;
   const abort = (): void => {
-    timer = setTimeout(() => ended.resolve(undefined), graceMs);
+    timer = setTimeout(() => ended.resolve(undefined), graceMs());
   };
   signal.addEventListener("abort", abort, { once: true });
   try {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Failure } from "../../proto/failure.ts";
 import { advanceAttempt, newAttempt, timeoutGraceMs, type AttemptAction, type AttemptEvent, type AttemptState } from "./attempt.ts";
 

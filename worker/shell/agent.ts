@@ -10,7 +10,8 @@ import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { creditToAsk } from "../core/credit.ts";
-import type { CoordinatorLink, FromCoordinator, Held, Hello, Line, OpenLink, ToCoordinator } from "../ports/coordinator-link.ts";
+import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "../../sdk/wire/worker-items.ts";
+import type { CoordinatorLink, OpenLink } from "../ports/coordinator-link.ts";
 import type { WorkerLog } from "../ports/log.ts";
 import { AttemptRun } from "./attempt-run.ts";
 import { parseOrderHead, type OrderHead } from "./order-head.ts";
@@ -86,10 +87,10 @@ export class Agent {
     let link: CoordinatorLink | null = null;
     const greeting = setTimeout(() => link?.close(), welcomeMsMax);
     link = this.#options.openLink({
-      onMessage: (message) => {
+      onItem: (item) => {
         if (link === null || !this.#isCurrent(link)) return;
-        if (message.kind === "welcome") clearTimeout(greeting);
-        this.#receive(link, message);
+        if (item.kind === "welcome") clearTimeout(greeting);
+        this.#receive(link, item);
       },
       onClosed: ({ reason, refused }) => {
         clearTimeout(greeting);
@@ -146,26 +147,26 @@ export class Agent {
     }
   }
 
-  #receive(link: CoordinatorLink, message: FromCoordinator): void {
-    switch (message.kind) {
+  #receive(link: CoordinatorLink, item: CoordinatorItem): void {
+    switch (item.kind) {
       case "welcome":
-        return this.#welcomed(link, message.beatMs);
+        return this.#welcomed(link, item.beatMs);
       case "assign":
-        return this.#assigned(message.of, message.order);
+        return this.#assigned(item.of, item.order);
       case "stop":
-        return this.#running.get(keyOf(message.of))?.run.stop(message.by, message.graceMs);
+        return this.#running.get(keyOf(item.of))?.run.stop(item.by, item.graceMs);
       case "revoke":
-        this.#outbox.forget(keyOf(message.of));
-        this.#running.get(keyOf(message.of))?.run.revoke();
+        this.#outbox.forget(keyOf(item.of));
+        this.#running.get(keyOf(item.of))?.run.revoke();
         return this.#checkEmpty();
       case "accepted":
-        this.#outbox.forget(keyOf(message.of));
+        this.#outbox.forget(keyOf(item.of));
         return this.#checkEmpty();
       case "drain":
         void this.drain();
         return undefined;
       default:
-        return unreachable(message);
+        return unreachable(item);
     }
   }
 
@@ -175,7 +176,7 @@ export class Agent {
     this.#asked = 0;
     const beats = setInterval(() => link.send({ kind: "beat", held: this.#held() }), beatMs);
     this.#connection = { kind: "welcomed", link, beats };
-    for (const message of this.#outbox.takeAll()) link.send(message); // W1
+    for (const item of this.#outbox.takeAll()) link.send(item); // W1
     if (this.#draining) link.send({ kind: "draining" });
     this.#ask();
   }
@@ -218,21 +219,21 @@ export class Agent {
     run.start();
   }
 
-  #lines(of: Held, lines: readonly Line[]): void {
-    const message: ToCoordinator = { kind: "logs", of, lines };
-    if (this.#connection.kind === "welcomed") this.#connection.link.send(message);
-    else this.#outbox.keepLines(message);
+  #lines(of: Held, lines: readonly LogText[]): void {
+    const item: WorkerItem = { kind: "logs", of, lines };
+    if (this.#connection.kind === "welcomed") this.#connection.link.send(item);
+    else this.#outbox.keepLines(item);
   }
 
   #outcome(of: Held, outcome: Uint8Array): void {
     if (this.#connection.kind === "closed") return;
-    const message: ToCoordinator = { kind: "outcome", of, outcome };
-    this.#outbox.keepOutcome(keyOf(of), message);
-    this.#send(message);
+    const item: WorkerItem = { kind: "outcome", of, outcome };
+    this.#outbox.keepOutcome(keyOf(of), item);
+    this.#send(item);
   }
 
-  #send(message: ToCoordinator): void {
-    if (this.#connection.kind === "welcomed") this.#connection.link.send(message);
+  #send(item: WorkerItem): void {
+    if (this.#connection.kind === "welcomed") this.#connection.link.send(item);
   }
 
   /** W2 */

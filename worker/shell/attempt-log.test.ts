@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
-import type { Line } from "../ports/coordinator-link.ts";
+import * as fc from "fast-check";
+import type { LogText } from "../../sdk/wire/worker-items.ts";
 import { AttemptLog, defaultLogLimits, lineBytesMax } from "./attempt-log.ts";
 
-function collect(limits = defaultLogLimits): { readonly log: AttemptLog; readonly lines: Line[] } {
-  const lines: Line[] = [];
+function collect(limits = defaultLogLimits): { readonly log: AttemptLog; readonly lines: LogText[] } {
+  const lines: LogText[] = [];
   return { log: new AttemptLog((more) => lines.push(...more), limits), lines };
 }
 
-const texts = (lines: readonly Line[]): readonly string[] => lines.map((line) => line.text);
+const texts = (lines: readonly LogText[]): readonly string[] => lines.map((line) => line.text);
 
 test("lines come out whole wherever the bytes were cut, also inside a character", () => {
   fc.assert(

@@ -5,7 +5,7 @@
 //     at the end after a notice of what was dropped. So a flood costs no more memory than the tail.
 // G3. Within a stream lines keep their order.
 
-import type { Line } from "../ports/coordinator-link.ts";
+import type { LogText } from "../../sdk/wire/worker-items.ts";
 import type { OutputStream } from "../ports/task-process.ts";
 
 export const lineBytesMax = 64 * 1024;
@@ -28,7 +28,7 @@ const tailPieceBytes = 64 * 1024;
 type Piece = { readonly stream: OutputStream; readonly atMs: number; readonly bytes: Buffer; length: number; lines: number };
 
 export class AttemptLog {
-  readonly #emit: (lines: readonly Line[]) => void;
+  readonly #emit: (lines: readonly LogText[]) => void;
   readonly #limits: LogLimits;
   readonly #splitters: Readonly<Record<OutputStream, Splitter>> = { stdout: new Splitter(), stderr: new Splitter() };
   #headBytes = 0;
@@ -40,7 +40,7 @@ export class AttemptLog {
   #droppedBytes = 0;
   #droppedLines = 0;
 
-  constructor(emit: (lines: readonly Line[]) => void, limits: LogLimits = defaultLogLimits) {
+  constructor(emit: (lines: readonly LogText[]) => void, limits: LogLimits = defaultLogLimits) {
     this.#emit = emit;
     this.#limits = limits;
   }

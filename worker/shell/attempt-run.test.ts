@@ -10,8 +10,8 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
+import type { LogText } from "../../sdk/wire/worker-items.ts";
 import { SpawnedTaskProcesses } from "../adapters/task-process/spawned.ts";
-import type { Line } from "../ports/coordinator-link.ts";
 import { AttemptRun } from "./attempt-run.ts";
 import type { OrderHead } from "./order-head.ts";
 import { ProcessPool } from "./process-pool.ts";
@@ -60,8 +60,9 @@ new TaskServer(process.argv[3], {
   async execute(attempt) {
     const usage = { startedAtMs: 0, finishedAtMs: 0, cpuMs: 0, peakMiB: 0 };
     try {
-      const failure = await Promise.race([steps[attempt.order.step](attempt), attempt.interrupted]);
-      return failure === undefined ? { kind: "succeeded", taken: { kind: "end" }, artifacts: {}, usage } : { kind: "failed", failure, artifacts: {}, usage };
+      const aborted = new Promise((resolve) => attempt.signal.addEventListener("abort", () => setTimeout(resolve, attempt.settleMs())));
+      await Promise.race([steps[attempt.order.step](attempt), aborted]);
+      return { kind: "succeeded", taken: { kind: "end" }, artifacts: {}, usage };
     } catch (error) {
       return { kind: "failed", failure: failureOf(error), artifacts: {}, usage };
     }
@@ -90,12 +91,12 @@ after(async () => {
 });
 
 type Order = Partial<OrderHead> & { readonly step: string; readonly [more: string]: unknown };
-type Ended = { readonly outcome: TaskOutcome | null; readonly lines: readonly Line[]; readonly texts: readonly string[] };
+type Ended = { readonly outcome: TaskOutcome | null; readonly lines: readonly LogText[]; readonly texts: readonly string[] };
 type Started = { readonly run: AttemptRun; readonly ended: Promise<Ended>; printed(pattern: RegExp): Promise<RegExpExecArray> };
 
 function start(order: Order): Started {
   const head: OrderHead = { codePackage: "a", environment: {}, isolated: false, timeoutSeconds: null, ...order };
-  const lines: Line[] = [];
+  const lines: LogText[] = [];
   let outcome: TaskOutcome | null = null;
   const { promise: ended, resolve } = Promise.withResolvers<Ended>();
   const run = new AttemptRun({ bytes: Buffer.from(JSON.stringify({ ...head, ...order })), head }, pool, {

@@ -5,16 +5,16 @@
 import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
+import type { LogText } from "../../sdk/wire/worker-items.ts";
 import { advanceAttempt, newAttempt, type AttemptAction, type AttemptEvent, type AttemptState } from "../core/attempt.ts";
 import { failureOfDeath } from "../core/death.ts";
-import type { Line } from "../ports/coordinator-link.ts";
 import type { Report, TaskProcess } from "../ports/task-process.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import type { OrderHead } from "./order-head.ts";
 import type { LeaseEvents, ProcessLease, ProcessPool, ProcessWanted } from "./process-pool.ts";
 
 export type AttemptEvents = {
-  onLines(lines: readonly Line[]): void;
+  onLines(lines: readonly LogText[]): void;
   /** JSON of a TaskOutcome. Not called for an attempt that was revoked. */
   onOutcome(outcome: Uint8Array): void;
   onEnded(): void;

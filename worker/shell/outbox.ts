@@ -3,10 +3,10 @@
 // B1. An outcome is kept until it is forgotten, that is until it was accepted or revoked.
 // B2. Lines are kept only while there is no stream, up to a limit, and come before the outcomes.
 
-import type { Held, ToCoordinator } from "../ports/coordinator-link.ts";
+import type { Held, WorkerItem } from "../../sdk/wire/worker-items.ts";
 
-type Lines = ToCoordinator & { readonly kind: "logs" };
-type Outcome = ToCoordinator & { readonly kind: "outcome" };
+type Lines = WorkerItem & { readonly kind: "logs" };
+type Outcome = WorkerItem & { readonly kind: "outcome" };
 
 /** Lines kept for a coordinator that is away; later ones are dropped and counted. Characters. */
 const linesCharactersMax = 8 * 1024 * 1024;
@@ -50,7 +50,7 @@ export class Outbox {
   }
 
   /** For a new stream, in the order in which it is to be sent. Outcomes stay until they are forgotten. */
-  takeAll(): readonly ToCoordinator[] {
+  takeAll(): readonly WorkerItem[] {
     const notices = [...this.#dropped.values()].map(({ of, lines }): Lines => ({
       kind: "logs",
       of,

@@ -16,20 +16,20 @@ import { Traces } from "./traces.ts";
 /** What an attempt gets from its process. */
 export type Attempt = {
   readonly order: TaskOrder;
-  /** Raised when the attempt is to stop; its reason is an Error. */
+  /** Raised when the attempt is to end. Its reason is an Error that has the fields of the `Failure` to report. */
   readonly signal: AbortSignal;
+  /** How long the step may go on after the signal, to tidy up. */
+  settleMs(): number;
   /** A folder that exists, is empty, and is emptied after the attempt. */
   readonly tempDir: string;
   /** To be called when the step's code has returned and only keeping its artifacts is left. */
   codeReturned(): void;
-  /** Settles the attempt with a failure that did not come out of the step's own call: an abort, or an uncaught error. */
-  readonly interrupted: Promise<Failure>;
 };
 
 export type Execution = {
   execute(attempt: Attempt): Promise<TaskOutcome>;
   /** Turns something thrown outside the step's own call into a failure. */
-  failureOf(error: unknown, order: TaskOrder): Failure;
+  failureOf(error: unknown): Failure;
 };
 
 /** The socket to the worker. */
@@ -44,9 +44,10 @@ const reasonBytesMax = 1000;
 type Running = {
   readonly order: TaskOrder;
   readonly controller: AbortController;
-  interrupt(failure: Failure): void;
   /** Set by the first abort or uncaught error. */
   cause: Failure | null;
+  settleMs: number;
+  codeReturned: boolean;
 };
 
 export class TaskServer {
@@ -88,16 +89,14 @@ export class TaskServer {
       mkdirSync(this.#tempDir, { recursive: true });
       this.#tempDirMade = true;
     }
-    const controller = new AbortController();
-    const { promise: interrupted, resolve: interrupt } = Promise.withResolvers<Failure>();
-    const running: Running = { order, controller, interrupt, cause: null };
+    const running: Running = { order, controller: new AbortController(), cause: null, settleMs: 0, codeReturned: false };
     this.#running = running;
     const outcome = await this.#execution.execute({
       order,
-      signal: controller.signal,
+      signal: running.controller.signal,
+      settleMs: () => running.settleMs,
       tempDir: this.#tempDir,
-      codeReturned: () => this.#codeReturned(order),
-      interrupted,
+      codeReturned: () => this.#codeReturned(running),
     });
     // Promises that the step left rejected are reported to the process before the next turn: they count against the step.
     await new Promise((resolve) => setImmediate(resolve));
@@ -105,17 +104,18 @@ export class TaskServer {
     this.#report(running.cause === null ? outcome : failedWith(running.cause, outcome), running.cause !== null);
   }
 
-  #codeReturned(order: TaskOrder): void {
-    if (order.timeoutSeconds !== null) this.#socket.write(encodeFrame(codeReturnedFrame));
+  #codeReturned(running: Running): void {
+    running.codeReturned = true;
+    if (running.order.timeoutSeconds !== null) this.#socket.write(encodeFrame(codeReturnedFrame));
   }
 
+  /** An abort that comes when the step's code has returned comes too late. */
   #abort(failure: Failure, settleMs: number): void {
     const running = this.#running;
-    if (running === null || running.cause !== null) return; // S1, S2
-    running.cause = failure;
-    const listens = getEventListeners(running.controller.signal, "abort").length > 0;
-    running.controller.abort(new DOMException(describeFailure(failure), failure.kind === "timeout" ? "TimeoutError" : "AbortError"));
-    setTimeout(() => running.interrupt(failure), listens ? settleMs : Math.min(settleMs, pollingSettleMs)).unref();
+    if (running === null || running.codeReturned || running.cause !== null) return; // S1, S2
+    // Whoever runs the step listens as well.
+    const listens = getEventListeners(running.controller.signal, "abort").length > 1;
+    end(running, failure, listens ? settleMs : Math.min(settleMs, pollingSettleMs));
   }
 
   #uncaught(error: unknown): void {
@@ -126,8 +126,7 @@ export class TaskServer {
       process.exit(1);
     }
     if (running.cause !== null) return; // S2
-    running.cause = this.#execution.failureOf(error, running.order);
-    running.interrupt(running.cause);
+    end(running, this.#execution.failureOf(error), 0);
   }
 
   #report(outcome: TaskOutcome, stopped: boolean): void {
@@ -152,6 +151,13 @@ export class TaskServer {
       return "its temporary folder cannot be emptied";
     }
   }
+}
+
+function end(running: Running, failure: Failure, settleMs: number): void {
+  running.cause = failure;
+  running.settleMs = settleMs;
+  const name = failure.kind === "timeout" ? "TimeoutError" : "AbortError";
+  running.controller.abort(Object.assign(new Error(describeFailure(failure)), { ...failure, name }));
 }
 
 /** The first cause is the failure; what the attempt kept stays where a catch will want it. */

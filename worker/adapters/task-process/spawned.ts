@@ -58,13 +58,18 @@ export class SpawnedTaskProcesses implements TaskProcesses {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
       env: { ...process.env, ...environment, [markerVariable]: marker },
     });
-    const spawned = new Spawned(child, { marker, tempDir }, events, () => {
-      if (child.pid !== undefined) this.#reaper.release(child.pid);
-      this.#alive.delete(spawned);
-    });
+    const spawned = new Spawned(child, { marker, tempDir }, events);
+    void this.#whenEnded(spawned);
     this.#alive.add(spawned);
     if (child.pid !== undefined) this.#reaper.watch(child.pid);
     return spawned;
+  }
+
+  async #whenEnded(spawned: Spawned): Promise<void> {
+    const death = await spawned.ended;
+    if (spawned.pid !== null) this.#reaper.release(spawned.pid);
+    this.#alive.delete(spawned);
+    spawned.events.onEnd(death);
   }
 
   async close(): Promise<void> {
@@ -79,10 +84,10 @@ type Identity = { readonly marker: string; readonly tempDir: string };
 
 class Spawned implements TaskProcess {
   readonly pid: number | null;
-  readonly ended: Promise<void>;
+  readonly ended: Promise<Death>;
+  readonly events: TaskProcessEvents;
   readonly #child: ChildProcess;
   readonly #identity: Identity;
-  readonly #events: TaskProcessEvents;
   readonly #socket: Socket | null;
   readonly #killsBefore = kernelKills();
   #stderrTail = "";
@@ -92,10 +97,10 @@ class Spawned implements TaskProcess {
   #mayHaveChildren = false;
   #endedCleanly = true;
 
-  constructor(child: ChildProcess, identity: Identity, events: TaskProcessEvents, released: () => void) {
+  constructor(child: ChildProcess, identity: Identity, events: TaskProcessEvents) {
     this.#child = child;
     this.#identity = identity;
-    this.#events = events;
+    this.events = events;
     this.pid = child.pid ?? null;
     this.#socket = socketOf(child);
     const reader = new FrameReader((kind, body) => this.#receive(kind, body));
@@ -106,10 +111,7 @@ class Spawned implements TaskProcess {
     child.on("error", (error) => {
       this.#spawnError = error.message;
     });
-    this.ended = this.#whenEnded().then((death) => {
-      released();
-      events.onEnd(death);
-    });
+    this.ended = this.#whenEnded();
   }
 
   run(order: Uint8Array): void {
@@ -141,21 +143,21 @@ class Spawned implements TaskProcess {
   #receive(kind: number, body: Buffer): void {
     if (kind === readyFrame) {
       this.#ready = true;
-      this.#events.onReady();
+      this.events.onReady();
     } else if (kind === codeReturnedFrame) {
-      this.#events.onCodeReturned();
+      this.events.onCodeReturned();
     } else if (kind === reportFrame) {
       const report = parseReport(body);
       this.#mayHaveChildren ||= report.mayHaveChildren;
       this.#endedCleanly = true;
       // The process writes output synchronously and the report last; one whole turn of the event loop reads what is there. (X2)
-      setImmediate(() => setImmediate(() => this.#events.onReport(report)));
+      setImmediate(() => setImmediate(() => this.events.onReport(report)));
     }
   }
 
   #stderr(chunk: Buffer): void {
     this.#stderrTail = (this.#stderrTail + chunk.toString("utf8", Math.max(0, chunk.length - stderrTailMax))).slice(-stderrTailMax);
-    this.#events.onOutput("stderr", chunk);
+    this.events.onOutput("stderr", chunk);
   }
 
   async #whenEnded(): Promise<Death> {
@@ -200,7 +202,8 @@ function exitOf(child: ChildProcess): Promise<{ code: number | null; signal: str
 async function closed(child: ChildProcess): Promise<void> {
   const streams = [child.stdout, child.stderr, socketOf(child)].filter((stream) => stream !== null);
   const giveUp = setTimeout(() => streams.forEach((stream) => stream.destroy()), pipesOpenMsMax);
-  await Promise.all(streams.map((stream) => (stream.closed ? null : new Promise((resolve) => stream.once("close", resolve)))));
+  const open = streams.filter((stream) => !stream.closed);
+  await Promise.all(open.map((stream) => new Promise((resolve) => stream.once("close", resolve))));
   clearTimeout(giveUp);
   await twoTurns(); // A report that had arrived is handed on first. (X1)
 }
