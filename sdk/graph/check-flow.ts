@@ -18,19 +18,20 @@ import { extractGraph } from "./extract.ts";
 import { isError, problem } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 
+/** What is needed to run a flow. */
 export type SoundFlow = {
   readonly graph: FlowGraph;
   readonly definition: FlowDefinition;
   /** Bytes of the code package. */
   readonly package: Uint8Array;
-};
-
-export type CheckedFlow = {
-  /** Null where there is an error among the problems. */
-  readonly flow: SoundFlow | null;
-  /** In the order of the source. */
+  /** Warnings, in the order of the source. */
   readonly problems: readonly Problem[];
 };
+
+/** There is an error among the problems. */
+export type FaultyFlow = { readonly graph: null; readonly definition: null; readonly package: null; readonly problems: readonly Problem[] };
+
+export type CheckedFlow = SoundFlow | FaultyFlow;
 
 export type CheckOptions = {
   /** Needed where the file exports several. `flow.ts:TrainFlow` says the same. */
@@ -46,11 +47,11 @@ export async function checkFlow(file: string, options: CheckOptions = {}): Promi
   const flowName = options.flowName ?? named?.[2] ?? null;
   const shown = (absolute: string): string => relative(options.folder ?? process.cwd(), absolute) || absolute;
   const { bundle, problems } = await bundleFile(path, shown);
-  if (bundle === null || problems.some(isError)) return { flow: null, problems };
+  if (bundle === null || problems.some(isError)) return faulty(problems);
   const loaded = load(bundle, path, shown);
-  if (loaded.problem !== null) return { flow: null, problems: [...problems, loaded.problem] };
+  if (loaded.problem !== null) return faulty([...problems, loaded.problem]);
   const checked = checkLoaded(loaded.exports, { bundle, path, flowName, shown });
-  return { flow: checked.flow, problems: inOrder([...problems, ...checked.problems]) };
+  return { ...checked, problems: inOrder([...problems, ...checked.problems]) };
 }
 
 type Load = { readonly exports: Exports; readonly problem: Problem | null };
@@ -78,12 +79,16 @@ type Loaded = {
 function checkLoaded(exports: Exports, { bundle, path, flowName, shown }: Loaded): CheckedFlow {
   const file = basename(path);
   const chosen = chooseFlow(exports, flowName, { file: shown(path), text: bundle.places.textOf(file) ?? "" });
-  if ("code" in chosen) return { flow: null, problems: [chosen] };
+  if ("code" in chosen) return faulty([chosen]);
   const definition = { ...definitionOf(chosen.flowClass), name: chosen.flowName };
   const { graph, problems } = extractGraph(definition, flowSource(chosen.flowClass, bundle, file), file);
-  if (graph === null) return { flow: null, problems };
+  if (graph === null) return faulty(problems);
   const content = { flowName: chosen.flowName, exportName: chosen.exportName, file, code: bundle.code, sourceMap: bundle.sourceMap };
-  return { flow: { graph, definition, package: writeContainer(content) }, problems };
+  return { graph, definition, package: writeContainer(content), problems };
+}
+
+function faulty(problems: readonly Problem[]): FaultyFlow {
+  return { graph: null, definition: null, package: null, problems };
 }
 
 /** By file and line; the same problem is told once. */

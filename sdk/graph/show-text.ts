@@ -1,0 +1,111 @@
+// A flow's graph as text: the way from start to end, the parameters, and a line for each step.
+
+import { defaultPolicy, targetsOf } from "../../proto/graph.ts";
+import type { FlowGraph, ParameterSpec, Resources, StepNode, StepPolicy } from "../../proto/graph.ts";
+import type { StepName } from "../../proto/ids.ts";
+
+export function showAsText(graph: FlowGraph, file: string): string {
+  const [firstLine = ""] = graph.doc.split("\n");
+  const title = `${graph.flow}  ${file}${firstLine === "" ? "" : `        "${firstLine}"`}`;
+  const params = graph.parameters.map(showParameter).join("   ");
+  const lines = [title, ...picture(graph), ...(params === "" ? [] : [`params   ${params}`]), ...table(graph)];
+  return `${lines.map((line, i) => (i === 0 ? line : `  ${line}`.trimEnd())).join("\n")}\n`;
+}
+
+/** Ways that come together again are drawn once; the others end in the step's name. */
+function picture(graph: FlowGraph): readonly string[] {
+  const steps = new Map(graph.steps.map((step) => [step.name, step]));
+  const drawn = new Set<StepName>();
+  const draw = (name: StepName): readonly string[] => {
+    const step = steps.get(name);
+    if (step === undefined || drawn.has(name)) return [name];
+    drawn.add(name);
+    const ways = arrowsFrom(step, steps).map(({ arrow, to }) => ({ arrow, lines: draw(to) }));
+    if (ways.length === 0) return [name];
+    return ways.flatMap(({ arrow, lines }, i) => {
+      const only = ways.length === 1;
+      const last = i === ways.length - 1;
+      const fork = only ? " " : i === 0 ? " ─┬" : last ? "  └" : "  ├";
+      const lead = `${i === 0 ? name : " ".repeat(name.length)}${fork}${arrow} `;
+      const below = " ".repeat(name.length) + (only ? " " : last ? "   " : "  │");
+      return lines.map((line, at) => (at === 0 ? lead + line : below.padEnd(lead.length) + line));
+    });
+  };
+  return draw("start" as StepName);
+}
+
+function arrowsFrom(step: StepNode, steps: ReadonlyMap<StepName, StepNode>): readonly { readonly arrow: string; readonly to: StepName }[] {
+  const { transition } = step;
+  if (transition.kind === "switch") {
+    return Object.entries(transition.cases).map(([key, to]) => ({ arrow: `${transition.condition}=${key}▶`, to }));
+  }
+  return targetsOf(transition).map((to) => {
+    if (transition.kind === "foreach") return { arrow: `═foreach(${transition.artifact})▶`, to };
+    if (steps.get(to)?.joins) return { arrow: "═join▶", to };
+    return { arrow: transition.kind === "branch" ? "▶" : "─▶", to };
+  });
+}
+
+function showParameter(spec: ParameterSpec): string {
+  const value = spec.required ? " (required)" : spec.defaultJson === null ? "" : ` =${spec.secret ? "***" : spec.defaultJson}`;
+  const choices = spec.choices === null ? "" : ` of ${spec.choices.join("|")}`;
+  return `${spec.name} ${spec.kind}${choices}${value}`;
+}
+
+function table(graph: FlowGraph): readonly string[] {
+  const rows = graph.steps.map((step) => [
+    step.name,
+    typeOf(step),
+    targetsOf(step.transition).join(", ") || "-",
+    decoratorsOf(step.policy),
+    lineOf(step, graph),
+  ]);
+  const all = [["step", "type", "next", "decorators", "line"], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function typeOf({ name, joins, transition }: StepNode): string {
+  const kind = name === "start" && transition.kind === "linear" ? "start" : transition.kind;
+  if (joins === null) return kind;
+  return kind === "linear" ? "join" : `join, ${kind}`;
+}
+
+function lineOf(step: StepNode, graph: FlowGraph): string {
+  return step.file === graph.file ? String(step.line) : `${step.file}:${step.line}`;
+}
+
+function decoratorsOf(policy: StepPolicy): string {
+  const { retry, catch: caught, timeoutSeconds, resources, batch, environment, isolated } = policy;
+  const variables = Object.keys(environment);
+  const shown = [
+    retry === null ? "" : `retry(${retry.times})`,
+    caught === null ? "" : caught.var === null ? "catchError" : `catchError(${caught.var})`,
+    timeoutSeconds === null ? "" : `timeout(${showSeconds(timeoutSeconds)})`,
+    batch === null ? "" : `batch(${showResources(batch)})`,
+    batch === null && !isDefault(resources) ? `resources(${showResources(resources)})` : "",
+    variables.length === 0 ? "" : `environment(${variables.join(",")})`,
+    isolated ? "isolated" : "",
+  ];
+  return shown.filter((text) => text !== "").join(" ") || "-";
+}
+
+function isDefault(resources: Resources): boolean {
+  const { cpu, memoryMiB, gpu } = defaultPolicy.resources;
+  return resources.cpu === cpu && resources.memoryMiB === memoryMiB && resources.gpu === gpu;
+}
+
+function showResources({ cpu, memoryMiB, gpu }: Resources): string {
+  const memory = memoryMiB % 1024 === 0 ? `${memoryMiB / 1024}G` : `${memoryMiB}M`;
+  return `cpu=${cpu},mem=${memory}${gpu > 0 ? `,gpu=${gpu}` : ""}`;
+}
+
+function showSeconds(seconds: number): string {
+  if (seconds % 3600 === 0) return `${seconds / 3600}h`;
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
+}
