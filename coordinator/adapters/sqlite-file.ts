@@ -15,13 +15,17 @@ export const busyBlockMs = 10;
 /** How long opening may wait, blocking: several processes may create the file at once. */
 const openBusyMs = 5_000;
 
+/**
+ * Events lie in the order of their arrival, and an index finds those of a run: with events kept together by run, a commit of a
+ * hundred runs' events would write a hundred pages instead of a dozen, and was 3.5 times slower.
+ */
 const schema = `
   CREATE TABLE flows (flow TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE runs (key INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, last_seq INTEGER NOT NULL) STRICT;
   CREATE TABLE events (
-    run_key INTEGER NOT NULL, seq INTEGER NOT NULL, payload TEXT NOT NULL, checksum INTEGER NOT NULL,
-    PRIMARY KEY (run_key, seq)
-  ) STRICT, WITHOUT ROWID;
+    id INTEGER PRIMARY KEY, run_key INTEGER NOT NULL, seq INTEGER NOT NULL, payload TEXT NOT NULL, checksum INTEGER NOT NULL,
+    UNIQUE (run_key, seq)
+  ) STRICT;
   CREATE TABLE summaries (
     run_key INTEGER PRIMARY KEY, flow TEXT NOT NULL, status TEXT NOT NULL, user TEXT NOT NULL,
     submitted_at_ms INTEGER NOT NULL, summary TEXT NOT NULL, checksum INTEGER NOT NULL
