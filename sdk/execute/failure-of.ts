@@ -20,8 +20,8 @@ export function failureOf(thrown: unknown, locate: Locate = authorsFrames): Fail
     return { kind: "userError", name: "Error", message, stack: `Error: ${message}`, place: null };
   }
   const { stack, place } = locate(typeof thrown.stack === "string" ? thrown.stack : String(thrown));
-  const { name, message } = thrown;
-  return { kind: "userError", name: `${name}`, message: `${message}`, stack: stack + causesOf(thrown, locate), place };
+  const { name, message } = textsOf(thrown);
+  return { kind: "userError", name, message, stack: stack + causesOf(thrown, locate), place };
 }
 
 /** The reason of an abort signal: a failure where the one who aborted gave one. */
@@ -35,6 +35,11 @@ export function failureOfAbort(reason: unknown): Failure {
 // Errors of another context (the flow's code may run in one) are no instances of this one's Error.
 function isError(value: unknown): value is Error {
   return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
+}
+
+/** Authors put other things than texts there. */
+function textsOf(error: { readonly name: unknown; readonly message: unknown }): { readonly name: string; readonly message: string } {
+  return { name: String(error.name), message: String(error.message) };
 }
 
 const causesMax = 5;

@@ -42,10 +42,21 @@ type HoldsError<F, V extends string> = V extends keyof F
 
 type StepDecorator = <F extends FlowSpec, M extends AnyStep<F>, N extends string>(method: M, context: StepContext<F, M, N>) => void;
 
+/** Where a step may stand, and only then how it must end. */
+type Placed<F, C extends Place, M> = C["static"] extends true
+  ? FlowError<"a step is a method of the flow's objects: remove static">
+  : C["private"] extends true
+    ? FlowError<`a step is public: rename '${C["name"]}' to a name without #`>
+    : F extends FlowSpec
+      ? Returns<C["name"], M>
+      : FlowError<"steps belong to a flow: let the class extend FlowSpec">;
+
+type Place = { readonly name: string; readonly static: boolean; readonly private: boolean };
+
 /** Makes a method a step of the flow. */
-export function step<F extends FlowSpec, M extends AnyStep<F>, const N extends string>(
+export function step<F, M extends AnyStep<F>, const C extends Place>(
   method: M,
-  context: StepContext<F, M, N> & Returns<N, M>,
+  context: ClassMethodDecoratorContext<F, M> & C & Placed<F, C, M>,
 ): void {
   recordStep(context, method);
 }
