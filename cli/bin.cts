@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// The command `stepwell`. Written so that every Node since 10 can parse it: an old one gets a sentence, not a syntax
+// error. Answers the cheapest questions without loading anything.
+
+const nodeNeeded = "22.13";
+
+function olderThan(version: string, needed: string): boolean {
+  const have = version.split(".").map(Number);
+  const want = needed.split(".").map(Number);
+  return have[0] !== want[0] ? Number(have[0]) < Number(want[0]) : Number(have[1]) < Number(want[1]);
+}
+
+/** The package's own description lies above the source, and one folder higher above the built files. */
+function packageVersion(): string {
+  const fs: typeof import("node:fs") = require("fs");
+  const path: typeof import("node:path") = require("path");
+  const beside = path.join(__dirname, "..", "package.json");
+  const file = fs.existsSync(beside) ? beside : path.join(__dirname, "..", "..", "package.json");
+  return JSON.parse(fs.readFileSync(file, "utf8")).version;
+}
+
+/** A reader that has gone (`| head -1`) is no error; the command may still have work to finish. */
+function tolerateClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", function (error: Error & { code?: string }) {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
+function start(words: string[]): void {
+  if (olderThan(process.versions.node, nodeNeeded)) {
+    process.stderr.write("error[SW2010]: stepwell needs Node " + nodeNeeded + " or later, and this is " + process.versions.node + "\n");
+    process.stderr.write("  hint: install a newer Node (https://nodejs.org) and run the command again\n");
+    process.exitCode = 2;
+    return;
+  }
+  const version = packageVersion();
+  if (words.length === 1 && (words[0] === "version" || words[0] === "--version" || words[0] === "-V")) {
+    process.stdout.write(version + "\n");
+    return;
+  }
+  tolerateClosedPipes();
+  import("./main.ts")
+    .then(function (loaded) {
+      const { env, stdout, stderr } = process;
+      return loaded.main({ words: words, env: env, cwd: process.cwd(), stdout: stdout, stderr: stderr, version: version });
+    })
+    .then(function (code) {
+      process.exitCode = code;
+    });
+}
+
+start(process.argv.slice(2));

@@ -1,0 +1,34 @@
+// Which module runs which command. Nothing of a command is loaded before it is asked for.
+
+import type { Command } from "./context.ts";
+
+type Loader = () => Promise<Command>;
+
+const loaders: Readonly<Record<string, Loader>> = {
+  run: async () => (await import("./commands/run.ts")).run,
+  resume: async () => (await import("./commands/resume.ts")).resume,
+  retry: async () => (await import("./commands/retry.ts")).retry,
+  check: async () => (await import("./commands/check.ts")).check,
+  show: async () => (await import("./commands/show.ts")).show,
+  runs: async () => (await import("./commands/runs.ts")).runs,
+  status: async () => (await import("./commands/status.ts")).status,
+  logs: async () => (await import("./commands/logs.ts")).logs,
+  artifacts: async () => (await import("./commands/artifacts.ts")).artifacts,
+  get: async () => (await import("./commands/get.ts")).get,
+  compare: async () => (await import("./commands/compare.ts")).compare,
+  cancel: async () => (await import("./commands/cancel.ts")).cancel,
+  "tag add": async () => (await import("./commands/tag.ts")).tag,
+  "tag rm": async () => (await import("./commands/tag.ts")).tag,
+  "tag list": async () => (await import("./commands/tag.ts")).tag,
+  init: async () => (await import("./commands/init.ts")).init,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  "config show": async () => (await import("./commands/config-show.ts")).configShow,
+  completion: async () => (await import("./commands/completion.ts")).completion,
+  __complete: async () => (await import("./commands/complete.ts")).complete,
+};
+
+export function loadCommand(name: string): Promise<Command> {
+  const load = loaders[name];
+  if (load === undefined) throw new Error(`command ${name} has no module`);
+  return load();
+}

@@ -1,0 +1,72 @@
+// `stepwell get`: the value of one artifact, of any size.
+
+import { createWriteStream } from "node:fs";
+import { resolve } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { readArtifact } from "../../sdk/artifact/read.ts";
+import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
+import { printNote, wantsJson, type Context } from "../context.ts";
+import { didYouMean } from "../format/suggestion.ts";
+import { reading } from "../reading.ts";
+import { resolvePath } from "../run-name.ts";
+import { isFile, valueJson, valueText } from "../value-text.ts";
+import { artifactsOf } from "./artifacts.ts";
+
+type Format = "text" | "json" | "raw";
+
+export function get(context: Context): Promise<ExitCode> {
+  return reading(context, async ({ control, store }) => {
+    const text = context.operands[0] ?? "";
+    const named = await resolvePath(text, { control, namespace: context.settings.namespace });
+    const { artifact } = named.within;
+    if (artifact === undefined) {
+      throw new CliError("badValue", `"${text}" names no artifact`, {
+        hint: `see them: stepwell artifacts ${text}; then stepwell get ${named.run}/STEP/INDEX/NAME`,
+      });
+    }
+    const found = await artifactsOf(named, control);
+    const ref = found.artifacts[artifact];
+    if (ref === undefined) throw unknownArtifact(`${named.run}/${found.task}`, artifact, Object.keys(found.artifacts));
+    await print(context, await readArtifact(ref, store));
+    return exitCodes.ok;
+  });
+}
+
+function unknownArtifact(task: string, name: string, known: readonly string[]): CliError {
+  const hint =
+    didYouMean(name, known) ??
+    (known.length === 0 ? `${task} has none` : `artifacts: ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", ..." : ""}`);
+  return new CliError("notFound", `${task} has no artifact "${name}"`, { hint });
+}
+
+async function print(context: Context, value: unknown): Promise<void> {
+  const out = context.options.text("out");
+  const format = formatOf(context, out !== undefined);
+  const chunks =
+    format === "raw"
+      ? rawChunks(value)
+      : [`${format === "json" ? valueJson(value) : valueText(value, context.terminal.out.paint.isColorSupported)}\n`];
+  if (out !== undefined) {
+    const path = resolve(context.cwd, out);
+    await pipeline(Readable.from(chunks), createWriteStream(path));
+    return printNote(context, `written to ${path}`);
+  }
+  for await (const chunk of chunks) await context.terminal.out.writeWhole(chunk);
+}
+
+/** A file is written as it is, whatever it is for. */
+function formatOf(context: Context, toFile: boolean): Format {
+  const asked = context.options.text("format");
+  if (asked === "raw" || asked === "json" || asked === "text") return asked;
+  if (wantsJson(context)) return "json";
+  return toFile ? "raw" : "text";
+}
+
+function rawChunks(value: unknown): AsyncIterable<Uint8Array> | readonly (string | Uint8Array)[] {
+  if (isFile(value)) return value.stream();
+  if (typeof value === "string") return [value];
+  if (value instanceof ArrayBuffer) return [new Uint8Array(value)];
+  if (ArrayBuffer.isView(value)) return [new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
+  return [`${valueJson(value)}\n`];
+}

@@ -1,0 +1,90 @@
+// `stepwell runs`: lists runs, newest first, of the person's own namespace unless told otherwise.
+
+import { existsSync } from "node:fs";
+import type { RunsQuery } from "../../proto/control.ts";
+import type { RunStatus } from "../../proto/event.ts";
+import { parseFlowName } from "../../proto/ids.ts";
+import type { Page } from "../../proto/control.ts";
+import type { RunSummary } from "../../proto/view.ts";
+import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
+import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
+import { didYouMean } from "../format/suggestion.ts";
+import { parseMoment } from "../moment.ts";
+import { reading } from "../reading.ts";
+import { summaryDocument } from "../render/run-document.ts";
+import { runsTable } from "../render/runs-table.ts";
+import { flowNames } from "../run-name.ts";
+
+const limitDefault = 20;
+
+export async function runs(context: Context): Promise<ExitCode> {
+  const query = queryOf(context);
+  // An empty list is a good answer where nothing has run yet.
+  const page: Page<RunSummary> = existsSync(context.settings.dir)
+    ? await reading(context, async ({ control }) => {
+        const found = await control.runs(query);
+        if (found.items.length === 0 && query.flow !== undefined) await checkFlow(query.flow, await flowNames(control));
+        return found;
+      })
+    : { items: [], total: 0, next: null };
+  show(context, page);
+  return exitCodes.ok;
+}
+
+function queryOf(context: Context): RunsQuery {
+  const { options, settings } = context;
+  const [flow] = context.operands;
+  const sinceMs = parseMoment(options.text("since"), "--since", context.nowMs());
+  const untilMs = parseMoment(options.text("until"), "--until", context.nowMs());
+  const user = options.text("user");
+  const cursor = options.text("cursor");
+  return {
+    ...(flow !== undefined && { flow: parseFlowName(flow) }),
+    ...(options.texts("status").length > 0 && { status: options.texts("status").filter(isStatus) }),
+    ...(options.texts("tag").length > 0 && { tags: options.texts("tag") }),
+    namespace: settings.namespace === "" || user !== undefined ? null : settings.namespace,
+    ...(user !== undefined && { user }),
+    ...(sinceMs !== null && { sinceMs }),
+    ...(untilMs !== null && { untilMs }),
+    limit: options.integer("limit") ?? limitDefault,
+    ...(cursor !== undefined && { cursor }),
+  };
+}
+
+function isStatus(text: string): text is RunStatus {
+  return ["pending", "running", "succeeded", "failed", "cancelled"].includes(text);
+}
+
+async function checkFlow(flow: string, known: readonly string[]): Promise<void> {
+  if (known.includes(flow)) return;
+  throw new CliError("notFound", `there is no run of ${flow}`, {
+    hint: didYouMean(flow, known) ?? (known.length === 0 ? null : `flows: ${known.join(", ")}`),
+  });
+}
+
+function show(context: Context, page: Page<RunSummary>): void {
+  const { out } = context.terminal;
+  if (wantsJson(context))
+    return printDocument(
+      context,
+      { runs: page.items.map(summaryDocument), total: page.total, next: page.next },
+      page.items.map(summaryDocument),
+    );
+  if (context.quiet)
+    return printLines(
+      context,
+      page.items.map((run) => run.run),
+    );
+  const look = { paint: out.paint, nowMs: context.nowMs(), zone: context.settings.tz, wide: context.settings.output === "wide" };
+  if (page.items.length > 0) printLines(context, runsTable(page.items, look));
+  printNote(context, footer(context, page));
+}
+
+function footer(context: Context, page: Page<RunSummary>): string {
+  const shown = `${page.items.length}${page.next !== null && page.total !== null ? ` of ${page.total}` : ""} ${page.items.length === 1 ? "run" : "runs"}`;
+  const scope =
+    context.settings.namespace === "" || context.options.text("user") !== undefined
+      ? ""
+      : ` in namespace ${context.settings.namespace} (all: --namespace=)`;
+  return page.next === null ? shown + scope : `${shown}${scope} · older: add --cursor ${page.next}`;
+}

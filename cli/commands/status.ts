@@ -1,0 +1,59 @@
+// `stepwell status`: a run at one moment, or followed to its end.
+
+import type { TasksQuery } from "../../proto/control.ts";
+import type { RunView, TaskView } from "../../proto/view.ts";
+import { exitCodes, type ExitCode } from "../cli-error.ts";
+import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
+import { formatCount } from "../format/count.ts";
+import { followRun } from "../follow-run.ts";
+import type { LocalReader } from "../local-cluster.ts";
+import { reading } from "../reading.ts";
+import { statusDocument } from "../render/run-document.ts";
+import { statusLines, tasksTable } from "../render/status-lines.ts";
+import { checkStep, resolvePath, viewRun, type Named } from "../run-name.ts";
+
+const tasksDefault = 100;
+
+export function status(context: Context): Promise<ExitCode> {
+  return reading(context, async (local) => {
+    const named = await resolvePath(context.operands[0] ?? "", { control: local.control, namespace: context.settings.namespace });
+    const view = await viewRun(named.run, local.control);
+    if (named.within.step !== undefined) checkStep(view, named.within.step);
+    if (context.options.flag("watch") && view.finishedAtMs === null) return followRun(context, local, { run: view.run, logs: "none" });
+    await show(context, local, { view, named });
+    return context.options.flag("exit-status") && view.status !== "succeeded" ? exitCodes.runFailed : exitCodes.ok;
+  });
+}
+
+async function show(context: Context, local: LocalReader, { view, named }: { view: RunView; named: Named }): Promise<void> {
+  const tasks = await tasksOf(context, local, named);
+  if (wantsJson(context)) return printDocument(context, { ...statusDocument(view), ...(tasks !== null && { taskList: tasks.items }) });
+  if (context.quiet) return printLines(context, tasks === null ? [view.run] : tasks.items.map((task) => `${view.run}/${task.task}`));
+  const look = { paint: context.terminal.out.paint, nowMs: context.nowMs(), zone: context.settings.tz };
+  printLines(context, statusLines(view, look));
+  if (tasks === null) return;
+  printLines(context, ["", ...tasksTable(tasks.items, look)]);
+  if (tasks.next !== null) {
+    const of = tasks.total === null ? "more" : formatCount(tasks.total);
+    printNote(
+      context,
+      `showing ${formatCount(tasks.items.length)} of ${of} tasks; narrow with ${view.run}/STEP or --failed, or raise --limit`,
+    );
+  }
+}
+
+async function tasksOf(
+  context: Context,
+  { control }: LocalReader,
+  { run, within }: Named,
+): Promise<{ readonly items: readonly TaskView[]; readonly next: string | null; readonly total: number | null } | null> {
+  if (within.task !== undefined) return { items: [await control.task(run, within.task)], next: null, total: 1 };
+  const failed = context.options.flag("failed");
+  if (!failed && !context.options.flag("tasks") && within.step === undefined) return null;
+  const query: TasksQuery = {
+    limit: context.options.integer("limit") ?? tasksDefault,
+    ...(within.step !== undefined && { step: within.step }),
+    ...(failed && { status: ["failed"] as const }),
+  };
+  return control.tasks(run, query);
+}

@@ -1,0 +1,104 @@
+// The flow's own parameters among the words of the command line, from a JSON file, and from the environment.
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { ParameterSpec } from "../proto/graph.ts";
+import type { FlowDefinition } from "../sdk/flow/definition.ts";
+import { resolveParameters } from "../sdk/flow/parameter-values.ts";
+import { unknownOption } from "./arguments.ts";
+import { CliError } from "./cli-error.ts";
+import type { Context } from "./context.ts";
+
+/** `before` holds the values of a resumed run's origin: what is given now wins. @throws CliError badParameters, unknownOption, unexpected, missing */
+export async function resolveFlowParameters(
+  context: Context,
+  definition: FlowDefinition,
+  before: Readonly<Record<string, unknown>> = {},
+): Promise<ReadonlyMap<string, unknown>> {
+  const specs = definition.parameters.map((parameter) => parameter.spec);
+  const file = context.options.text("params");
+  const resolved = await resolveParameters(
+    definition.parameters,
+    {
+      commandLine: readParameterWords(context, specs),
+      values: { ...before, ...(file !== undefined && readParametersFile(resolve(context.cwd, file))) },
+      environment: context.env,
+    },
+    { flow: definition.name, user: context.settings.user, directory: context.cwd },
+  );
+  if (resolved.ok) return resolved.values;
+  const [first, ...others] = resolved.problems;
+  throw new CliError("badParameters", first?.message ?? `the parameters of ${definition.name} are not valid`, {
+    hint: first?.hint ?? null,
+    lines: others.map((problem) => `${problem.message} (${problem.hint})`),
+    details: resolved.problems,
+  });
+}
+
+/** `--rate 0.2`, `--rate=0.2`, `--verbose-training`, `--no-verbose-training`. @throws CliError */
+export function readParameterWords(context: Pick<Context, "rest" | "command">, specs: readonly ParameterSpec[]): Record<string, string> {
+  const given: Record<string, string> = {};
+  const words = [...context.rest];
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    const option = /^--(?<name>[^=]+)(?:=(?<value>.*))?$/s.exec(word)?.groups;
+    if (option?.["name"] === undefined) throw unexpected(word, context);
+    const { spec, negated } = findSpec(option["name"], specs);
+    if (spec === undefined)
+      throw unknownOption(
+        word,
+        context.command,
+        specs.map((known) => optionOf(known.name)),
+      );
+    if (negated) given[spec.name] = "false";
+    else if (option["value"] !== undefined) given[spec.name] = option["value"];
+    else if (spec.kind === "boolean")
+      given[spec.name] = /^(true|false|yes|no|on|off)$/.test(words[0] ?? "") ? (words.shift() ?? "") : "true";
+    else given[spec.name] = valueAfter(words, word);
+  }
+  return given;
+}
+
+/** `maxDepth` is given as `--max-depth`. */
+export function optionOf(parameter: string): string {
+  return parameter
+    .replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `-${letter}`)
+    .replaceAll("_", "-")
+    .toLowerCase();
+}
+
+function findSpec(name: string, specs: readonly ParameterSpec[]): { readonly spec: ParameterSpec | undefined; readonly negated: boolean } {
+  const exact = specs.find((spec) => keyOf(spec.name) === keyOf(name));
+  if (exact !== undefined || !name.startsWith("no-")) return { spec: exact, negated: false };
+  const spec = specs.find((known) => known.kind === "boolean" && keyOf(known.name) === keyOf(name.slice(3)));
+  return { spec, negated: true };
+}
+
+function keyOf(name: string): string {
+  return name.replaceAll(/[-_]/g, "").toLowerCase();
+}
+
+function valueAfter(words: string[], option: string): string {
+  const value = words.shift();
+  if (value === undefined || /^--\D/.test(value))
+    throw new CliError("missing", `${option} needs a value`, { hint: `for example ${option}=VALUE` });
+  return value;
+}
+
+function unexpected(word: string, { command }: Pick<Context, "command">): CliError {
+  return new CliError("unexpected", `stepwell ${command.name} doesn't know what to do with "${word}"`, {
+    hint: `see stepwell ${command.name} --help`,
+  });
+}
+
+function readParametersFile(path: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new CliError("badFile", `parameters cannot be read from ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new CliError("badFile", `${path} must hold a JSON object of parameters`, { hint: 'like { "rate": 0.2 }' });
+  }
+  return { ...parsed };
+}

@@ -1,0 +1,122 @@
+// Shows a run from where it is to its end, reacts to interrupts, and turns how it ended into an exit code.
+
+import type { RunId } from "../proto/ids.ts";
+import { unreachable } from "../proto/unreachable.ts";
+import type { RunView } from "../proto/view.ts";
+import { exitCodes, type ExitCode } from "./cli-error.ts";
+import type { Context } from "./context.ts";
+import { Interrupts, type Interrupt } from "./interrupts.ts";
+import { finishedDocument } from "./live/event-documents.ts";
+import { JsonLinesPresenter, PlainPresenter, SilentPresenter, WindowPresenter, type Presenter } from "./live/presenter.ts";
+import { RunProgress } from "./live/progress.ts";
+import { Selection } from "./live/selection.ts";
+import { watchRun, type LogsChoice } from "./live/watch.ts";
+import type { LocalCluster, LocalReader } from "./local-cluster.ts";
+import { runDocument } from "./render/run-document.ts";
+import { summaryLines } from "./render/run-summary.ts";
+import { excerptOf } from "./source-excerpt.ts";
+import type { Sink } from "./terminal.ts";
+
+export type Followed = {
+  readonly run: RunId;
+  readonly logs: LogsChoice;
+  /** Events up to this one are known to the person; 0 shows all. */
+  readonly afterSeq?: number;
+  /** Where the run belongs to this process, which then ends it when interrupted. */
+  readonly own?: LocalCluster;
+};
+
+/** The worker gives tasks so long to end when they are cancelled. */
+const graceSeconds = 30;
+
+export async function followRun(context: Context, local: LocalReader, followed: Followed): Promise<ExitCode> {
+  const { control } = local;
+  const { run, logs } = followed;
+  const progress = new RunProgress(run, (await control.run(run)).graph);
+  const selection = new Selection();
+  const presenter = presenterFor(context, progress, selection);
+  const stopped = Promise.withResolvers<null>();
+  const interrupts = new Interrupts(context.timeoutMs, {
+    first: (interrupt) => interruptFirst(interrupt, { context, local, followed, presenter, progress, stop: () => stopped.resolve(null) }),
+    again: () => stopped.resolve(null),
+  });
+  try {
+    const view = await Promise.race([watchRun({ control, run, progress, selection, presenter, logs }, followed.afterSeq), stopped.promise]);
+    presenter.close();
+    if (view === null) followed.own?.kill();
+    else await showEnd(context, local, { view, progress });
+    if (interrupts.first !== null) return interrupts.first.exit;
+    return view === null ? exitCodes.interrupted : exitOf(view);
+  } finally {
+    presenter.close();
+    interrupts.close();
+  }
+}
+
+type Reaction = {
+  readonly context: Context;
+  readonly local: LocalReader;
+  readonly followed: Followed;
+  readonly presenter: Presenter;
+  readonly progress: RunProgress;
+  readonly stop: () => void;
+};
+
+function interruptFirst(interrupt: Interrupt, { context, local, followed, presenter, progress, stop }: Reaction): void {
+  if (followed.own === undefined) return stop();
+  const tasks = progress.running === 1 ? "1 task" : `${progress.running} tasks`;
+  presenter.note(`cancelling, waiting for ${tasks} (grace ${graceSeconds} s); ^C again to kill now`);
+  const by = `${interrupt.cause === "SIGINT" ? "Ctrl-C" : interrupt.cause} of ${context.settings.user}`;
+  // The run may have ended in this very moment; then there is nothing left to cancel.
+  local.control.cancel(followed.run, by).catch(() => undefined);
+}
+
+function presenterFor(context: Context, progress: RunProgress, selection: Selection): Presenter {
+  const { out, err } = context.terminal;
+  if (context.settings.output === "jsonl") return new JsonLinesPresenter(progress.run, { out, err });
+  if (context.quiet) return new SilentPresenter();
+  const look = { sink: narrative(context), zone: context.settings.tz, nowMs: context.nowMs };
+  return look.sink.live ? new WindowPresenter(progress, selection, look) : new PlainPresenter(progress, selection, look);
+}
+
+/** Where the story of a run is told: stdout belongs to the document when one is asked for. */
+function narrative(context: Context): Sink {
+  return context.settings.output === "json" ? context.terminal.err : context.terminal.out;
+}
+
+async function showEnd(context: Context, local: LocalReader, { view, progress }: { view: RunView; progress: RunProgress }): Promise<void> {
+  const { out } = context.terminal;
+  if (context.settings.output === "jsonl") return out.write(`${JSON.stringify(finishedDocument(view))}\n`);
+  if (context.quiet && context.settings.output !== "json") return out.write(`${view.run}\n`);
+  const sink = narrative(context);
+  if (!context.quiet) {
+    const sameError = view.firstFailure === null ? 0 : progress.failedLike(view.firstFailure.failure);
+    const excerpt = await excerptOf(view, local.store);
+    sink.write(`${summaryLines(view, { paint: sink.paint, excerpt, sameError }).join("\n")}\n`);
+    if (context.terminal.githubActions) annotate(view, sink);
+  }
+  if (context.settings.output === "json") out.write(`${JSON.stringify(runDocument(view))}\n`);
+}
+
+/** GitHub shows such a line at the place in the pull request. */
+function annotate(view: RunView, sink: Sink): void {
+  const failure = view.firstFailure?.failure;
+  if (failure?.kind !== "userError" || failure.place === null) return;
+  const message = `${failure.name}: ${failure.message}`.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+  sink.write(`::error file=${failure.place.file},line=${failure.place.line},col=${failure.place.column}::${message}\n`);
+}
+
+export function exitOf(view: RunView): ExitCode {
+  switch (view.status) {
+    case "succeeded":
+      return exitCodes.ok;
+    case "failed":
+    case "cancelled":
+      return exitCodes.runFailed;
+    case "pending":
+    case "running":
+      return exitCodes.internal;
+    default:
+      return unreachable(view.status);
+  }
+}

@@ -1,0 +1,46 @@
+// Errors that other parts throw, as errors of the command line with a code and an exit code.
+
+import { CliError, type ErrorKind } from "./cli-error.ts";
+
+/** Errors of other parts tell by their name and code what they are; anything else is a defect of ours. */
+export function asCliError(error: unknown): CliError {
+  if (error instanceof CliError) return error;
+  if (!(error instanceof Error)) return new CliError("internal", String(error));
+  const kind = kindOf(error);
+  if (kind !== "internal") return new CliError(kind, error.message, { cause: error, hint: hintOf(error) });
+  const frames = (error.stack ?? "")
+    .split("\n")
+    .slice(1, 8)
+    .map((line) => line.trim());
+  return new CliError("internal", error.message, {
+    lines: frames,
+    cause: error,
+    hint: "this is a defect of Stepwell; please report it with these lines",
+  });
+}
+
+const controlKinds: Readonly<Record<string, ErrorKind>> = {
+  notFound: "notFound",
+  conflict: "conflict",
+  invalid: "badValue",
+  unavailable: "unavailable",
+};
+
+function kindOf(error: Error): ErrorKind {
+  const code = "code" in error ? String(error.code) : "";
+  switch (error.name) {
+    case "ControlError":
+      return controlKinds[code] ?? "internal";
+    case "NameError":
+      return "badValue";
+    case "LedgerError":
+    case "ArtifactStoreError":
+      return "problem" in error && (error.problem === "missing" || error.problem === "notFound") ? "notFound" : "store";
+    default:
+      return ["EACCES", "ENOSPC", "EROFS", "EDQUOT"].includes(code) ? "store" : "internal";
+  }
+}
+
+function hintOf(error: Error): string | null {
+  return "hint" in error && typeof error.hint === "string" ? error.hint : null;
+}

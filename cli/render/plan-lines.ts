@@ -1,0 +1,51 @@
+// `stepwell resume --dry-run`: what would be reused, what would run, and why.
+
+import type { ResumePlan } from "../../proto/control.ts";
+import type { StepName } from "../../proto/ids.ts";
+import { formatCount } from "../format/count.ts";
+import type { Paint } from "../terminal.ts";
+
+export type PlanContext = {
+  readonly paint: Paint;
+  /** As shown to the person; null where the origin's own code would run. */
+  readonly file: string | null;
+  readonly changedSteps: readonly StepName[];
+  /** Hashes of the two packages. */
+  readonly code: { readonly from: string; readonly to: string };
+};
+
+type PlannedStep = ResumePlan["steps"][number];
+
+export function planLines(plan: ResumePlan, context: PlanContext): readonly string[] {
+  const reused = plan.steps.filter((step) => step.reuse > 0);
+  const running = plan.steps.filter((step) => step.run !== 0);
+  return [
+    `Resume plan for ${context.paint.bold(plan.origin)}  (a new run)`,
+    ...(reused.length === 0
+      ? []
+      : [`  ${context.paint.green("reuse")}   ${reused.map(reuseText).join(", ")}      artifacts by reference, 0 B copied`]),
+    ...(running.length === 0
+      ? ["  run     nothing: everything succeeded and is unchanged"]
+      : [`  ${context.paint.cyan("run")}     ${running.map(runText).join(", ")}`]),
+    ...running.filter((step) => step.why !== null).map((step) => `  why     ${step.step}: ${step.why}`),
+    ...changeLines(context),
+  ];
+}
+
+function reuseText(step: PlannedStep): string {
+  if (step.run === 0 && step.reuse === 1) return step.step;
+  return `${step.step} ${formatCount(step.reuse)}${step.run === null ? "" : `/${step.reuse + step.run}`}`;
+}
+
+function runText(step: PlannedStep): string {
+  if (step.run === null || (step.run === 1 && step.reuse === 0)) return step.step;
+  return `${step.step} ${formatCount(step.run)}/${step.reuse + step.run}`;
+}
+
+function changeLines(context: PlanContext): readonly string[] {
+  const codes = `(${context.code.from.slice(0, 7)} → ${context.code.to.slice(0, 7)})`;
+  if (context.file === null) return ["  code    the origin's, as it was"];
+  return context.changedSteps.map(
+    (step) => `  ${context.paint.yellow("changed")} ${context.file} step \`${step}\` differs from the original code ${codes}`,
+  );
+}

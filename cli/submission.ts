@@ -1,0 +1,84 @@
+// Turns a checked flow and a command line into what the coordinator is asked to run.
+
+import { hostname } from "node:os";
+import { relative, sep } from "node:path";
+import type { Artifacts } from "../proto/artifact.ts";
+import type { ResumeRequest, SubmitRequest } from "../proto/control.ts";
+import { defaultRunOptions, tagCharactersMax, tagsMax } from "../proto/event.ts";
+import type { FlowGraph } from "../proto/graph.ts";
+import type { Sha256 } from "../proto/ids.ts";
+import { keepArtifacts } from "../sdk/artifact/keep.ts";
+import type { ArtifactStore } from "../sdk/artifact/store.ts";
+import { CliError } from "./cli-error.ts";
+import type { FlowCode } from "./flow-code.ts";
+import type { Context } from "./context.ts";
+
+export type Submission = {
+  readonly graph: FlowGraph;
+  readonly codePackage: Sha256;
+  /** Parameter values and class constants. */
+  readonly parameters: Artifacts;
+  /** Absolute; null where the code comes from another run and its file is not known. */
+  readonly flowPath: string | null;
+  readonly resume: ResumeRequest | null;
+};
+
+/** Prefix of the system tag that remembers where a run's flow was, relative to the folder that holds the runs. */
+const fileTag = "file:";
+
+/** Keeps the code and the values that a run begins with. */
+export async function keepInputs(
+  store: ArtifactStore,
+  { bytes, definition }: FlowCode,
+  values: ReadonlyMap<string, unknown>,
+): Promise<Pick<Submission, "codePackage" | "parameters">> {
+  const inputs = new Map([...Object.entries(definition.constants), ...values]);
+  const [codePackage, parameters] = await Promise.all([store.put(bytes), keepArtifacts(inputs, store)]);
+  return { codePackage, parameters };
+}
+
+/** @throws CliError badValue */
+export function submitRequest(context: Context, submission: Submission): SubmitRequest {
+  const { settings } = context;
+  const tags = [...new Set(context.options.texts("tag"))];
+  checkTags(tags);
+  return {
+    graph: submission.graph,
+    codePackage: submission.codePackage,
+    parameters: submission.parameters,
+    secrets: submission.graph.parameters.filter((spec) => spec.secret).map((spec) => spec.name),
+    options: {
+      ...defaultRunOptions,
+      failFast: settings.failFast,
+      splitsMax: settings.maxSplits,
+      workersMax: settings.maxWorkers,
+      isolation: settings.isolation,
+    },
+    tags,
+    systemTags: systemTags(context, submission.flowPath),
+    namespace: settings.namespace === "" ? `user:${settings.user}` : settings.namespace,
+    user: settings.user,
+    resume: submission.resume,
+  };
+}
+
+function checkTags(tags: readonly string[]): void {
+  if (tags.length > tagsMax) throw new CliError("badValue", `a run may have ${tagsMax} tags, not ${tags.length}`);
+  const wrong = tags.find((tag) => tag === "" || tag.length > tagCharactersMax);
+  if (wrong !== undefined) throw new CliError("badValue", `a tag has 1 to ${tagCharactersMax} characters, not ${wrong.length}`);
+}
+
+function systemTags(context: Context, flowPath: string | null): readonly string[] {
+  return [
+    `user:${context.settings.user}`,
+    `host:${hostname()}`,
+    `node_version:${process.versions.node}`,
+    "runtime:local",
+    ...(flowPath === null ? [] : [fileTag + relative(context.settings.dir, flowPath).replaceAll(sep, "/")]),
+  ];
+}
+
+/** Where the flow of a run was, relative to the folder that holds the runs; null for runs whose file is not known. */
+export function rememberedFile(systemTags: readonly string[]): string | null {
+  return systemTags.find((tag) => tag.startsWith(fileTag))?.slice(fileTag.length) ?? null;
+}
