@@ -11,7 +11,7 @@ import type { TaskOutcome } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { creditToAsk } from "../core/credit.ts";
 import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "../../sdk/wire/worker-items.ts";
-import type { CoordinatorLink, OpenLink } from "../ports/coordinator-link.ts";
+import type { WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
 import type { WorkerLog } from "../ports/log.ts";
 import { AttemptRun } from "./attempt-run.ts";
 import { parseOrderHead, type OrderHead } from "./order-head.ts";
@@ -20,7 +20,8 @@ import type { ProcessPool } from "./process-pool.ts";
 
 export type AgentOptions = {
   readonly hello: Omit<Hello, "held">;
-  readonly openLink: OpenLink;
+  /** Opens a stream to the coordinator; one that cannot be reached ends it. */
+  readonly openStream: (events: WorkerStreamEvents) => WorkerStream;
   readonly pool: ProcessPool;
   readonly log: WorkerLog;
   /** Every order gets a fresh process. */
@@ -33,8 +34,8 @@ type Connection =
   | { readonly kind: "closed" }
   /** Waiting to try again. */
   | { readonly kind: "away"; readonly retry: NodeJS.Timeout }
-  | { readonly kind: "greeting"; readonly link: CoordinatorLink }
-  | { readonly kind: "welcomed"; readonly link: CoordinatorLink; readonly beats: NodeJS.Timeout };
+  | { readonly kind: "greeting"; readonly link: WorkerStream; readonly silence: NodeJS.Timeout }
+  | { readonly kind: "welcomed"; readonly link: WorkerStream; readonly beats: NodeJS.Timeout };
 
 const retryMsMin = 200;
 const retryMsMax = 5000;
@@ -84,28 +85,26 @@ export class Agent {
   }
 
   #connect(): void {
-    let link: CoordinatorLink | null = null;
-    const greeting = setTimeout(() => link?.close(), welcomeMsMax);
-    link = this.#options.openLink({
-      onItem: (item) => {
-        if (link === null || !this.#isCurrent(link)) return;
-        if (item.kind === "welcome") clearTimeout(greeting);
-        this.#receive(link, item);
+    // Events of a stream that was given up come too late to matter.
+    const isCurrent = (): boolean => "link" in this.#connection && this.#connection.link === link;
+    const link: WorkerStream = this.#options.openStream({
+      onItems: (items) => {
+        for (const item of items) if (isCurrent()) this.#receive(link, item);
       },
-      onClosed: ({ reason, refused }) => {
-        clearTimeout(greeting);
-        if (link === null || this.#isCurrent(link)) this.#disconnected(reason, refused);
+      onEnd: ({ reason, refused }) => {
+        if (isCurrent()) this.#disconnected(reason, refused);
       },
     });
-    this.#connection = { kind: "greeting", link };
+    const silence = setTimeout(() => {
+      link.close();
+      this.#disconnected("the coordinator accepted a stream and said nothing", false);
+    }, welcomeMsMax);
+    this.#connection = { kind: "greeting", link, silence };
     link.send({ kind: "hello", hello: { ...this.#options.hello, held: this.#held() } });
   }
 
-  #isCurrent(link: CoordinatorLink): boolean {
-    return (this.#connection.kind === "greeting" || this.#connection.kind === "welcomed") && this.#connection.link === link;
-  }
-
   #disconnected(reason: string, refused: boolean): void {
+    if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     if (this.#connection.kind === "welcomed") {
       clearInterval(this.#connection.beats);
       this.#awaitCoordinator();
@@ -138,6 +137,7 @@ export class Agent {
       case "away":
         return clearTimeout(connection.retry);
       case "greeting":
+        clearTimeout(connection.silence);
         return connection.link.close();
       case "welcomed":
         clearInterval(connection.beats);
@@ -147,7 +147,7 @@ export class Agent {
     }
   }
 
-  #receive(link: CoordinatorLink, item: CoordinatorItem): void {
+  #receive(link: WorkerStream, item: CoordinatorItem): void {
     switch (item.kind) {
       case "welcome":
         return this.#welcomed(link, item.beatMs);
@@ -170,7 +170,8 @@ export class Agent {
     }
   }
 
-  #welcomed(link: CoordinatorLink, beatMs: number): void {
+  #welcomed(link: WorkerStream, beatMs: number): void {
+    if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     clearTimeout(this.#giveUp);
     this.#failedTries = 0;
     this.#asked = 0;

@@ -72,9 +72,14 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     spawned.events.onEnd(death);
   }
 
+  /** Kills everything that runs, now. */
+  kill(): void {
+    for (const spawned of this.#alive) spawned.signal("SIGKILL");
+  }
+
   async close(): Promise<void> {
     const ends = [...this.#alive].map((spawned) => spawned.ended);
-    for (const spawned of this.#alive) spawned.signal("SIGKILL");
+    this.kill();
     await Promise.all(ends);
     await this.#reaper.close();
   }

@@ -1,0 +1,97 @@
+// A worker of this machine: offers slots to a coordinator and runs what it is assigned in task processes.
+
+import { randomUUID } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { availableParallelism, hostname, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { addressText, parseAddress } from "../sdk/wire/address.ts";
+import { protocolVersion } from "../sdk/wire/worker-items.ts";
+import { openWorkerStream } from "../sdk/wire/worker-stream.ts";
+import { SpawnedTaskProcesses } from "./adapters/task-process/spawned.ts";
+import type { WorkerLog } from "./ports/log.ts";
+import { Agent } from "./shell/agent.ts";
+import { ProcessPool } from "./shell/process-pool.ts";
+
+export type WorkerOptions = {
+  /** The coordinator's: `host:port` or `unix:/path/of/a/socket`. */
+  readonly address: string;
+  /** Tasks at the same time. */
+  readonly slots: number;
+  /** Names the worker for its coordinator and for people; no two workers have the same. */
+  readonly id: string;
+  readonly version: string;
+  /** Where code packages and artifacts are. */
+  readonly store: { readonly kind: "files"; readonly root: string };
+  /** `process`: every task in a fresh process, whatever its order says. */
+  readonly isolation: "warm" | "process";
+  readonly labels: Readonly<Record<string, string>>;
+  /** Takes work of these runs only; empty means any. */
+  readonly runs: readonly string[];
+  readonly log: WorkerLog;
+  /** How long the coordinator may be away before the worker ends what it runs and gives up. Milliseconds; a minute by default. */
+  readonly awayMsMax?: number;
+};
+
+export interface Worker {
+  readonly id: string;
+  /** Settles with the reason when the worker has given up its coordinator. It has ended everything by then. */
+  readonly lost: Promise<string>;
+  /** Takes nothing more; resolves when all that runs has ended and been accepted. */
+  drain(): Promise<void>;
+  /** Ends everything; what ran is not reported. Resolves when no process and no file is left. */
+  stop(): Promise<void>;
+  /** Like `stop`, for a process that ends with this call: kills all task processes before it returns. */
+  kill(): void;
+}
+
+const awayMsMaxDefault = 60_000;
+const mebibyte = 1024 * 1024;
+
+/**
+ * Returns at once; the first task process and the connection are on their way.
+ * @throws AddressError
+ */
+export function startWorker(options: WorkerOptions): Worker {
+  const address = addressText(parseAddress(options.address));
+  const marker = `${options.id.replaceAll(/[^A-Za-z0-9]/g, "-")}-${randomUUID().slice(0, 8)}`;
+  const tempRoot = join(tmpdir(), `stepwell-${marker}`);
+  mkdirSync(tempRoot, { recursive: true, mode: 0o700 });
+  const processes = new SpawnedTaskProcesses({ marker, storeRoot: options.store.root, tempRoot });
+  const pool = new ProcessPool({ processes, slots: options.slots });
+  // Before anything else: starting it takes longer than connecting does.
+  pool.prewarm();
+  const agent = new Agent({
+    hello: {
+      worker: options.id,
+      host: hostname(),
+      pid: process.pid,
+      version: options.version,
+      protocol: protocolVersion,
+      slots: options.slots,
+      cpu: availableParallelism(),
+      memoryMiB: Math.floor(totalmem() / mebibyte),
+      gpu: 0,
+      labels: options.labels,
+      runs: options.runs,
+    },
+    openStream: (events) => openWorkerStream(address, events),
+    pool,
+    log: options.log,
+    isolated: options.isolation === "process",
+    awayMsMax: options.awayMsMax ?? awayMsMaxDefault,
+  });
+  agent.start();
+  return {
+    id: options.id,
+    lost: agent.lost,
+    drain: () => agent.drain(),
+    stop: async () => {
+      await agent.stop();
+      rmSync(tempRoot, { recursive: true, force: true });
+    },
+    kill: () => {
+      processes.kill();
+      rmSync(tempRoot, { recursive: true, force: true });
+    },
+  };
+}
