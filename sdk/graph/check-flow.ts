@@ -78,7 +78,7 @@ type Loaded = {
 
 function checkLoaded(exports: Exports, { bundle, path, flowName, shown }: Loaded): CheckedFlow {
   const file = basename(path);
-  const chosen = chooseFlow(exports, flowName, { file: shown(path), text: bundle.places.textOf(file) ?? "" });
+  const chosen = chooseFlow(exports, flowName, { file: shown(path), text: bundle.places.textOf(file) });
   if ("code" in chosen) return faulty([chosen]);
   const definition = { ...definitionOf(chosen.flowClass), name: chosen.flowName };
   const { graph, problems } = extractGraph(definition, flowSource(chosen.flowClass, bundle, file), file);

@@ -39,10 +39,7 @@ export function flowSource(flowClass: FlowClass, bundle: Bundle, file: string): 
     const found = members.get(member);
     return (found === undefined ? null : places.at(found.codeOffset + offset)) ?? placeOfClass;
   };
-  const before = (place: SourcedPlace): string => {
-    const lines = (places.textOf(place.source) ?? "").split("\n").slice(0, place.line);
-    return [...lines.slice(0, -1), lines.at(-1)?.slice(0, place.column - 1) ?? ""].join("\n");
-  };
+  const before = (place: SourcedPlace): string => places.textOf(place.source).slice(0, places.offsetOf(place));
   return {
     members,
     placeOfClass,
@@ -62,7 +59,7 @@ export function flowSource(flowClass: FlowClass, bundle: Bundle, file: string): 
     },
     headOf(member) {
       const place = placeIn(member, 0);
-      const text = (places.textOf(place.source) ?? "").slice(before(place).length);
+      const text = places.textOf(place.source).slice(places.offsetOf(place));
       return text.slice(0, text.indexOf(")") + 1);
     },
     docOf: (member) => docAbove(before(placeIn(member, 0))),
@@ -87,22 +84,27 @@ function textAndOffset(defined: Function, code: string): { readonly text: string
 
 function membersOf(flowClass: Function, code: string): readonly (readonly [string, Member])[] {
   const whole = textAndOffset(flowClass, code);
+  let from = 0;
   return Object.entries(Object.getOwnPropertyDescriptors(flowClass.prototype)).flatMap(([name, descriptor]) => {
     const method: unknown = descriptor.value ?? descriptor.get ?? descriptor.set;
     if (name === "constructor" || typeof method !== "function") return [];
     const text = Function.prototype.toString.call(method);
-    const codeOffset = whole.offset + offsetOfMember(whole.text, text);
-    return [[name, { name, kind: descriptor.value === undefined ? "accessor" : "method", text, codeOffset }] as const];
+    const offset = offsetOfMember(whole.text, text, from) ?? offsetOfMember(whole.text, text, 0) ?? 0;
+    // The next member most likely follows.
+    from = offset + text.length;
+    return [
+      [name, { name, kind: descriptor.value === undefined ? "accessor" : "method", text, codeOffset: whole.offset + offset }] as const,
+    ];
   });
 }
 
 /** A member starts its line; the same text may also end the line of a longer name. */
-function offsetOfMember(classText: string, text: string): number {
-  for (let at = classText.indexOf(text); at >= 0; at = classText.indexOf(text, at + 1)) {
+function offsetOfMember(classText: string, text: string, from: number): number | null {
+  for (let at = classText.indexOf(text, from); at >= 0; at = classText.indexOf(text, at + 1)) {
     const lineStart = classText.lastIndexOf("\n", at) + 1;
     if (classText.slice(lineStart, at).trim() === "") return at;
   }
-  return 0;
+  return null;
 }
 
 function lineAndColumn(text: string, offset: number): [number, number] {
@@ -110,8 +112,11 @@ function lineAndColumn(text: string, offset: number): [number, number] {
   return [lines.length, (lines.at(-1)?.length ?? 0) + 1];
 }
 
+const docCharactersMax = 8 * 1024;
+
 /** Between a comment and what it is about stand decorators and modifiers only. */
-function docAbove(text: string): string {
+function docAbove(textBefore: string): string {
+  const text = textBefore.slice(-docCharactersMax);
   const end = text.lastIndexOf("*/");
   const start = text.lastIndexOf("/**", end);
   if (start < 0 || end < start) return "";
