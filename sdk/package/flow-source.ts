@@ -26,7 +26,7 @@ export type FlowSource = {
   docOfClass(): string;
 };
 
-export function flowSource(flowClass: FlowClass, bundle: Bundle, file: string): FlowSource {
+export function flowSource(flowClass: FlowClass, bundle: Pick<Bundle, "code" | "places">, file: string): FlowSource {
   const { code, places } = bundle;
   const classes = classesOf(flowClass).map((each) => textAndOffset(each, code));
   const members = new Map(
