@@ -93,6 +93,26 @@ describe("a file as an artifact", () => {
     assert.equal(store.writesCount, writesCount);
   });
 
+  test("that several artifacts hold is stored once", async () => {
+    const store = new MemoryArtifactStore();
+    let streams = 0;
+    const putStream = store.putStream.bind(store);
+    store.putStream = (source) => {
+      streams += 1;
+      return putStream(source);
+    };
+    const file = artifact.file(fileOf(content));
+    const kept = await keepArtifacts(
+      new Map<string, unknown>([
+        ["a", file],
+        ["b", [file, file]],
+      ]),
+      store,
+    );
+    assert.equal(streams, 1);
+    assert.deepEqual(await keepArtifacts(new Map([["a", file]]), store), { a: kept["a"] });
+  });
+
   test("each reader's copy is its own", async () => {
     const store = new MemoryArtifactStore();
     const ref = await keep(artifact.file(fileOf(Buffer.from("model"))), store);
