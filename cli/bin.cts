@@ -1,6 +1,13 @@
 #!/usr/bin/env node
 // The command `stepwell`. Written so that every Node since 10 can parse it: an old one gets a sentence, not a syntax
-// error. Answers the cheapest questions without loading anything.
+// error. Answers the cheapest question, for the version, without loading anything.
+
+const fs: FileSystem = require("fs");
+const path: Paths = require("path");
+
+// No import of types: this file is a script, not a module, and old versions of Node read it too.
+type FileSystem = { existsSync(file: string): boolean; readFileSync(file: string, encoding: "utf8"): string };
+type Paths = { join(...parts: string[]): string };
 
 const nodeNeeded = "22.13";
 
@@ -12,8 +19,6 @@ function olderThan(version: string, needed: string): boolean {
 
 /** The package's own description lies above the source, and one folder higher above the built files. */
 function packageVersion(): string {
-  const fs: typeof import("node:fs") = require("fs");
-  const path: typeof import("node:path") = require("path");
   const beside = path.join(__dirname, "..", "package.json");
   const file = fs.existsSync(beside) ? beside : path.join(__dirname, "..", "..", "package.json");
   return JSON.parse(fs.readFileSync(file, "utf8")).version;
@@ -26,6 +31,20 @@ function tolerateClosedPipes(): void {
       if (error.code !== "EPIPE") throw error;
     });
   }
+}
+
+function runMain(words: string[], version: string): Promise<void> {
+  const { env, stdout, stderr } = process;
+  return import("./main.ts")
+    .then(function (loaded) {
+      return loaded.main({ words: words, env: env, cwd: process.cwd(), stdout: stdout, stderr: stderr, version: version });
+    })
+    .then(function (code) {
+      process.exitCode = code;
+      // Interrupted or out of time: what is still open must not hold the process up.
+      if (code >= 124) process.exit();
+      return undefined;
+    });
 }
 
 function start(words: string[]): void {
@@ -41,14 +60,7 @@ function start(words: string[]): void {
     return;
   }
   tolerateClosedPipes();
-  import("./main.ts")
-    .then(function (loaded) {
-      const { env, stdout, stderr } = process;
-      return loaded.main({ words: words, env: env, cwd: process.cwd(), stdout: stdout, stderr: stderr, version: version });
-    })
-    .then(function (code) {
-      process.exitCode = code;
-    });
+  void runMain(words, version);
 }
 
 start(process.argv.slice(2));

@@ -5,12 +5,11 @@ const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** Tenths below ten seconds; whole units above, at most two of them. */
+/** Tenths of seconds below a minute; whole units above, two of them. */
 export function formatDuration(durationMs: number): string {
   const ms = Math.max(0, durationMs);
-  if (ms < 9950) return `${(ms / secondMs).toFixed(1)}s`;
+  if (ms < 59_950) return `${(ms / secondMs).toFixed(1)}s`;
   const seconds = Math.round(ms / secondMs);
-  if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m${twoDigits(seconds % 60)}s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 24 * 60) return `${Math.floor(minutes / 60)}h${twoDigits(minutes % 60)}m`;

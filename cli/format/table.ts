@@ -26,6 +26,7 @@ export function widthOf(text: string): number {
   return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text);
 }
 
+// oxlint-disable-next-line no-control-regex -- colours are escape sequences
 const ansi = /\u001B\[[0-9;]*m/y;
 
 /** At most `width` columns; what is cut is shown by an ellipsis. Colours are kept whole and closed. */

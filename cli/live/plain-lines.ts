@@ -9,6 +9,7 @@ import { formatInstant } from "../format/time.ts";
 import type { Change, RunProgress, StepProgress } from "./progress.ts";
 import { firstLine, onlyCounted } from "./scroll-lines.ts";
 import type { Selection } from "./selection.ts";
+import { isBegun, isDone } from "./window.ts";
 
 export const progressEveryMs = 30_000;
 
@@ -32,7 +33,9 @@ export class PlainLines {
     this.#progressAtMs ??= nowMs;
     if (nowMs - this.#progressAtMs < progressEveryMs) return [];
     this.#progressAtMs = nowMs;
-    return this.#progress.steps.filter((step) => step.running > 0).map((step) => this.#progressLine(step, nowMs));
+    return this.#progress.steps
+      .filter((step) => isBegun(step) && !isDone(this.#progress, step))
+      .map((step) => this.#progressLine(step, nowMs));
   }
 
   #changeLines(change: Change): readonly string[] {

@@ -6,7 +6,7 @@ import type { LogLine } from "../../proto/view.ts";
 import type { TimeZone } from "../format/time.ts";
 import type { Sink } from "../terminal.ts";
 import { eventDocument, logDocument } from "./event-documents.ts";
-import { PlainLines } from "./plain-lines.ts";
+import { PlainLines, progressEveryMs } from "./plain-lines.ts";
 import type { Change, RunProgress } from "./progress.ts";
 import { Screen, harmless } from "./screen.ts";
 import { ScrollLines } from "./scroll-lines.ts";
@@ -81,10 +81,13 @@ export class WindowPresenter implements Presenter {
 export class PlainPresenter implements Presenter {
   readonly #lines: PlainLines;
   readonly #look: Look;
+  readonly #timer: NodeJS.Timeout;
 
   constructor(progress: RunProgress, selection: Selection, look: Look) {
     this.#lines = new PlainLines(progress, selection);
     this.#look = look;
+    this.#timer = setInterval(() => this.#write(this.#lines.tick(look.nowMs())), progressEveryMs);
+    this.#timer.unref();
   }
 
   recorded(_event: RecordedEvent, change: Change | null): void {
@@ -99,7 +102,9 @@ export class PlainPresenter implements Presenter {
     this.#write([text]);
   }
 
-  close(): void {}
+  close(): void {
+    clearInterval(this.#timer);
+  }
 
   #write(lines: readonly string[]): void {
     if (lines.length > 0) this.#look.sink.write(`${lines.join("\n")}\n`);

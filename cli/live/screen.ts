@@ -52,5 +52,6 @@ function lines(texts: readonly string[]): string {
  * Leaves colours in what a task wrote, but nothing that moves the cursor: that would tear the window.
  */
 export function harmless(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what it looks for
   return text.replace(/\u001B\[(?![\d;]*m)[\d;?]*[ -/]*[@-~]|\u001B[^[]|[\u0000-\u0008\u000B-\u001A\u001C-\u001F\u007F]/g, "");
 }

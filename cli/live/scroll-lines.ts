@@ -10,7 +10,7 @@ import { pad } from "../format/table.ts";
 import { formatClock, type TimeZone } from "../format/time.ts";
 import type { Paint } from "../terminal.ts";
 import type { Change, RunProgress } from "./progress.ts";
-import { Selection, troublesShownMax } from "./selection.ts";
+import { type Selection, troublesShownMax } from "./selection.ts";
 
 /** Said after the last failure of a step that gets a line. */
 export const onlyCounted = `after ${troublesShownMax} lines of this kind, further ones are only counted`;

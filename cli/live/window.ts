@@ -61,9 +61,19 @@ function stepLine(progress: RunProgress, step: StepProgress, look: WindowLook & 
   const done = isDone(progress, step);
   const head = `${mark(step, done, look.paint)} ${pad(cut(step.node.name, look.nameWidth), look.nameWidth, "left")} ${pad(doneText(step, total), 10, "right")}  `;
   if (done && step.failed === 0 && (total?.count ?? 1) <= 1) return head + oneDuration(step);
-  return (
-    head + [barText(step, total), countsText(step, total, look), timesText(step, total, look)].filter((part) => part !== "").join("  ")
-  );
+  const percent = percentText(step, total);
+  const { main, more } = countTexts(step, total, look);
+  const { median, rate, left } = timeTexts(step, total, look);
+  const all = [...main, ...more].join(" · ");
+  const variants = [
+    [barText(step, total) + percent, all, [median, rate, left].filter(Boolean).join("  ")],
+    [percent, all, left],
+    [percent, main.join(" · "), left],
+    [percent, main.join(" · ")],
+  ];
+  const lines = variants.map((parts) => head + parts.filter((part) => part !== "").join("  "));
+  // What matters least goes first where the terminal is narrow.
+  return lines.find((line) => widthOf(line) + 4 < look.columns) ?? lines.at(-1) ?? head;
 }
 
 function mark(step: StepProgress, done: boolean, paint: Paint): string {
@@ -84,8 +94,12 @@ function oneDuration(step: StepProgress): string {
 
 function barText(step: StepProgress, total: Total | null): string {
   if (total === null || total.count <= 1) return "";
-  const share = Math.min(1, step.done / total.count);
-  return `${bar(share, barWidth)} ${pad(`${Math.floor(share * 100)}%`, 4, "right")}`;
+  return `${bar(Math.min(1, step.done / total.count), barWidth)} `;
+}
+
+function percentText(step: StepProgress, total: Total | null): string {
+  if (total === null || total.count <= 1) return "";
+  return pad(`${Math.floor(Math.min(1, step.done / total.count) * 100)}%`, 4, "right");
 }
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -95,33 +109,35 @@ export function bar(share: number, width: number): string {
   return pad("█".repeat(Math.floor(filled / 8)) + (eighths[filled % 8] ?? ""), width, "left");
 }
 
-function countsText(step: StepProgress, total: Total | null, look: WindowLook): string {
+/** `more` may be left out where there is no room. */
+function countTexts(step: StepProgress, total: Total | null, look: WindowLook): { readonly main: string[]; readonly more: string[] } {
   const queued = total === null ? 0 : Math.max(0, total.count - step.done - step.running);
-  const counts: readonly (readonly [number, string, (text: string) => string])[] = [
-    [step.running, "running", String],
-    [queued, "queued", String],
-    [step.failed, "failed", look.paint.red],
-    [step.cancelled, "cancelled", look.paint.yellow],
-    [step.caught, "caught", look.paint.yellow],
-    [step.reused, "reused", String],
-    [step.retried, "retried", String],
-  ];
-  return counts
-    .filter(([count]) => count > 0)
-    .map(([count, word, color]) => color(`${formatCount(count)} ${word}`))
-    .join(" · ");
+  const text = (count: number, word: string, color: (text: string) => string = String) =>
+    count > 0 ? [color(`${formatCount(count)} ${word}`)] : [];
+  const { red, yellow } = look.paint;
+  return {
+    main: [...text(step.running, "running"), ...text(queued, "queued"), ...text(step.failed, "failed", red)],
+    more: [
+      ...text(step.cancelled, "cancelled", yellow),
+      ...text(step.caught, "caught", yellow),
+      ...text(step.reused, "reused"),
+      ...text(step.retried, "retried"),
+    ],
+  };
 }
 
-function timesText(step: StepProgress, total: Total | null, look: WindowLook): string {
+type TimeTexts = { readonly median: string; readonly rate: string; readonly left: string };
+
+/** Rate and remaining time only when there is something to tell them from. */
+function timeTexts(step: StepProgress, total: Total | null, look: WindowLook): TimeTexts {
   const medianMs = step.medianMs();
-  if (medianMs === null) return "";
+  const median = medianMs === null ? "" : ` p50 ${formatDuration(medianMs)}`;
   const executed = step.done - step.reused;
   const elapsedMs = look.nowMs - (step.startedAtMs ?? look.nowMs);
-  const parts = [` p50 ${formatDuration(medianMs)}`];
-  if (executed >= 2 && elapsedMs >= 2000) parts.push(rateText((executed * 1000) / elapsedMs));
+  if (executed < 2 || elapsedMs < 2000) return { median, rate: "", left: "" };
   const left = total === null ? 0 : total.count - step.done;
-  if (left > 0 && executed >= 2 && elapsedMs >= 2000) parts.push(`ETA ~${formatRough((left * elapsedMs) / executed)}`);
-  return parts.join("  ");
+  const eta = left > 0 ? `ETA ~${formatRough((left * elapsedMs) / executed)}` : "";
+  return { median, rate: rateText((executed * 1000) / elapsedMs), left: eta };
 }
 
 function rateText(perSecond: number): string {
@@ -129,7 +145,7 @@ function rateText(perSecond: number): string {
   return perSecond >= 1 ? `${perSecond.toFixed(1)}/s` : `${(perSecond * 60).toFixed(1)}/min`;
 }
 
-function isBegun(step: StepProgress): boolean {
+export function isBegun(step: StepProgress): boolean {
   return step.startedAtMs !== null || step.done > 0;
 }
 

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { LogLine } from "../../proto/view.ts";
+import { parseTaskId } from "../../proto/ids.ts";
+import { widthOf } from "../format/table.ts";
+import { PlainPresenter, WindowPresenter, JsonLinesPresenter, type Presenter } from "../live/presenter.ts";
+import { finishedDocument } from "../live/event-documents.ts";
+import { RunProgress } from "../live/progress.ts";
+import { Selection } from "../live/selection.ts";
+import { windowLines } from "../live/window.ts";
+import { runDocument } from "../render/run-document.ts";
+import { summaryLines } from "../render/run-summary.ts";
+import { compare, places, sinkOf } from "./golden.ts";
+import { excerpt, failedView, firstMinute, graph, run, startMs, succeededView, type Story } from "./train-run.ts";
+
+const nowMs = startMs + 62_000;
+
+function tell(story: Story, presenter: Presenter, shown: { readonly progress: RunProgress; readonly selection: Selection }): void {
+  for (const recorded of story.events) {
+    const change = shown.progress.apply(recorded);
+    if (change?.kind === "taskStarted") shown.selection.admit(change.task);
+    presenter.recorded(recorded, change);
+  }
+}
+
+const printed: LogLine = { run, task: parseTaskId("train/500"), attempt: 0, stream: "stdout", atMs: startMs, text: "epoch 12 loss=0.031" };
+
+for (const place of places) {
+  test(`a run is shown as a terminal of this kind can show it: ${place.name}`, (context) => {
+    const { sink, written } = sinkOf(place);
+    const shown = { progress: new RunProgress(run, graph), selection: new Selection() };
+    const look = { sink, zone: "utc", nowMs: () => nowMs } as const;
+    const presenter = sink.live
+      ? new WindowPresenter(shown.progress, shown.selection, look)
+      : new PlainPresenter(shown.progress, shown.selection, look);
+    tell(firstMinute(), presenter, shown);
+    presenter.line(printed);
+    presenter.close();
+    const scrolled = written().split("\n").slice(0, -1);
+    const window = sink.live
+      ? windowLines(shown.progress, { columns: place.columns, rows: place.rows, paint: sink.paint, nowMs, hints: "^C cancels" })
+      : [];
+    compare(context, `run-${place.name}`, [...scrolled, ...window]);
+    assert.ok(window.length <= place.rows / 3, `the window takes ${window.length} of ${place.rows} rows`);
+    assert.ok(
+      window.every((line) => widthOf(line) < place.columns),
+      "no line of the window may wrap",
+    );
+    const escape = "\u001B[";
+    if (!sink.live) assert.ok(!written().includes(escape), "no escapes outside a terminal");
+    const colors = [1, 2, 31, 32, 33, 36].map((code) => `${escape}${code}m`);
+    if (place.env["NO_COLOR"] !== undefined)
+      assert.ok(!colors.some((color) => written().includes(color)), "no colours where they are not wanted");
+  });
+
+  test(`the end of a run, failed and succeeded: ${place.name}`, (context) => {
+    const { sink } = sinkOf(place);
+    const failed = summaryLines(failedView, { paint: sink.paint, excerpt, sameError: 3 });
+    const succeeded = summaryLines(succeededView, { paint: sink.paint, excerpt: null, sameError: 0 });
+    compare(context, `end-${place.name}`, [...failed, "", ...succeeded]);
+  });
+}
+
+test("a run as JSON lines: each line is one document, the last says how it ended", (context) => {
+  const { sink, written } = sinkOf({ name: "json", columns: 80, rows: 24, isTTY: false, env: {} });
+  const shown = { progress: new RunProgress(run, graph), selection: new Selection() };
+  const story = firstMinute();
+  story.events.splice(12, 820);
+  tell(story, new JsonLinesPresenter(run, { out: sink, err: sink }), shown);
+  const lines = [...written().trimEnd().split("\n"), JSON.stringify(finishedDocument(failedView))];
+  const documents = lines.map((line): { event: string } => JSON.parse(line));
+  assert.equal(documents.at(-1)?.event, "run.finished");
+  assert.ok(documents.every((document) => typeof document.event === "string"));
+  compare(context, "run-jsonl", lines);
+});
+
+test("a run as one JSON document", (context) => {
+  compare(context, "run-json", [JSON.stringify(runDocument(failedView))]);
+});
+
+test("a failure without a place in the source still says what to do", () => {
+  const { sink } = sinkOf({ name: "pipe", columns: 80, rows: 24, isTTY: false, env: {} });
+  const first = failedView.firstFailure;
+  assert.ok(first !== null);
+  const view = { ...failedView, firstFailure: { ...first, failure: { kind: "timeout", afterSeconds: 120 } as const } };
+  assert.deepEqual(summaryLines(view, { paint: sink.paint, excerpt: null, sameError: 1 }).slice(1, 3), [
+    "  train/77   timed out after 120 s",
+    "     raise @timeout or make the step faster",
+  ]);
+});

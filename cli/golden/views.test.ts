@@ -1,0 +1,87 @@
+import { test } from "node:test";
+import { parseStepName } from "../../proto/ids.ts";
+import type { LogLine } from "../../proto/view.ts";
+import { parseTaskId } from "../../proto/ids.ts";
+import { CliError, errorDocument, errorText } from "../cli-error.ts";
+import { artifactsTable } from "../render/artifact-lines.ts";
+import { comparedRows, comparisonMarkdown, comparisonTable } from "../render/comparison.ts";
+import { logLine } from "../render/log-lines.ts";
+import { planLines } from "../render/plan-lines.ts";
+import { statusDocument, summaryDocument } from "../render/run-document.ts";
+import { runsTable } from "../render/runs-table.ts";
+import { statusLines } from "../render/status-lines.ts";
+import { compare, places, sinkOf } from "./golden.ts";
+import { artifacts, failedView, run, startMs, succeededView, summaries } from "./train-run.ts";
+
+const nowMs = startMs + 480_000;
+const plan = {
+  origin: run,
+  steps: [
+    ...["start", "load", "split"].map((name) => ({ step: parseStepName(name), reuse: 1, run: 0, why: null })),
+    { step: parseStepName("train"), reuse: 997, run: 3, why: "train/77 failed" },
+    ...["score", "join", "end"].map((name) => ({ step: parseStepName(name), reuse: 0, run: null, why: null })),
+  ],
+};
+const lines: readonly LogLine[] = [
+  { run, task: parseTaskId("train/77"), attempt: 2, stream: "stderr", atMs: startMs, text: "TypeError: x is undefined" },
+  { run, task: parseTaskId("train/77"), attempt: 2, stream: "stderr", atMs: startMs, text: "    at Train.step (flows/train.ts:41:17)" },
+  { run, task: parseTaskId("train/612"), attempt: 0, stream: "stdout", atMs: startMs + 5, text: "epoch 12 loss=0.031" },
+];
+const error = new CliError("unavailable", "cannot reach the coordinator at http://127.0.0.1:8700 (ECONNREFUSED)", {
+  lines: ["from: STEPWELL_SERVER env"],
+  hint: "start one, or run without it",
+  location: { file: "flows/train.ts", line: 58, column: 3 },
+});
+
+for (const place of places) {
+  const { sink } = sinkOf(place);
+  const { paint } = sink;
+  const look = { paint, nowMs, zone: "utc" } as const;
+
+  test(`the list of runs: ${place.name}`, (context) =>
+    compare(context, `runs-${place.name}`, runsTable(summaries, { ...look, wide: false })));
+
+  test(`the status of a run: ${place.name}`, (context) => compare(context, `status-${place.name}`, statusLines(failedView, look)));
+
+  test(`the plan of a resume: ${place.name}`, (context) => {
+    const changedSteps = [parseStepName("train")];
+    const codes = { from: failedView.codePackage, to: succeededView.codePackage };
+    compare(context, `plan-${place.name}`, planLines(plan, { paint, file: "flows/train.ts", changedSteps, code: codes }));
+  });
+
+  test(`lines of a log: ${place.name}`, (context) => {
+    compare(
+      context,
+      `logs-${place.name}`,
+      lines.map((line) => logLine(line, { paint, prefix: true, timestamps: false })),
+    );
+  });
+
+  test(`an error: ${place.name}`, (context) => compare(context, `error-${place.name}`, errorText(error, paint).trimEnd().split("\n")));
+}
+
+test("the same as JSON", (context) => {
+  const documents = [...summaries.map(summaryDocument), statusDocument(failedView), errorDocument(error)];
+  compare(
+    context,
+    "views-json",
+    documents.map((document) => JSON.stringify(document)),
+  );
+});
+
+test("artifacts, and two runs side by side", (context) => {
+  const runs = [
+    { view: failedView, parameters: { rate: "0.1" } },
+    { view: succeededView, parameters: { rate: "0.2" } },
+  ];
+  const rows = comparedRows(runs, true);
+  compare(context, "artifacts", artifactsTable(artifacts, new Set(["accuracy"])));
+  compare(context, "compare", [
+    ...comparisonTable(runs, rows),
+    "",
+    ...comparisonMarkdown(
+      runs,
+      rows.filter((row) => row.differs),
+    ),
+  ]);
+});
