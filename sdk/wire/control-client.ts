@@ -66,6 +66,7 @@ async function* follow<T>({ client, address }: Wire, request: ControlRequest): A
   }
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names what the method returns
 function parseReply<T>(value: Uint8Array | undefined): T {
   // What returns nothing is sent as no bytes.
   if (value === undefined || value.length === 0) return undefined as T;
@@ -77,19 +78,13 @@ function isServiceError(error: unknown): error is ServiceError {
 }
 
 function controlErrorOf(error: ServiceError, address: string): ControlError {
-  switch (error.code) {
-    case status.NOT_FOUND:
-      return new ControlError("notFound", error.details);
-    case status.FAILED_PRECONDITION:
-      return new ControlError("conflict", error.details);
-    case status.INVALID_ARGUMENT:
-      return new ControlError("invalid", error.details);
-    default:
-      return new ControlError("unavailable", `the coordinator at ${address} does not answer: ${error.details}`);
-  }
+  const code = codes.find((one) => statusOf(one) === error.code) ?? "unavailable";
+  return new ControlError(code, code === "unavailable" ? `the coordinator at ${address} does not answer: ${error.details}` : error.details);
 }
 
-/** The status that carries an error of this code: the inverse of what the client does with it. */
+const codes: readonly ControlError["code"][] = ["notFound", "conflict", "invalid", "unavailable"];
+
+/** The status that carries an error of this code. */
 export function statusOf(code: ControlError["code"]): status {
   switch (code) {
     case "notFound":

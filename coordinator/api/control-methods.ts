@@ -1,0 +1,85 @@
+// The methods of Control by name, with their arguments parsed: what a request may ask for, and nothing else.
+
+import {
+  ControlError,
+  type Control,
+  type LogsQuery,
+  type ResumeRequest,
+  type RunsQuery,
+  type SubmitRequest,
+  type TasksQuery,
+} from "../../proto/control.ts";
+import { parseRunId, parseTaskId, type RunId, type TaskId } from "../../proto/ids.ts";
+
+type ResumeSubmit = SubmitRequest & { readonly resume: ResumeRequest };
+type Arguments = readonly unknown[];
+export type CallTable = Readonly<Record<string, (args: Arguments) => Promise<unknown>>>;
+export type FollowTable = Readonly<Record<string, (args: Arguments) => AsyncIterable<unknown>>>;
+
+export function callsOf(control: Control): CallTable {
+  return table({
+    submit: ([request]: Arguments) => control.submit(parseDocument<SubmitRequest>(request)),
+    plan: ([request]: Arguments) => control.plan(parseDocument<ResumeSubmit>(request)),
+    cancel: ([run, by]: Arguments) => control.cancel(parseRun(run), parseText(by, "by")),
+    retry: ([run, by, tasks]: Arguments) =>
+      control.retry(parseRun(run), parseText(by, "by"), tasks === null ? null : parseList(tasks, "tasks", parseTask)),
+    tag: ([run, by, change]: Arguments) => control.tag(parseRun(run), parseText(by, "by"), parseTagChange(change)),
+    runs: ([query]: Arguments) => control.runs(parseDocument<RunsQuery>(query)),
+    run: ([run]: Arguments) => control.run(parseRun(run)),
+    tasks: ([run, query]: Arguments) => control.tasks(parseRun(run), parseDocument<TasksQuery>(query)),
+    task: ([run, task]: Arguments) => control.task(parseRun(run), parseTask(task)),
+  });
+}
+
+export function followsOf(control: Control): FollowTable {
+  return table({
+    events: ([run, afterSeq]: Arguments) => control.events(parseRun(run), parseSeq(afterSeq)),
+    logs: ([query]: Arguments) => control.logs(parseDocument<LogsQuery>(query)),
+  });
+}
+
+/** Without what every object has: a request names a method. */
+function table<T extends object>(methods: T): T {
+  return Object.assign(Object.create(null) as T, methods);
+}
+
+function parseRun(value: unknown): RunId {
+  return parseRunId(parseText(value, "run"));
+}
+
+function parseTask(value: unknown): TaskId {
+  return parseTaskId(parseText(value, "task"));
+}
+
+function parseText(value: unknown, name: string): string {
+  if (typeof value !== "string") throw new ControlError("invalid", `${name}: expected a text, got ${JSON.stringify(value) ?? "nothing"}`);
+  return value;
+}
+
+function parseList<T>(value: unknown, name: string, parse: (item: unknown) => T): readonly T[] {
+  if (!Array.isArray(value)) throw new ControlError("invalid", `${name}: expected a list, got ${JSON.stringify(value) ?? "nothing"}`);
+  return value.map(parse);
+}
+
+function parseTagChange(value: unknown): { readonly add: readonly string[]; readonly remove: readonly string[] } {
+  const { add, remove } =
+    typeof value === "object" && value !== null ? (value as { readonly add?: unknown; readonly remove?: unknown }) : {};
+  return {
+    add: parseList(add, "add", (tag) => parseText(tag, "tag")),
+    remove: parseList(remove, "remove", (tag) => parseText(tag, "tag")),
+  };
+}
+
+function parseSeq(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+    throw new ControlError("invalid", `afterSeq: expected a whole number from 0 on, got ${JSON.stringify(value) ?? "nothing"}`);
+  }
+  return value;
+}
+
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names what the document is taken for
+function parseDocument<T>(value: unknown): T {
+  if (typeof value !== "object" || value === null)
+    throw new ControlError("invalid", `expected a document, got ${JSON.stringify(value) ?? "nothing"}`);
+  return value as T;
+}

@@ -1,0 +1,221 @@
+// What clients may ask, answered from the runs driven here, from the ledger, or by the process that drives the run.
+
+import {
+  ControlError,
+  type Control,
+  type LogsQuery,
+  type Page,
+  type ResumePlan,
+  type ResumeRequest,
+  type RunsQuery,
+  type SubmitRequest,
+  type TasksQuery,
+} from "../../proto/control.ts";
+import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
+import type { RunId, TaskId } from "../../proto/ids.ts";
+import type { LogLine, RunSummary, RunView, TaskView } from "../../proto/view.ts";
+import { unreachable } from "../../proto/unreachable.ts";
+import { decideCancel, decideRetry } from "../core/decide.ts";
+import type { Decision, Refused } from "../core/decision.ts";
+import { planResume, type PlannedResume } from "../core/resume.ts";
+import type { RunState, RunSubmitted } from "../core/state.ts";
+import { decideTags } from "../core/tags.ts";
+import { taskView, tasksPage } from "../core/task-view.ts";
+import { runView } from "../core/view.ts";
+import { LedgerError, type Owner } from "../ports/ledger.ts";
+import { OwnedElsewhere } from "../shell/drivers.ts";
+import { DriverEnded } from "../shell/run-driver.ts";
+import { followEvents } from "./follow-events.ts";
+import { followLogs, type LogPorts } from "./follow-logs.ts";
+
+/** Opens the Control of the process that listens at `address`. */
+export type OpenControl = (address: string) => Promise<Control & { close(): void }>;
+
+export type ControlPorts = LogPorts & { readonly owner: Owner; readonly openControl: OpenControl };
+
+/** Reused tasks in one event. */
+const reusedPerEvent = 1000;
+
+export class CoordinatorControl implements Control {
+  readonly #ports: ControlPorts;
+
+  constructor(ports: ControlPorts) {
+    this.#ports = ports;
+  }
+
+  async submit(request: SubmitRequest): Promise<RunId> {
+    const reused = request.resume === null ? [] : (await this.#planned({ ...request, resume: request.resume })).reused;
+    const { clock, drivers } = this.#ports;
+    return drivers.create(request.graph.flow, (run) => firstEvents(request, { run, reused, atMs: clock.nowMs() }));
+  }
+
+  async plan(request: SubmitRequest & { readonly resume: ResumeRequest }): Promise<ResumePlan> {
+    return (await this.#planned(request)).plan;
+  }
+
+  cancel(run: RunId, by: string): Promise<void> {
+    return this.#change(run, {
+      decide: (state, atMs) => decideCancel(state, { by, atMs }),
+      forward: (control) => control.cancel(run, by),
+      result: () => undefined,
+    });
+  }
+
+  retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void> {
+    return this.#change(run, {
+      decide: (state, atMs) => decideRetry(state, { by, tasks, atMs }),
+      forward: (control) => control.retry(run, by, tasks),
+      result: () => undefined,
+    });
+  }
+
+  tag(run: RunId, by: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }): Promise<readonly string[]> {
+    return this.#change(run, {
+      decide: (state, atMs) => decideTags(state, { by, add: change.add, remove: change.remove, atMs }),
+      forward: (control) => control.tag(run, by, change),
+      result: (state) => state.tags,
+    });
+  }
+
+  async runs(query: RunsQuery): Promise<Page<RunSummary>> {
+    return this.#ports.ledger.list(query);
+  }
+
+  async run(run: RunId): Promise<RunView> {
+    const owner = await orNotFound(this.#ports.ledger.owner(run));
+    return runView(await this.#read(run), owner === null ? null : `${owner.pid}@${owner.host}`);
+  }
+
+  async tasks(run: RunId, query: TasksQuery): Promise<Page<TaskView>> {
+    const page = tasksPage(await this.#read(run), query);
+    if ("kind" in page) throw controlErrorOf(page);
+    return page;
+  }
+
+  async task(run: RunId, task: TaskId): Promise<TaskView> {
+    const view = taskView(await this.#read(run), task);
+    if (view === null)
+      throw new ControlError("notFound", `there is no task ${task} in ${run}: it is misspelt, or what comes before it has not run yet`);
+    return view;
+  }
+
+  async *events(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent> {
+    await this.#read(run);
+    yield* followEvents(this.#ports, run, afterSeq);
+  }
+
+  async *logs(query: LogsQuery): AsyncIterable<LogLine> {
+    await this.#read(query.run);
+    yield* followLogs(this.#ports, query);
+  }
+
+  /** The run's state, everything in it durable. To be looked at before the next turn. */
+  async #read(run: RunId): Promise<RunState> {
+    const driver = this.#ports.drivers.get(run);
+    if (driver !== undefined) {
+      try {
+        await driver.settled();
+        return driver.state;
+      } catch (error) {
+        if (!(error instanceof DriverEnded)) throw error;
+      }
+    }
+    return orNotFound(this.#ports.history.read(run));
+  }
+
+  async #planned(request: SubmitRequest & { readonly resume: ResumeRequest }): Promise<PlannedResume> {
+    const planned = planResume(await this.#read(request.resume.origin), request);
+    if (planned.kind === "refused") throw controlErrorOf(planned);
+    return planned;
+  }
+
+  /** Decides here, or has the process decide that drives the run. */
+  async #change<T>(run: RunId, change: Change<T>): Promise<T> {
+    try {
+      return await this.#decide(run, change);
+    } catch (error) {
+      if (!(error instanceof OwnedElsewhere)) throw error;
+      return this.#forward(run, error.owner, change);
+    }
+  }
+
+  async #decide<T>(run: RunId, change: Change<T>): Promise<T> {
+    const { drivers, clock } = this.#ports;
+    const decided = await orNotFound(
+      drivers.act(run, (driver) => {
+        const refusal = driver.propose(change.decide(driver.state, clock.nowMs()));
+        return refusal ?? { durable: driver.settled(), result: change.result(driver.state) };
+      }),
+    );
+    if ("kind" in decided) throw controlErrorOf(decided);
+    try {
+      await decided.durable;
+    } catch (error) {
+      throw new ControlError(
+        "unavailable",
+        `${run} could not be changed: ${error instanceof Error ? error.message : String(error)}; see the coordinator's log`,
+      );
+    }
+    return decided.result;
+  }
+
+  async #forward<T>(run: RunId, owner: Owner, change: Change<T>): Promise<T> {
+    if (owner.address === "")
+      throw new ControlError("unavailable", `${run} is driven by process ${owner.pid} on ${owner.host}, which takes no requests`);
+    const control = await this.#ports.openControl(owner.address);
+    try {
+      return await change.forward(control);
+    } catch (error) {
+      // It may have died just now: then the run is ours to take.
+      if (!(error instanceof ControlError) || error.code !== "unavailable") throw error;
+      if ((await this.#ports.ledger.owner(run)) !== null) throw error;
+      return await this.#decide(run, change);
+    } finally {
+      control.close();
+    }
+  }
+}
+
+type Change<T> = {
+  decide(state: RunState, atMs: number): Decision;
+  forward(control: Control): Promise<T>;
+  result(state: RunState): T;
+};
+
+type Beginning = { readonly run: RunId; readonly reused: readonly ReusedTask[]; readonly atMs: number };
+
+function firstEvents(request: SubmitRequest, { run, reused, atMs }: Beginning): readonly [RunSubmitted, ...RunEvent[]] {
+  const { graph, codePackage, parameters, secrets, options, systemTags, tags, namespace, user } = request;
+  const context = { tags, namespace, user, originRun: request.resume?.origin ?? null };
+  const others: RunEvent[] = [];
+  for (let from = 0; from < reused.length; from += reusedPerEvent) {
+    others.push({ kind: "tasksReused", atMs, tasks: reused.slice(from, from + reusedPerEvent) });
+  }
+  others.push({ kind: "runStarted", atMs });
+  return [{ kind: "runSubmitted", atMs, run, graph, codePackage, parameters, secrets, options, context, systemTags }, ...others];
+}
+
+async function orNotFound<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof LedgerError && error.problem === "notFound") throw new ControlError("notFound", error.message);
+    throw error;
+  }
+}
+
+function controlErrorOf({ reason, message }: Refused): ControlError {
+  switch (reason) {
+    case "notFound":
+      return new ControlError("notFound", message);
+    case "invalid":
+      return new ControlError("invalid", message);
+    case "conflict":
+    case "notCurrent":
+    case "stale":
+    case "noRoom":
+      return new ControlError("conflict", message);
+    default:
+      return unreachable(reason);
+  }
+}

@@ -1,0 +1,80 @@
+// A run's events as a reader asks for them: the past from the ledger, then what comes, until the run has finished.
+//
+// Every event is yielded once, in order: whatever the source, one that doesn't follow the last one is passed over or read again.
+
+import type { RecordedEvent } from "../../proto/event.ts";
+import type { RunId } from "../../proto/ids.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Ledger } from "../ports/ledger.ts";
+import type { Drivers } from "../shell/drivers.ts";
+import type { RunDriver } from "../shell/run-driver.ts";
+import type { RunHistory } from "../shell/run-history.ts";
+
+export type FollowPorts = { readonly ledger: Ledger; readonly clock: Clock; readonly drivers: Drivers; readonly history: RunHistory };
+
+/** How often a run that another process drives is looked at. Milliseconds. */
+export const pollMs = 100;
+/** Events that wait for a reader before it is sent back to the ledger. */
+const waitingMax = 20_000;
+
+/** What a driver appends, kept for one reader until it takes it. */
+class EventFeed {
+  #waiting: RecordedEvent[] = [];
+  #wake: (() => void) | null = null;
+  readonly #stop: () => void;
+  readonly #driver: RunDriver;
+
+  constructor(driver: RunDriver) {
+    this.#driver = driver;
+    this.#stop = driver.follow((events) => {
+      // A reader that is too slow to keep up finds a gap, and reads again.
+      if (this.#waiting.length > waitingMax) this.#waiting = [];
+      for (const event of events) this.#waiting.push(event);
+      this.#wake?.();
+    });
+  }
+
+  /** What has come since; null once nothing will come any more. */
+  async take(): Promise<readonly RecordedEvent[] | null> {
+    if (this.#waiting.length === 0 && !this.#driver.ended) await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#wake = null;
+    const events = this.#waiting;
+    this.#waiting = [];
+    return events.length === 0 && this.#driver.ended ? null : events;
+  }
+
+  close(): void {
+    this.#stop();
+  }
+}
+
+export async function* followEvents(ports: FollowPorts, run: RunId, afterSeq: number): AsyncGenerator<RecordedEvent, void, undefined> {
+  let seq = afterSeq;
+  for (;;) {
+    const driver = ports.drivers.get(run);
+    const feed = driver === undefined ? null : new EventFeed(driver);
+    try {
+      for await (const event of ports.ledger.read(run, seq)) {
+        seq = event.seq;
+        yield event;
+      }
+      if (feed === null) {
+        const state = await ports.history.read(run);
+        if (state.finishedAtMs !== null && state.seq <= seq) return;
+        await new Promise<void>((resolve) => ports.clock.after(pollMs, resolve));
+        continue;
+      }
+      for (let events = await feed.take(); events !== null; events = await feed.take()) {
+        const following: RecordedEvent[] = [];
+        for (const event of events) if (event.seq === seq + following.length + 1) following.push(event);
+        for (const event of following) {
+          seq = event.seq;
+          yield event;
+        }
+        if ((events.at(-1)?.seq ?? 0) > seq) break; // A gap.
+      }
+    } finally {
+      feed?.close();
+    }
+  }
+}

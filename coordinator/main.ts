@@ -1,0 +1,145 @@
+// Puts a coordinator together: what drives runs, what watches workers, what clients may ask, and where it listens.
+
+import { unfinishedStatuses, type Ledger, type Owner } from "./ports/ledger.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { LogStore } from "./ports/log-store.ts";
+import type { TaskQueue } from "./ports/task-queue.ts";
+import type { Control } from "../proto/control.ts";
+import type { RunId } from "../proto/ids.ts";
+import { CoordinatorControl } from "./api/control.ts";
+import type { GrpcServer, Listen, ServerPorts } from "./api/grpc-server.ts";
+import { Dispatcher } from "./shell/dispatcher.ts";
+import { Drivers, OwnedElsewhere, type DriversEvents } from "./shell/drivers.ts";
+import { Leases } from "./shell/leases.ts";
+import { LogIntake } from "./shell/log-intake.ts";
+import { errorField, type CoordinatorLog } from "./shell/log.ts";
+import { RunHistory } from "./shell/run-history.ts";
+import { Workers } from "./shell/workers.ts";
+
+export type CoordinatorOptions = {
+  readonly ledger: Ledger;
+  readonly queue: TaskQueue;
+  readonly logs: LogStore;
+  readonly clock: Clock;
+  readonly log: CoordinatorLog;
+  /** `address` may be left empty: it becomes the one that is listened at. */
+  readonly owner: Owner;
+  /** Null: no worker can connect, and nobody can ask but through `control`. */
+  readonly listen: Listen | null;
+  /** Shown to workers. */
+  readonly version: string;
+  /** Takes up every unfinished run that nobody drives before it listens. */
+  readonly adoptUnfinished: boolean;
+  /** How long the workers of a coordinator that died may come back to what they hold; 0 where they died with it. */
+  readonly adoptGraceMs: number;
+  /** A worker that is silent for so long has lost what it holds. */
+  readonly leaseMs?: number;
+  /** How often a worker is to say what it holds. */
+  readonly beatMs?: number;
+};
+
+export interface Coordinator {
+  readonly control: Control;
+  /** For workers and clients; empty where it doesn't listen. */
+  readonly address: string;
+  /** Drives the run from now on. @throws OwnedElsewhere, LedgerError */
+  adopt(run: RunId): Promise<void>;
+  /** Assigns no more, makes everything decided durable, gives its runs back, and ends all streams. The ports stay open. */
+  close(): Promise<void>;
+}
+
+const defaultLeaseMs = 10_000;
+const defaultBeatMs = 2000;
+const adoptPageRuns = 100;
+
+export async function startCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const { ledger, clock, logs, log } = options;
+  const owner: Owner = { ...options.owner, address: listenText(options) };
+  const history = new RunHistory(ledger);
+  const shell = startShell({ ...options, owner }, history);
+  const { drivers, dispatcher, leases, intake } = shell;
+  const control = new CoordinatorControl({ ledger, clock, logs, drivers, history, intake, owner, openControl });
+  if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
+  const server =
+    options.listen === null
+      ? null
+      : await listen(options.listen, { ...shell, ...timesOf(options), clock, log, control, version: options.version });
+  return {
+    control,
+    address: server?.address ?? "",
+    adopt: (run) => drivers.adopt(run),
+    close: async () => {
+      dispatcher.close();
+      leases.close();
+      await drivers.close();
+      await server?.close();
+      await logs.flush();
+    },
+  };
+}
+
+/** What holds the claims on runs is known before it listens, so it must be known where that will be. */
+function listenText({ listen, owner }: CoordinatorOptions): string {
+  if (listen === null) return owner.address;
+  return "path" in listen ? `unix:${listen.path}` : `${listen.host}:${listen.port}`;
+}
+
+function timesOf(options: CoordinatorOptions): { readonly leaseMs: number; readonly beatMs: number } {
+  return { leaseMs: options.leaseMs ?? defaultLeaseMs, beatMs: options.beatMs ?? defaultBeatMs };
+}
+
+type Shell = {
+  readonly drivers: Drivers;
+  readonly dispatcher: Dispatcher;
+  readonly leases: Leases;
+  readonly workers: Workers;
+  readonly intake: LogIntake;
+};
+
+function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
+  const { ledger, clock, log, owner, queue, logs, adoptGraceMs } = options;
+  const workers = new Workers();
+  // The dispatcher and the leases need the drivers, whose events are for them.
+  const events: DriversEvents = {
+    onReady: (driver) => dispatcher.publishSoon(driver),
+    onStopWanted: (driver, effect) => leases.stop(driver, effect),
+    onAdopted: (driver) => leases.adopted(driver),
+    onEnded: (driver) => leases.driverEnded(driver),
+  };
+  const drivers = new Drivers({ ledger, clock, log, owner, history }, events);
+  const times = timesOf(options);
+  const dispatcher = new Dispatcher({ queue, clock, log, workers, drivers, beatMs: times.beatMs });
+  const leases = new Leases({ ...times, clock, log, workers, drivers, adoptGraceMs, onRoom: (driver) => dispatcher.publishSoon(driver) });
+  return { drivers, dispatcher, leases, workers, intake: new LogIntake(logs) };
+}
+
+async function listen(at: Listen, ports: ServerPorts): Promise<GrpcServer> {
+  const { startGrpcServer } = await import("./api/grpc-server.ts");
+  return startGrpcServer(at, ports);
+}
+
+async function openControl(address: string) {
+  const { connectControl } = await import("../sdk/wire/control-client.ts");
+  return connectControl(address);
+}
+
+async function adoptUnfinished(ledger: Ledger, drivers: Drivers, log: CoordinatorLog): Promise<void> {
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<Ledger["list"]>> = await ledger.list({
+      status: unfinishedStatuses,
+      limit: adoptPageRuns,
+      ...(cursor !== null && { cursor }),
+    });
+    for (const { run } of page.items) {
+      try {
+        await drivers.adopt(run);
+      } catch (error) {
+        if (error instanceof OwnedElsewhere) continue;
+        // One damaged run must not keep the others from going on.
+        log.error({ event: "run.notAdopted", run_id: run, err: errorField(error) }, "an unfinished run cannot be taken up");
+      }
+    }
+    cursor = page.next;
+  } while (cursor !== null);
+}

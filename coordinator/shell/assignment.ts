@@ -1,0 +1,31 @@
+// Who holds what: an attempt that was handed to a worker and whose end has not been decided.
+
+import type { Failure } from "../../proto/failure.ts";
+import type { RunId, TaskId } from "../../proto/ids.ts";
+import type { Held } from "../../sdk/wire/worker-items.ts";
+
+export type Assignment = {
+  readonly run: RunId;
+  readonly task: TaskId;
+  readonly attempt: number;
+  readonly lease: number;
+  /** Id of the worker. */
+  readonly worker: string;
+  /** When the worker was last known to hold it, on the monotonic clock. */
+  heldAtMs: number;
+  /** What the coordinator decides itself if the worker hasn't reported by then; null while the attempt has no limit. */
+  backstop: Backstop | null;
+  /** Lines of output that were kept; null where a coordinator before this one may have kept some. */
+  lines: number | null;
+};
+
+/** `dueMs` is on the monotonic clock. */
+export type Backstop = { readonly dueMs: number; readonly failure: Failure };
+
+export function isSame(assignment: Assignment, held: Held): boolean {
+  return assignment.lease === held.lease && assignment.attempt === held.attempt;
+}
+
+export function heldOf({ run, task, attempt, lease }: Assignment): Held {
+  return { run, task, attempt, lease };
+}

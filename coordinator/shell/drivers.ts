@@ -1,0 +1,179 @@
+// The runs that this coordinator drives: begins them, takes them up, and lets go of them.
+//
+// R1. A run is driven only under the ledger's claim, and by one driver of this process at a time.
+
+import type { FlowName, RunId } from "../../proto/ids.ts";
+import type { RunEvent } from "../../proto/event.ts";
+import { advance } from "../core/advance.ts";
+import { initialState, type RunState, type RunSubmitted } from "../core/state.ts";
+import { summaryOf } from "../core/view.ts";
+import { LedgerError, type Owner } from "../ports/ledger.ts";
+import { LeaseNumbers } from "./lease-numbers.ts";
+import { errorField } from "./log.ts";
+import { DriverEnded, RunDriver, type DriverFailure, type RunDriverEvents, type RunDriverPorts, type Taken } from "./run-driver.ts";
+import { highestLease, type RunHistory } from "./run-history.ts";
+
+export type DriversOptions = RunDriverPorts & { readonly owner: Owner; readonly history: RunHistory };
+
+/** What the drivers leave to the dispatcher. */
+export type DriversEvents = Pick<RunDriverEvents, "onReady" | "onStopWanted"> & {
+  /** A run that others may have begun is driven here from now on. */
+  onAdopted(driver: RunDriver): void;
+  /** It is driven no longer; what it had assigned is nobody's. */
+  onEnded(driver: RunDriver): void;
+};
+
+/** How often a driver that met a conflict is replaced by one that has read the ledger again. */
+const conflictsMax = 5;
+
+/** Another process drives the run. */
+export class OwnedElsewhere extends Error {
+  override readonly name = "OwnedElsewhere";
+  readonly owner: Owner;
+  constructor(run: RunId, owner: Owner) {
+    super(`${run} is driven by process ${owner.pid} on ${owner.host}`);
+    this.owner = owner;
+  }
+}
+
+export class Drivers {
+  readonly #options: DriversOptions;
+  readonly #events: DriversEvents;
+  readonly #drivers = new Map<string, RunDriver>();
+  readonly #adopting = new Map<RunId, Promise<RunDriver>>();
+  readonly #conflicts = new Map<RunId, number>();
+  #closed = false;
+
+  constructor(options: DriversOptions, events: DriversEvents) {
+    this.#options = options;
+    this.#events = events;
+  }
+
+  get(run: string): RunDriver | undefined {
+    return this.#drivers.get(run);
+  }
+
+  all(): Iterable<RunDriver> {
+    return this.#drivers.values();
+  }
+
+  /** `events` makes the run's first events of its id. Durable when it resolves. */
+  async create(flow: FlowName, events: (run: RunId) => readonly [RunSubmitted, ...RunEvent[]]): Promise<RunId> {
+    let state: RunState | null = null;
+    const run = await this.#options.ledger.create(flow, this.#options.owner, (id) => {
+      const [submitted, ...others] = events(id);
+      const made = initialState(submitted);
+      for (const event of others) advance(made, event);
+      state = made;
+      return { events: [submitted, ...others], index: summaryOf(made) };
+    });
+    if (state === null) throw new Error(`the ledger made ${run} without asking for its events`);
+    this.#drive({ state, leases: LeaseNumbers.ofNewRun() }).begin();
+    return run;
+  }
+
+  /** Drives the run from now on, if nobody else does. @throws OwnedElsewhere, LedgerError */
+  async adopt(run: RunId): Promise<void> {
+    await this.act(run, () => undefined);
+  }
+
+  /** Lets `use` decide on the run, which is taken up if it isn't driven here. @throws OwnedElsewhere, LedgerError */
+  async act<T>(run: RunId, use: (driver: RunDriver) => T): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      const driver = this.#drivers.get(run) ?? (await this.#adopt(run));
+      try {
+        return use(driver);
+      } catch (error) {
+        // It may have finished, and ended, between its adoption and this turn.
+        if (!(error instanceof DriverEnded) || tries >= 3) throw error;
+      }
+    }
+  }
+
+  /** Lets go of all runs: everything decided is durable then, and others may take them up. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const drivers = [...this.#drivers.values()];
+    await Promise.allSettled(drivers.map((driver) => driver.settled()));
+    for (const driver of drivers) driver.end();
+    this.#drivers.clear();
+    await Promise.allSettled(drivers.map(({ run }) => this.#options.ledger.release(run, this.#options.owner)));
+  }
+
+  #adopt(run: RunId): Promise<RunDriver> {
+    const known = this.#adopting.get(run);
+    if (known !== undefined) return known;
+    const adopting = this.#claimAndFold(run).finally(() => this.#adopting.delete(run));
+    this.#adopting.set(run, adopting);
+    return adopting;
+  }
+
+  async #claimAndFold(run: RunId): Promise<RunDriver> {
+    const { ledger, owner, history, log } = this.#options;
+    if (this.#closed) throw new LedgerError("busy", `the coordinator is closing and takes no run up`);
+    await history.read(run); // A run that doesn't exist, or cannot be read, is not claimed.
+    const holder = await ledger.claim(run, owner);
+    if (holder.id !== owner.id) throw new OwnedElsewhere(run, holder);
+    const state = await history.take(run);
+    if (state.finishedAtMs === null) log.info({ event: "run.adopted", run_id: run, seq: state.seq }, "the run goes on from the ledger");
+    const driver = this.#drive({ state, leases: LeaseNumbers.after(highestLease(state)) });
+    // After those who asked for the run have decided on it: a finished run is let go again at once.
+    setImmediate(() => {
+      if (driver.ended) return;
+      this.#events.onAdopted(driver);
+      driver.begin();
+    });
+    return driver;
+  }
+
+  #drive(taken: Taken): RunDriver {
+    const driver = new RunDriver(taken, this.#options, {
+      onReady: (one) => this.#events.onReady(one),
+      onStopWanted: (one, effect) => this.#events.onStopWanted(one, effect),
+      onFinished: (one) => this.#finished(one),
+      onFailed: (one, reason) => this.#failed(one, reason),
+    });
+    this.#drivers.set(driver.run, driver);
+    return driver;
+  }
+
+  #remove(driver: RunDriver): void {
+    if (this.#drivers.get(driver.run) === driver) this.#drivers.delete(driver.run);
+    this.#events.onEnded(driver);
+  }
+
+  #finished(driver: RunDriver): void {
+    const { ledger, owner, history, log } = this.#options;
+    this.#remove(driver);
+    this.#conflicts.delete(driver.run);
+    history.keep(driver.state);
+    const { status, counts } = summaryOf(driver.state);
+    log.info(
+      { event: "run.finished", run_id: driver.run, status, succeeded: counts.succeeded, failed: counts.failed },
+      "the run has finished",
+    );
+    ledger.release(driver.run, owner).catch((error: unknown) => {
+      log.warn({ event: "run.release", run_id: driver.run, err: errorField(error) }, "the claim on a finished run could not be given back");
+    });
+  }
+
+  #failed(driver: RunDriver, reason: DriverFailure): void {
+    const { log } = this.#options;
+    const { run } = driver;
+    this.#remove(driver);
+    if (reason.kind === "ledger") {
+      log.error(
+        { event: "run.stopped", run_id: run, err: errorField(reason.error) },
+        "the run is no longer driven: its events cannot be kept",
+      );
+      return;
+    }
+    const conflicts = (this.#conflicts.get(run) ?? 0) + 1;
+    this.#conflicts.set(run, conflicts);
+    log.warn({ event: "run.conflict", run_id: run, conflicts }, "the ledger has other events of the run than were expected");
+    if (conflicts > conflictsMax || this.#closed) return;
+    this.adopt(run).catch((error: unknown) => {
+      log.error({ event: "run.stopped", run_id: run, err: errorField(error) }, "the run is no longer driven");
+    });
+  }
+}

@@ -1,0 +1,259 @@
+// Watches over assignments: what workers say they hold, what they report, and what must be decided when they say nothing.
+//
+// L1. Silence is measured on the monotonic clock, and never while this process itself stood still.
+// L2. A report counts only under the assignment's own attempt and lease. Whoever reports under another one is told to stop.
+// L3. An assignment ends once: by an outcome, by a loss, or with its run's driver.
+
+import type { TaskOutcome } from "../../proto/order.ts";
+import { decideLost, decideOutcome } from "../core/decide.ts";
+import type { Decision } from "../core/decision.ts";
+import type { Effect } from "../core/effect.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Held } from "../../sdk/wire/worker-items.ts";
+import { heldOf, isSame, type Assignment } from "./assignment.ts";
+import type { Drivers } from "./drivers.ts";
+import type { CoordinatorLog } from "./log.ts";
+import type { RunDriver } from "./run-driver.ts";
+import type { Worker, Workers } from "./workers.ts";
+
+export type LeasesOptions = {
+  readonly clock: Clock;
+  readonly log: CoordinatorLog;
+  readonly workers: Workers;
+  readonly drivers: Drivers;
+  readonly leaseMs: number;
+  readonly beatMs: number;
+  /** How long workers of a coordinator that died may come back to what they hold. */
+  readonly adoptGraceMs: number;
+  /** A worker has room again, or may be given work again. */
+  onRoom(driver: RunDriver): void;
+};
+
+/** Beats that may pass without an assignment before it counts as never arrived. */
+const beatsUnheldMax = 3;
+/** Between the abort signal of a cancelled attempt and its end by force. Milliseconds. */
+export const stopGraceMs = 5000;
+/** What a worker is given to report a stopped attempt, beyond that. Milliseconds. */
+const stopReportMs = 30_000;
+
+export class Leases {
+  readonly #options: LeasesOptions;
+  #cancelWatch: () => void = () => undefined;
+  #closed = false;
+
+  constructor(options: LeasesOptions) {
+    this.#options = options;
+    this.#watchLater();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelWatch();
+  }
+
+  /** The current assignment that `held` names, if this worker has it. */
+  find(worker: Worker, held: Held): { readonly driver: RunDriver; readonly assignment: Assignment } | null {
+    const driver = this.#options.drivers.get(held.run);
+    // The map's keys are task names; a string that is none is found in no map.
+    const assignment = driver?.assignments.get(held.task as Assignment["task"]);
+    if (driver === undefined || assignment === undefined || !isSame(assignment, held) || assignment.worker !== worker.id) return null;
+    return { driver, assignment };
+  }
+
+  heard(worker: Worker): void {
+    worker.heardAtMs = this.#options.clock.monotonicMs();
+  }
+
+  /** A new stream begins: what the worker doesn't name never reached it, or is forgotten there. */
+  greeted(worker: Worker, held: readonly Held[]): void {
+    const still = this.#stillHeld(worker, held);
+    for (const assignment of worker.assignments) if (!still.has(assignment)) this.#lose(worker, assignment, "not held after a new stream");
+  }
+
+  beat(worker: Worker, held: readonly Held[]): void {
+    this.#stillHeld(worker, held);
+    const sinceMs = this.#options.clock.monotonicMs() - beatsUnheldMax * this.#options.beatMs;
+    for (const assignment of worker.assignments) {
+      if (assignment.heldAtMs > sinceMs) continue;
+      worker.line?.send({ kind: "revoke", of: heldOf(assignment) });
+      this.#lose(worker, assignment, "not held by its worker");
+    }
+  }
+
+  /** Answers the worker once its report is durable, or known to be refused. */
+  outcome(worker: Worker, of: Held, outcome: TaskOutcome): void {
+    const found = this.find(worker, of);
+    if (found === null) return this.#refuse(worker, of);
+    const { driver, assignment } = found;
+    const { task, attempt, lease } = assignment;
+    const decision = decideOutcome(driver.state, { task, attempt, lease, outcome, atMs: this.#options.clock.nowMs() });
+    const refusal = driver.propose(decision, () => worker.line?.send({ kind: "accepted", of, refused: false }));
+    this.#forget(driver, assignment, worker);
+    if (refusal !== null) {
+      this.#options.log.warn(
+        { event: "outcome.refused", run_id: of.run, task_id: of.task, attempt: of.attempt, reason: refusal.message },
+        "an outcome was refused",
+      );
+      this.#refuse(worker, of);
+    }
+    this.#options.onRoom(driver);
+  }
+
+  stop(driver: RunDriver, effect: Extract<Effect, { kind: "stop" }>): void {
+    const assignment = driver.assignments.get(effect.task);
+    if (assignment === undefined || assignment.lease !== effect.lease) return;
+    const dueMs = this.#options.clock.monotonicMs() + stopGraceMs + stopReportMs;
+    assignment.backstop ??= { dueMs, failure: { kind: "cancelled", by: effect.by } };
+    if (assignment.backstop.dueMs > dueMs) assignment.backstop = { dueMs, failure: { kind: "cancelled", by: effect.by } };
+    this.#sendStop(assignment, effect.by);
+  }
+
+  /** What ran under a coordinator before this one is expected back, or lost at once where nobody can come back. */
+  adopted(driver: RunDriver): void {
+    const { clock, workers, leaseMs, adoptGraceMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const task of driver.state.running) {
+      const last = task.attempts.at(-1);
+      if (last === undefined) continue;
+      const { attempt, lease, worker: id } = last;
+      const worker = workers.expect(id, nowMs - leaseMs + adoptGraceMs);
+      const assignment: Assignment = {
+        run: driver.run,
+        task: task.id,
+        attempt,
+        lease,
+        worker: id,
+        heldAtMs: nowMs,
+        backstop: null,
+        lines: null,
+      };
+      driver.assignments.set(task.id, assignment);
+      worker.assignments.add(assignment);
+      if (adoptGraceMs === 0 && worker.line === null) this.#lose(worker, assignment, "its coordinator died");
+    }
+  }
+
+  /** The run is driven no longer: its assignments are nobody's. */
+  driverEnded(driver: RunDriver): void {
+    for (const assignment of driver.assignments.values()) {
+      const worker = this.#options.workers.get(assignment.worker);
+      worker?.line?.send({ kind: "revoke", of: heldOf(assignment) });
+      this.#forget(driver, assignment, worker);
+    }
+  }
+
+  #stillHeld(worker: Worker, held: readonly Held[]): ReadonlySet<Assignment> {
+    const nowMs = this.#options.clock.monotonicMs();
+    const still = new Set<Assignment>();
+    for (const one of held) {
+      const found = this.find(worker, one);
+      if (found === null) {
+        this.#refuseHeld(worker, one);
+        continue;
+      }
+      found.assignment.heldAtMs = nowMs;
+      still.add(found.assignment);
+      const { stopping } = found.driver.state;
+      if (stopping !== null) this.#sendStop(found.assignment, stopping.by);
+    }
+    return still;
+  }
+
+  /** An outcome that is being made durable is still held by its worker, and must stay so until it is told. */
+  #refuseHeld(worker: Worker, held: Held): void {
+    const driver = this.#options.drivers.get(held.run);
+    if (driver === undefined) return worker.line?.send({ kind: "revoke", of: held });
+    const line = worker.line;
+    driver.settled().then(
+      () => line?.send({ kind: "revoke", of: held }),
+      () => undefined,
+    );
+  }
+
+  /** The first report may still be on its way to the ledger: the answer comes after it. */
+  #refuse(worker: Worker, of: Held): void {
+    const line = worker.line;
+    const tell = (): void => line?.send({ kind: "accepted", of, refused: true });
+    const driver = this.#options.drivers.get(of.run);
+    if (driver === undefined) return tell();
+    driver.settled().then(tell, () => undefined);
+  }
+
+  #sendStop(assignment: Assignment, by: string): void {
+    const line = this.#options.workers.get(assignment.worker)?.line;
+    line?.send({ kind: "stop", of: heldOf(assignment), graceMs: stopGraceMs, by });
+  }
+
+  #lose(worker: Worker, assignment: Assignment, why: string): void {
+    const { task, attempt, lease, run } = assignment;
+    const driver = this.#options.drivers.get(run);
+    if (driver === undefined) return void worker.assignments.delete(assignment);
+    this.#options.log.warn(
+      { event: "task.lost", run_id: run, task_id: task, attempt, worker_id: worker.id, reason: why },
+      "an attempt was lost",
+    );
+    const decision = decideLost(driver.state, { task, attempt, lease, worker: worker.id, atMs: this.#options.clock.nowMs() });
+    this.#decide(driver, assignment, decision);
+  }
+
+  #decide(driver: RunDriver, assignment: Assignment, decision: Decision): void {
+    this.#forget(driver, assignment, this.#options.workers.get(assignment.worker));
+    const refusal = driver.propose(decision);
+    if (refusal !== null)
+      this.#options.log.debug(
+        { event: "decision.refused", run_id: driver.run, task_id: assignment.task, reason: refusal.message },
+        "a decision was refused",
+      );
+    this.#options.onRoom(driver);
+  }
+
+  #forget(driver: RunDriver, assignment: Assignment, worker: Worker | undefined): void {
+    if (driver.assignments.get(assignment.task) === assignment) driver.assignments.delete(assignment.task);
+    worker?.assignments.delete(assignment);
+  }
+
+  #watchLater(): void {
+    const { clock, beatMs } = this.#options;
+    const everyMs = beatMs / 2;
+    const expectedMs = clock.monotonicMs() + everyMs;
+    this.#cancelWatch = clock.after(everyMs, () => {
+      if (this.#closed) return;
+      this.#watch(clock.monotonicMs() - expectedMs);
+      this.#watchLater();
+    });
+  }
+
+  #watch(lateMs: number): void {
+    const { clock, workers, drivers, leaseMs, beatMs, log } = this.#options;
+    const nowMs = clock.monotonicMs();
+    // L1: this process was stopped, or busy; beats that came meanwhile are read after this turn.
+    const stoodStill = lateMs > beatMs;
+    for (const worker of workers.all()) {
+      if (stoodStill) worker.heardAtMs += lateMs;
+      if (nowMs - worker.heardAtMs <= leaseMs) continue;
+      log.warn(
+        { event: "worker.lost", worker_id: worker.id, assignments: worker.assignments.size },
+        "a worker has been silent for the lease time",
+      );
+      for (const assignment of worker.assignments) this.#lose(worker, assignment, "its worker is silent");
+      worker.line?.end("silent for the lease time");
+      workers.forget(worker);
+    }
+    for (const driver of drivers.all())
+      for (const assignment of driver.assignments.values()) this.#checkBackstop(driver, assignment, nowMs);
+  }
+
+  #checkBackstop(driver: RunDriver, assignment: Assignment, nowMs: number): void {
+    const { backstop, task, attempt, lease } = assignment;
+    if (backstop === null || nowMs < backstop.dueMs) return;
+    const atMs = this.#options.clock.nowMs();
+    this.#options.log.warn(
+      { event: "task.backstop", run_id: driver.run, task_id: task, attempt, failure: backstop.failure.kind },
+      "a worker did not end an attempt in time",
+    );
+    this.#options.workers.get(assignment.worker)?.line?.send({ kind: "revoke", of: heldOf(assignment) });
+    const usage = { startedAtMs: atMs, finishedAtMs: atMs, cpuMs: 0, peakMiB: 0 };
+    const outcome: TaskOutcome = { kind: "failed", failure: backstop.failure, artifacts: {}, usage };
+    this.#decide(driver, assignment, decideOutcome(driver.state, { task, attempt, lease, outcome, atMs }));
+  }
+}
