@@ -2,18 +2,19 @@
 
 import { type ArtifactRef, type Artifacts, elementAt } from "../../proto/artifact.ts";
 import type { Failure } from "../../proto/failure.ts";
-import type { TaskOrder, TaskOutcome, Usage } from "../../proto/order.ts";
+import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
 import { keepArtifacts } from "../artifact/keep.ts";
 import { RefusedArtifactError } from "../artifact/refused.ts";
 import { type ArtifactStore, ArtifactStoreError, type BlockingReader } from "../artifact/store.ts";
 import { type CurrentTask, type Progress, withCurrent } from "../flow/current.ts";
-import { stepNamesOf } from "../flow/definition.ts";
+import { stepTestOf } from "../flow/definition.ts";
 import type { FlowClass } from "../flow/flow-spec.ts";
 import { tie } from "../flow/task.ts";
 import { ArtifactReader } from "./artifact-reader.ts";
 import { failureOf, failureOfAbort, hintAtUnset, type Locate } from "./failure-of.ts";
 import { FlowState } from "./flow-state.ts";
 import { buildInputs } from "./join-inputs.ts";
+import { Meter } from "./meter.ts";
 import { StepTask } from "./step-task.ts";
 
 export type ExecuteInput = {
@@ -84,10 +85,10 @@ class Attempt {
     this.#flow = flow;
     this.#source = Function.prototype.toString.call(method);
     const reader = new ArtifactReader(this.#input.store, { filesFolder: () => this.#input.tempDir });
-    const stepNames = new Set(stepNamesOf(flowClass));
+    const isStep = stepTestOf(flowClass);
     const visible = visibleTo(order);
-    const state = new FlowState({ flow, path: this.#path, reader, parameters: order.parameters, visible, stepNames });
-    const task = new StepTask({ order, flow, state, reader, stepNames });
+    const state = new FlowState({ flow, path: this.#path, reader, parameters: order.parameters, visible, isStep });
+    const task = new StepTask({ order, flow, state, reader, isStep });
     tie(flow, task);
     [this.#state, this.#task] = [state, task];
     const args = argumentsOf(order, { flow, reader, task, takesElement: takesArgument(method, this.#source) });
@@ -219,31 +220,5 @@ async function untilAborted(returned: PromiseLike<unknown>, signal: AbortSignal,
   } finally {
     signal.removeEventListener("abort", abort);
     clearTimeout(timer);
-  }
-}
-
-/** What an attempt used of the process, from its construction on. */
-class Meter {
-  readonly #now: () => number;
-  readonly #startedAtMs: number;
-  readonly #cpu = process.cpuUsage();
-  readonly #peakKiB = process.resourceUsage().maxRSS;
-
-  constructor(now: () => number) {
-    this.#now = now;
-    this.#startedAtMs = now();
-  }
-
-  read(): Usage {
-    const { user, system } = process.cpuUsage(this.#cpu);
-    const peakKiB = process.resourceUsage().maxRSS;
-    // The peak of an earlier task's making says nothing about this one.
-    const peakBytes = peakKiB > this.#peakKiB ? peakKiB * 1024 : process.memoryUsage.rss();
-    return {
-      startedAtMs: this.#startedAtMs,
-      finishedAtMs: this.#now(),
-      cpuMs: (user + system) / 1000,
-      peakMiB: Math.ceil(peakBytes / (1024 * 1024)),
-    };
   }
 }

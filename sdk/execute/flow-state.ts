@@ -23,14 +23,14 @@ export type FlowStateInput = {
   readonly parameters: Artifacts;
   /** What the step finds set. */
   readonly visible: Artifacts;
-  readonly stepNames: ReadonlySet<string>;
+  readonly isStep: (name: string) => boolean;
 };
 
 export class FlowState {
   readonly #flow: object;
   readonly #path: string;
   readonly #reader: ArtifactReader;
-  readonly #stepNames: ReadonlySet<string>;
+  readonly #isStep: (name: string) => boolean;
   readonly #visible = new Map<string, ArtifactRef>();
   /** Taken over in a join: part of the result even where untouched. */
   readonly #merged = new Set<string>();
@@ -44,7 +44,7 @@ export class FlowState {
     this.#flow = input.flow;
     this.#path = input.path;
     this.#reader = input.reader;
-    this.#stepNames = input.stepNames;
+    this.#isStep = input.isStep;
     this.#fixFields(input.parameters);
     for (const [name, ref] of Object.entries(input.visible)) if (!this.#fixed.has(name)) this.#show(name, ref);
   }
@@ -84,7 +84,7 @@ export class FlowState {
     }
     for (const name of Object.keys(this.#flow)) {
       if (this.#fixed.has(name) || this.#visible.has(name)) continue;
-      const objection = this.#stepNames.has(name) ? `"${name}" is a step of this flow` : objectionTo(name);
+      const objection = this.#isStep(name) ? `"${name}" is a step of this flow` : objectionTo(name);
       if (objection !== null) throw new RefusedArtifactError({ artifact: name, path: "" }, `${objection}; choose another name`);
       yield [name, Reflect.get(this.#flow, name)];
     }

@@ -26,7 +26,7 @@ export type StepTaskInput = {
   readonly flow: object;
   readonly state: FlowState;
   readonly reader: ArtifactReader;
-  readonly stepNames: ReadonlySet<string>;
+  readonly isStep: (name: string) => boolean;
 };
 
 export class StepTask implements RunningTask {
@@ -159,9 +159,9 @@ export class StepTask implements RunningTask {
   }
 
   #nameOf(method: StepMethod): StepName {
-    const { flow, order, stepNames } = this.#input;
+    const { flow, order, isStep } = this.#input;
     const { name } = method;
-    if (stepNames.has(name) && Reflect.get(flow, name) === method) return parseStepName(name);
+    if (isStep(name) && Reflect.get(flow, name) === method) return parseStepName(name);
     throw new TransitionError(
       `step ${order.step}: this.next() got ${name === "" ? "a function" : `${name}()`}, which is no step of ${order.flow}`,
     );

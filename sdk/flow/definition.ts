@@ -76,9 +76,10 @@ export function definitionOf(flowClass: FlowClass): FlowDefinition {
   return { name: flowClass.name, steps, parameters, constants, problems };
 }
 
-/** Names of the steps of a flow class, bases first, each class in the order of its source. */
-export function stepNamesOf(flowClass: FlowClass): readonly string[] {
-  return Object.values(recordsOf(flowClass)).flatMap((record) => (record.method === null ? [] : [record.name]));
+/** Asks whether a name is that of a step of the flow class. Costs nothing until it is asked. */
+export function stepTestOf(flowClass: FlowClass): (name: string) => boolean {
+  const records = recordsOf(flowClass);
+  return (name) => Object.hasOwn(records, name) && records[name]?.method !== null;
 }
 
 function defineStep(flowClass: FlowClass, record: StepRecord, problems: DefinitionProblem[]): readonly StepDefinition[] {

@@ -45,7 +45,7 @@ export function objectionToValue(kind: ParameterKind, value: unknown): string | 
 
 /** For messages: short, and on one line. */
 export function show(value: unknown): string {
-  const text = value === undefined ? "undefined" : (safeJson(value) ?? `a ${typeof value}`);
+  const text = value === undefined || typeof value === "number" ? String(value) : (safeJson(value) ?? `a ${typeof value}`);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

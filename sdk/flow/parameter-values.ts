@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { ParameterKind } from "../../proto/graph.ts";
 import type { ParameterDefinition } from "./definition.ts";
 import { nearest } from "./nearest.ts";
 import { fromText, show } from "./parameter-kind.ts";
@@ -148,8 +149,17 @@ function hide(secret: boolean, message: string): string {
   return secret ? "the value that was given is not valid (it is secret and not shown)" : message;
 }
 
+const taken: Readonly<Record<ParameterKind, string>> = {
+  string: "a text",
+  number: "a number",
+  integer: "a whole number",
+  boolean: "true or false",
+  json: "JSON",
+  file: "the path of a file",
+};
+
 function hintFor(parameter: ParameterDefinition): string {
   const { choices, help, kind } = parameter.spec;
   if (choices !== null) return `choose one of ${choices.map(show).join(", ")}`;
-  return help === "" ? `it is a ${kind}` : `it is a ${kind}: ${help}`;
+  return help === "" ? `it takes ${taken[kind]}` : `it takes ${taken[kind]}: ${help}`;
 }

@@ -1,6 +1,6 @@
 // Mistakes that an author can make, numbered. The compiler catches 1 to 25, and 25 only in its usual form; 26, 27 and
 // the rest of 25 are left to `stepwell check`. After each number stands what the mistake is, then what the compiler says
-// (messages.test.ts holds it to that).
+// (test/type-messages.test.ts holds it to that).
 
 // oxlint-disable typescript/consistent-return -- mistake 24 is one
 

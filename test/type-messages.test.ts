@@ -1,4 +1,4 @@
-// What the compiler says about each mistake is what mistakes.ts promises.
+// What the compiler says about each mistake is what types/mistakes.ts promises.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -7,15 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "..");
+const folderOfTypes = join(import.meta.dirname, "types");
 const expectation = /^\s*\/\/ @ts-expect-error (?<what>.+?)\. (?<says>.+)$/;
 
 test("every mistake gets the message that mistakes.ts quotes, and nothing else gets one", () => {
   const folder = mkdtempSync(join(tmpdir(), "mistakes-"));
   try {
-    const lines = readFileSync(join(import.meta.dirname, "mistakes.ts"), "utf8")
-      .replaceAll("../..", root)
-      .split("\n");
+    const lines = readFileSync(join(folderOfTypes, "mistakes.ts"), "utf8").replaceAll("../..", root).split("\n");
     writeFileSync(join(folder, "mistakes.ts"), lines.join("\n").replaceAll("@ts-expect-error", "expected:"));
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(settings()));
     const compiler = join(root, "node_modules/typescript/bin/tsc");
@@ -41,7 +40,7 @@ test("every mistake gets the message that mistakes.ts quotes, and nothing else g
 });
 
 function settings(): unknown {
-  const own = JSON.parse(readFileSync(join(import.meta.dirname, "tsconfig.json"), "utf8")) as { compilerOptions: object };
+  const own = JSON.parse(readFileSync(join(folderOfTypes, "tsconfig.json"), "utf8")) as { compilerOptions: object };
   const typeRoots = [join(root, "node_modules/@types")];
   return { compilerOptions: { ...own.compilerOptions, typeRoots, noErrorTruncation: true }, include: ["mistakes.ts"] };
 }
