@@ -70,9 +70,15 @@ export class SqliteLedger implements Ledger {
   constructor(path: string) {
     this.#path = path;
     this.#database = openFile(path);
-    this.#sql = prepareStatements(this.#database);
-    this.#commit = new GroupCommit(this.#database, path);
-    this.#owners = new SqliteOwners(this.#database);
+    try {
+      this.#sql = prepareStatements(this.#database);
+      this.#commit = new GroupCommit(this.#database, path);
+      this.#owners = new SqliteOwners(this.#database);
+    } catch (error) {
+      // The tables are not what they must be.
+      this.#database.close();
+      throw asLedgerError(error, path);
+    }
   }
 
   async create(flow: FlowName, owner: Owner, first: (run: RunId) => First): Promise<RunId> {

@@ -1,7 +1,7 @@
 // Looks for commits that SQLite would drop without a word. When SQLite opens a write-ahead log that another process left, it
 // takes the frames up to the first one whose checksum fails, as if the rest had never been synced. A torn end is exactly that;
-// a flipped bit before other commits is not. A commit is only begun after the one before it was synced, so an intact frame
-// after an intact commit after the bad frame proves that something accepted would be lost.
+// a flipped bit before other commits is not. A commit is only begun after the one before it was synced, so a frame that follows
+// the end of a commit, at or after the bad frame, proves that something accepted would be lost.
 // What can't be told apart from a torn end: damage within the very last commit.
 
 import { closeSync, openSync, readSync } from "node:fs";
@@ -71,16 +71,37 @@ function examine(wal: Buffer): string | null {
     if (!ofThisLog(frame) || !isSum(after, frame, 16)) break;
     before = after;
   }
-  const bad = index;
-  let commitSeen = false;
-  for (index = bad + 1; index < frames; index++) {
-    const [previous, frame] = [frameAt(index - 1), frameAt(index)];
-    const chained = isSum(sumOfFrame(storedSum(previous), frame, bigEndian), frame, 16);
-    if (!chained || !ofThisLog(frame)) continue;
-    if (commitSeen) return `frame ${bad + 1} of ${frames} of the write-ahead log is damaged`;
-    commitSeen = frame.readUInt32BE(4) !== 0;
+  return index < frames && isCommitAfterwards({ frames, bad: index, before, bigEndian, frameAt, ofThisLog })
+    ? `frame ${index + 1} of ${frames} of the write-ahead log is damaged`
+    : null;
+}
+
+type Rest = {
+  readonly frames: number;
+  /** The first frame that SQLite rejects, and the checksum up to it. */
+  readonly bad: number;
+  readonly before: Sum;
+  readonly bigEndian: boolean;
+  readonly frameAt: (index: number) => Buffer;
+  readonly ofThisLog: (frame: Buffer) => boolean;
+};
+
+/** Whether, from the bad frame on, there is the end of a commit and then anything more of this log. */
+function isCommitAfterwards({ frames, bad, before, bigEndian, frameAt, ofThisLog }: Rest): boolean {
+  const badFrame = frameAt(bad);
+  const isLeftover = !ofThisLog(badFrame) && !isSum(sumOfFrame(before, badFrame, bigEndian), badFrame, 16);
+  let commitSeen = !isLeftover && isCommit(badFrame);
+  for (let index = bad + 1; index < frames; index++) {
+    const frame = frameAt(index);
+    if (!ofThisLog(frame)) continue;
+    if (commitSeen) return true;
+    commitSeen = isCommit(frame) && isSum(sumOfFrame(storedSum(frameAt(index - 1)), frame, bigEndian), frame, 16);
   }
-  return null;
+  return false;
+}
+
+function isCommit(frame: Buffer): boolean {
+  return frame.readUInt32BE(4) !== 0;
 }
 
 function sumOfFrame(before: Sum, frame: Buffer, bigEndian: boolean): Sum {
