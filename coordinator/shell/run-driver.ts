@@ -105,6 +105,7 @@ export class RunDriver {
   propose(decision: Decision, onDurable: (() => void) | null = null): Refused | null {
     if (this.#ended) throw new DriverEnded(`${this.run} is no longer driven here`);
     if (decision.kind === "refused") return decision;
+    if (decision.events.length === 0 && onDurable === null) return null;
     const effects: Effect[] = [];
     for (const event of decision.events) for (const effect of advance(this.state, event)) effects.push(effect);
     for (const effect of effects) if (effect.kind === "enqueue") this.publication.becameReady(effect.task);
