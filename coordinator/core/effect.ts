@@ -6,6 +6,8 @@ import { currentAttempt, lastAttempt, type RunState, type Task } from "./state.t
 import { statusOf } from "./status.ts";
 
 export type Effect =
+  /** The submission was cut short after its first events: append `runStarted`. What it would have reused beyond runs again. */
+  | { readonly kind: "begin" }
   /** The attempt is ready: offer it to the workers of its pool. */
   | { readonly kind: "enqueue"; readonly task: TaskId; readonly attempt: number }
   /** Decide `retryDue` for the attempt, not before `dueMs`. */
@@ -26,6 +28,7 @@ export function stopOf(task: Task, by: string): Effect {
 /** Every effect that was decided and that no event has confirmed yet: performing these is all that recovery does. */
 export function outstanding(state: RunState): Effect[] {
   if (state.finishedAtMs !== null) return [{ kind: "finish", status: statusOf(state) }];
+  if (state.startedAtMs === null) return [{ kind: "begin" }];
   const effects: Effect[] = [];
   for (const task of state.ready) effects.push(enqueueOf(task));
   for (const task of state.backingOff) {

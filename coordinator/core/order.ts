@@ -1,10 +1,65 @@
 // What a worker needs to run an attempt, made from the state when the attempt is assigned.
 
+import { elementAt } from "../../proto/artifact.ts";
+import { defaultPolicy } from "../../proto/graph.ts";
 import type { TaskId } from "../../proto/ids.ts";
-import type { TaskOrder } from "../../proto/order.ts";
-import type { RunState } from "./state.ts";
+import type { ForeachFrame, TaskInputs, TaskOrder } from "../../proto/order.ts";
+import { unreachable } from "../../proto/unreachable.ts";
+import { keepsOnFailure } from "./fate.ts";
+import { currentAttempt, widthOf, type RunState, type Seat, type Task } from "./state.ts";
+import { joinInputsOf, visibleAfter } from "./visible.ts";
 
 /** For a task that is ready or running; its attempt is the current one. */
-export function orderFor(state: RunState, task: TaskId, assigned: { readonly lease: number }): TaskOrder {
-  throw new Error(`unfinished ${state.seq} ${task} ${assigned.lease}`);
+export function orderFor(state: RunState, id: TaskId, assigned: { readonly lease: number }): TaskOrder {
+  const { submitted } = state;
+  const task = state.tasks.get(id);
+  if (task === undefined) throw new Error(`${submitted.run} has no task ${id}`);
+  const { node } = task.step;
+  const { memoryMiB } = node.policy.resources;
+  return {
+    run: submitted.run,
+    flow: submitted.graph.flow,
+    task: id,
+    step: node.name,
+    attempt: currentAttempt(task),
+    lease: assigned.lease,
+    codePackage: submitted.codePackage,
+    frames: framesOf(task.seat),
+    inputs: inputsOf(task),
+    parameters: submitted.parameters,
+    secrets: submitted.secrets,
+    keepOnFailure: keepsOnFailure(task),
+    catchVar: node.policy.catch?.var ?? null,
+    timeoutSeconds: node.policy.timeoutSeconds,
+    isolated: node.policy.isolated || submitted.options.isolation === "process",
+    environment: node.policy.environment,
+    // The default is there for placement; as a limit it holds only where the author asked for it.
+    memoryMiB: memoryMiB === defaultPolicy.resources.memoryMiB ? null : memoryMiB,
+    context: { ...submitted.context, tags: state.tags },
+  };
+}
+
+export function framesOf(seat: Seat | null): ForeachFrame[] {
+  const frames: ForeachFrame[] = [];
+  for (let at = seat; at !== null; at = at.split.opener.seat) {
+    const { fan, opener } = at.split;
+    if (fan.kind !== "foreach") continue;
+    frames.push({ step: opener.step.node.name, index: at.slot, count: widthOf(fan), element: elementAt(fan.elements, at.slot) });
+  }
+  return frames.reverse();
+}
+
+function inputsOf({ source }: Task): TaskInputs {
+  switch (source.kind) {
+    case "start":
+      return { kind: "single", artifacts: {} };
+    case "task":
+      return { kind: "single", artifacts: visibleAfter(source.task) };
+    case "split": {
+      const base = visibleAfter(source.split.opener);
+      return { kind: "join", split: source.split.fan.kind, base, inputs: joinInputsOf(source.split, base) };
+    }
+    default:
+      return unreachable(source);
+  }
 }

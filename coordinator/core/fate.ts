@@ -1,0 +1,70 @@
+// What becomes of a task after a failed attempt.
+//
+// Two budgets: failures that say something about the step count against its `@retry`; losses of workers and starts that
+// went wrong count against the run's `lossesMax`. What is beyond its budget is caught where `@catchError` allows it.
+
+import { failureRules, type Failure } from "../../proto/failure.ts";
+import type { RetryPolicy, StepNode } from "../../proto/graph.ts";
+import type { TakenTransition } from "../../proto/order.ts";
+import { unreachable } from "../../proto/unreachable.ts";
+import type { RunState, Task } from "./state.ts";
+
+export type Fate =
+  | { readonly kind: "retry"; readonly account: "user" | "infrastructure"; readonly delayMs: number }
+  | { readonly kind: "caught"; readonly taken: TakenTransition }
+  | { readonly kind: "cancelled"; readonly by: string }
+  | { readonly kind: "failed" };
+
+export function fateOf(state: RunState, task: Task, failure: Failure): Fate {
+  if (failure.kind === "cancelled") return { kind: "cancelled", by: failure.by };
+  const retry = retryOf(state, task, failure);
+  if (retry !== null) return state.stopping === null ? retry : { kind: "cancelled", by: state.stopping.by };
+  const taken = task.step.node.policy.catch !== null && failureRules[failure.kind].catchable ? onlyTransition(task.step.node) : null;
+  return taken === null ? { kind: "failed" } : { kind: "caught", taken };
+}
+
+function retryOf(state: RunState, task: Task, failure: Failure): Fate | null {
+  const rule = failureRules[failure.kind];
+  switch (rule.retry) {
+    case "never":
+      return null;
+    case "infrastructure":
+      return task.losses < state.submitted.options.lossesMax ? { kind: "retry", account: "infrastructure", delayMs: 0 } : null;
+    case "user": {
+      const policy = task.step.node.policy.retry;
+      if (policy === null || task.userFailures >= policy.times) return null;
+      if (policy.on !== null && !policy.on.includes(failure.kind)) return null;
+      return { kind: "retry", account: "user", delayMs: delayMsOf(policy, task.userFailures) };
+    }
+    default:
+      return unreachable(rule.retry);
+  }
+}
+
+/** The wait after a failure that `earlier` others came before. */
+export function delayMsOf(policy: RetryPolicy, earlier: number): number {
+  const minutes = Math.min(policy.minutesBetween * policy.backoff ** earlier, policy.maxMinutes);
+  return Math.round(minutes * 60_000);
+}
+
+/** Where a step goes whatever its code computes; null where the code decides. */
+function onlyTransition(node: StepNode): TakenTransition | null {
+  switch (node.transition.kind) {
+    case "end":
+    case "linear":
+    case "branch":
+      return node.transition;
+    case "foreach":
+    case "switch":
+      return null;
+    default:
+      return unreachable(node.transition);
+  }
+}
+
+/** Whether a failure of the task's next or present attempt may be the one that is caught, so that what it has set is worth keeping. */
+export function keepsOnFailure(task: Task): boolean {
+  const { catch: caught, retry } = task.step.node.policy;
+  if (caught === null) return false;
+  return retry === null || retry.on !== null || task.userFailures >= retry.times;
+}
