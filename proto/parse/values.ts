@@ -1,0 +1,138 @@
+// Parsers of the words that messages are made of: names, artifact references, failures, graphs.
+
+import type { ArtifactPlace, ArtifactRef, Artifacts, CaughtRef, Element, Elements, StoredRef } from "../artifact.ts";
+import type { Failure, FailureKind, SourcePlace } from "../failure.ts";
+import type { BatchPlacement, FlowGraph, ParameterSpec, Resources, RetryPolicy, StepNode, StepPolicy, Transition } from "../graph.ts";
+import { parseFlowName, parseRunId, parseSha256, parseStepName, parseTaskId } from "../ids.ts";
+import {
+  arrayOf,
+  boolean,
+  count,
+  either,
+  kind,
+  named,
+  nullable,
+  number,
+  object,
+  oneOf,
+  recordOf,
+  string,
+  union,
+  type Parser,
+} from "./combinators.ts";
+
+export const flowName = named(parseFlowName);
+export const stepName = named(parseStepName);
+export const runId = named(parseRunId);
+export const taskId = named(parseTaskId);
+export const sha256 = named(parseSha256);
+
+const anything: Parser<unknown> = (value) => value;
+
+const sourcePlace = object<SourcePlace>({ file: string, line: count, column: count });
+
+export const failure: Parser<Failure> = union<Failure>({
+  userError: object({ kind, name: string, message: string, stack: string, place: nullable(sourcePlace) }),
+  timeout: object({ kind, afterSeconds: number }),
+  outOfMemory: object({ kind, peakMiB: number, limitMiB: nullable(number) }),
+  signal: object({ kind, signal: string }),
+  exit: object({ kind, code: number }),
+  lost: object({ kind, worker: string }),
+  start: object({ kind, message: string }),
+  cancelled: object({ kind, by: string }),
+  refusedArtifact: object({ kind, artifact: string, path: string, message: string }),
+  badTransition: object({ kind, message: string }),
+});
+
+const failureKind = oneOf<FailureKind>(
+  "userError",
+  "timeout",
+  "outOfMemory",
+  "signal",
+  "exit",
+  "lost",
+  "start",
+  "cancelled",
+  "refusedArtifact",
+  "badTransition",
+);
+
+const place = union<ArtifactPlace>({
+  inline: object({ kind, base64: string }),
+  blob: object({ kind }),
+  pack: object({ kind, pack: sha256, offset: count }),
+});
+
+export const artifactRef: Parser<ArtifactRef> = union<ArtifactRef>({
+  stored: object<StoredRef>({ kind, sha256, size: count, type: string, place }),
+  caught: object<CaughtRef>({ kind, task: taskId, attempt: count, failure }),
+});
+
+export const artifacts: Parser<Artifacts> = recordOf(artifactRef);
+
+export const elements: Parser<Elements> = union<Elements>({
+  inline: object({ kind, base64: arrayOf(string) }),
+  pack: object({ kind, pack: sha256, count }),
+});
+
+export const element: Parser<Element> = union<Element>({
+  inline: object({ kind, base64: string }),
+  pack: object({ kind, pack: sha256, index: count }),
+});
+
+const transition = union<Transition>({
+  end: object({ kind }),
+  linear: object({ kind, to: stepName }),
+  branch: object({ kind, to: arrayOf(stepName) }),
+  foreach: object({ kind, to: stepName, artifact: string }),
+  switch: object({ kind, condition: string, cases: recordOf(stepName) }),
+});
+
+const resources = { cpu: number, memoryMiB: number, gpu: number };
+
+const stepPolicy = object<StepPolicy>({
+  retry: nullable(
+    object<RetryPolicy>({
+      times: count,
+      minutesBetween: number,
+      backoff: number,
+      maxMinutes: number,
+      on: nullable(arrayOf(failureKind)),
+    }),
+  ),
+  catch: nullable(object<NonNullable<StepPolicy["catch"]>>({ var: nullable(string), print: boolean })),
+  timeoutSeconds: nullable(number),
+  resources: object<Resources>(resources),
+  batch: nullable(object<BatchPlacement>({ ...resources, queue: nullable(string), image: nullable(string), options: recordOf(anything) })),
+  environment: recordOf(string),
+  isolated: boolean,
+});
+
+const step = object<StepNode>({
+  name: stepName,
+  doc: string,
+  line: count,
+  file: string,
+  transition,
+  joins: nullable(stepName),
+  within: arrayOf(stepName),
+  policy: stepPolicy,
+});
+
+const parameter = object<ParameterSpec>({
+  name: string,
+  kind: oneOf("string", "number", "integer", "boolean", "json", "file"),
+  help: string,
+  required: boolean,
+  secret: boolean,
+  defaultJson: nullable(string),
+  choices: nullable(arrayOf(either(string, number))),
+});
+
+export const flowGraph: Parser<FlowGraph> = object<FlowGraph>({
+  flow: flowName,
+  file: string,
+  doc: string,
+  steps: arrayOf(step),
+  parameters: arrayOf(parameter),
+});
