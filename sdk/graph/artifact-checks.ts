@@ -25,14 +25,16 @@ type Artifacts = { readonly names: ReadonlySet<string>; readonly anything: boole
 const none: Artifacts = { names: new Set(), anything: false };
 
 export function checkArtifacts(parts: CheckedParts): readonly StepObjection[] {
-  const uses = flowUses(parts.source);
+  const uses = flowUses(parts.source.members);
   const steps = parts.order.map((step) => ({ step, uses: uses.of(step.name) }));
   const objections = steps.flatMap(({ step, uses }) => wrongNames(step, uses, parts));
   const caughtBy = new Map(parts.definition.steps.map((step) => [step.name as StepName, caughtName(step)]));
   const everSet = new Set([...steps.flatMap(({ uses }) => setNames(uses)), ...[...caughtBy.values()].flat()]);
   const foreachSplits = new Set(parts.order.flatMap((step) => (step.transition?.kind === "foreach" ? [step.name] : [])));
+  objections.push(...steps.flatMap(({ step, uses }) => (parts.nesting.joins.has(step.name) ? [] : mergesOutsideJoin(step, uses))));
   const after = new Map<StepName, Artifacts>();
   const known = knownNames(parts);
+  const everEarlier = new Set<string>();
   const arrived = new Map<StepName, Artifacts[]>(parts.order.map((step) => [step.name, []]));
   for (const { step, uses } of steps) {
     const arriving = union(arrived.get(step.name) ?? []);
@@ -41,8 +43,10 @@ export function checkArtifacts(parts: CheckedParts): readonly StepObjection[] {
     const caught = caughtBy.get(step.name) ?? [];
     const set = union([before, { names: new Set([...setNames(uses), ...caught]), anything: escapes(uses) }]);
     after.set(step.name, set);
+    const setEarlier = new Set(everEarlier);
+    for (const name of setNames(uses)) everEarlier.add(name);
     for (const { to } of edgesOf(step)) arrived.get(to)?.push(set);
-    const look = { step, uses, known, everSet };
+    const look = { step, uses, known, everSet, setEarlier };
     const joined = split === null ? null : { before: after.get(split) ?? none, foreach: foreachSplits.has(split) };
     objections.push(...unsetReads({ ...look, available: before, joined }), ...unsetTransition({ ...look, available: set }));
   }
@@ -126,11 +130,22 @@ function wrongNames(step: SketchedStep, uses: readonly StepUse[], { definition, 
   });
 }
 
+function mergesOutsideJoin(step: SketchedStep, uses: readonly StepUse[]): readonly StepObjection[] {
+  return uses.flatMap((use) => {
+    if (use.kind !== "merge" || use.through !== null) return [];
+    const message = `"${step.name}" calls this.mergeArtifacts, but is no join`;
+    return [{ step: step.name, at: use.at, code: "SW1108", message, hint: "outside of joins artifacts are there already" } as const];
+  });
+}
+
 type Look = {
   readonly step: SketchedStep;
   readonly uses: readonly StepUse[];
   readonly known: ReadonlySet<string>;
+  /** By any step of the flow. */
   readonly everSet: ReadonlySet<string>;
+  /** By steps that come before in the order. */
+  readonly setEarlier: ReadonlySet<string>;
   /** What the step finds, and in a transition also what it has set. */
   readonly available: Artifacts;
 };
@@ -187,8 +202,9 @@ function unsetTransition(look: Look): readonly StepObjection[] {
   ];
 }
 
-function hintAt(name: string, { everSet, known, available }: Look): string {
-  if (everSet.has(name)) return `set this.${name} in a step before; a join inherits nothing, see this.mergeArtifacts(inputs)`;
+function hintAt(name: string, { everSet, setEarlier, known, available }: Look): string {
+  if (setEarlier.has(name)) return `a join takes over nothing by itself: call this.mergeArtifacts(inputs, { include: ["${name}"] }) there`;
+  if (everSet.has(name)) return `set this.${name} before it is read`;
   const near = nearest(
     name,
     [...available.names, ...everSet, ...known].filter((each) => !(each in Object.prototype)),

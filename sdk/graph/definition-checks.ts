@@ -6,10 +6,27 @@ import { encode } from "../artifact/codec.ts";
 import type { FlowSource } from "../package/flow-source.ts";
 import { problem } from "./problem.ts";
 import type { Problem } from "./problem.ts";
+import type { SketchedStep } from "./sketch.ts";
 import { optionClashingWith } from "./run-options.ts";
 
-export function checkDefinition(definition: FlowDefinition, source: FlowSource): readonly Problem[] {
-  return [...recordedProblems(definition, source), ...parameterNames(definition, source), ...constants(definition, source)];
+type Parts = { readonly definition: FlowDefinition; readonly source: FlowSource; readonly steps: readonly SketchedStep[] };
+
+export function checkDefinition({ definition, source, steps }: Parts): readonly Problem[] {
+  const all = [recordedProblems, caughtSplits(steps), parameterNames, constants];
+  return all.flatMap((check) => check(definition, source));
+}
+
+/** What a failed step would have gone on with is not known: there are no elements, and there is no choice. */
+function caughtSplits(steps: readonly SketchedStep[]): (definition: FlowDefinition, source: FlowSource) => readonly Problem[] {
+  return (definition, source) =>
+    steps.flatMap(({ name, transition }) => {
+      const caught = definition.steps.some((step) => step.name === name && step.policy.catch !== null);
+      if (!caught || (transition?.kind !== "foreach" && transition?.kind !== "switch")) return [];
+      const does = transition.kind === "foreach" ? "fans out" : "switches";
+      const message = `step "${name}" has @catchError, but it ${does}: after a failure nobody knows where to go on`;
+      const hint = "do the work that may fail in a step before, and catch it there";
+      return [problem("SW1202", source.placeOfDecorator(name, "catchError"), { message, hint })];
+    });
 }
 
 function recordedProblems(definition: FlowDefinition, source: FlowSource): readonly Problem[] {

@@ -16,7 +16,8 @@ import { isError, problem } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { reach } from "./reachability.ts";
 import type { SketchedStep, StepObjection } from "./sketch.ts";
-import { parseMethod, readStep } from "./step-syntax.ts";
+import { parseMethod } from "./method-text.ts";
+import { readStep } from "./step-syntax.ts";
 import type { StepSyntax } from "./step-syntax.ts";
 import type { WrittenTarget, WrittenTransition } from "./transition-syntax.ts";
 
@@ -34,7 +35,7 @@ export function extractGraph(definition: FlowDefinition, source: FlowSource, fil
   const problems = [
     ...startAndEnd(definition, source),
     ...objections.map((objection) => problemOf(objection, source)),
-    ...checkDefinition(definition, source),
+    ...checkDefinition({ definition, source, steps: sketched.steps }),
   ];
   if (nesting === null || problems.some(isError)) return { graph: null, problems };
   return { graph: graphOf({ definition, source, file, steps: sketched.steps, nesting }), problems };
@@ -46,7 +47,9 @@ function problemOf({ step, at, code, message, hint }: StepObjection, source: Flo
 
 function startAndEnd(definition: FlowDefinition, source: FlowSource): readonly Problem[] {
   const names = definition.steps.map((step) => step.name);
-  const missing = (["start", "end"] as const).filter((name) => !names.includes(name));
+  // A method that has decorators, but not @step, is a problem of its own.
+  const objectedTo = definition.problems.map((each) => each.step);
+  const missing = (["start", "end"] as const).filter((name) => !names.includes(name) && !objectedTo.includes(name));
   return missing.map((name) => {
     const undecorated = source.members.get(name)?.kind === "method";
     const place = undecorated ? source.placeIn(name, 0) : source.placeOfClass;
@@ -65,6 +68,7 @@ type Sketch = { readonly steps: readonly SketchedStep[]; readonly objections: re
 function sketch(definition: FlowDefinition, source: FlowSource): Sketch {
   const objections: StepObjection[] = [];
   const names = new Map(definition.steps.flatMap(({ name }) => stepNameOf(name, objections)));
+  const isStep = (name: string): boolean => definition.steps.some((step) => step.name === name);
   const steps = definition.steps.flatMap((step) => {
     const name = names.get(step.name);
     const syntax = syntaxOf(step, objections);
@@ -73,7 +77,11 @@ function sketch(definition: FlowDefinition, source: FlowSource): Sketch {
     const takesInputs = syntax.takesArgument && /:\s*Inputs\s*</.test(source.headOf(step.name));
     const written = syntax.transition;
     const transition =
-      written === null ? (name === "end" ? ({ kind: "end" } as const) : null) : resolve(step.name, written, { names, source, objections });
+      written === null
+        ? name === "end"
+          ? ({ kind: "end" } as const)
+          : null
+        : resolve(step.name, written, { names, isStep, source, objections });
     return [{ name, takesArgument: syntax.takesArgument, takesInputs, transition, transitionAt: syntax.at }];
   });
   return { steps, objections };
@@ -99,7 +107,12 @@ function syntaxOf({ name, source }: StepDefinition, objections: StepObjection[])
   return null;
 }
 
-type Lookup = { readonly names: ReadonlyMap<string, StepName>; readonly source: FlowSource; readonly objections: StepObjection[] };
+type Lookup = {
+  readonly names: ReadonlyMap<string, StepName>;
+  readonly isStep: (name: string) => boolean;
+  readonly source: FlowSource;
+  readonly objections: StepObjection[];
+};
 
 function resolve(step: string, written: WrittenTransition, lookup: Lookup): Transition | null {
   const targets = writtenTargets(written);
@@ -154,9 +167,11 @@ function writtenTargets(written: WrittenTransition): readonly WrittenTarget[] {
   }
 }
 
-function lookUp(step: string, target: WrittenTarget, { names, source, objections }: Lookup): readonly StepName[] {
+function lookUp(step: string, target: WrittenTarget, { names, isStep, source, objections }: Lookup): readonly StepName[] {
   const name = names.get(target.step);
   if (name !== undefined) return [name];
+  // A step whose name has been objected to.
+  if (isStep(target.step)) return [];
   const undecorated = source.members.has(target.step);
   const near = nearest(target.step, names.keys());
   const message = undecorated

@@ -46,6 +46,7 @@ export const problemCodes = {
   SW1105: error("a join inherits no artifacts"),
   SW1106: error("a constant can be kept"),
   SW1107: warning("the join of a foreach finds artifacts from before it only where it was empty"),
+  SW1108: error("mergeArtifacts is called in joins"),
   SW1201: error("options of decorators are valid"),
   SW1202: error("a step that fans out or switches is not caught"),
   SW1301: error("parameters are declared well"),

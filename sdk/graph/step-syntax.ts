@@ -1,9 +1,9 @@
 // What the text of a step's method says: its arguments and its transition. Nothing of it runs.
 
-import { parse } from "acorn";
 import type { AnyNode, CallExpression, ReturnStatement, Statement } from "acorn";
+import { offsetOf } from "./method-text.ts";
+import type { MethodTree } from "./method-text.ts";
 import { childrenOf, isFunction, thisMember, walkThis } from "./syntax-tree.ts";
-import type { MethodTree } from "./syntax-tree.ts";
 import { readTransition } from "./transition-syntax.ts";
 import type { WrittenTransition } from "./transition-syntax.ts";
 import type { ProblemCode } from "./problem-codes.ts";
@@ -25,28 +25,10 @@ export type StepSyntax = {
   readonly objections: readonly Objection[];
 };
 
-/** A method's text is only valid inside a class; its private names belong to the flow's own. */
-const head = "class _ extends Object{";
-
-/** Null where the text is no method. Offsets count from the start of the text plus `headLength`. */
-export function parseMethod(text: string): MethodTree | null {
-  try {
-    const program = parse(`${head}${text}}`, { ecmaVersion: "latest", checkPrivateFields: false });
-    const declaration = program.body[0];
-    const member = declaration?.type === "ClassDeclaration" ? declaration.body.body[0] : undefined;
-    return member?.type === "MethodDefinition" ? member.value : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
-export const headLength = head.length;
-
 export function readStep(name: string, tree: MethodTree): StepSyntax {
   const objections: Objection[] = [];
   const object = (code: ProblemCode, node: AnyNode | null, text: { message: string; hint: string | null }): void => {
-    objections.push({ code, at: node === null ? 0 : node.start - headLength, ...text });
+    objections.push({ code, at: node === null ? 0 : offsetOf(node), ...text });
   };
   readArguments(name, tree, object);
   const calls = nextCalls(tree);
@@ -61,10 +43,10 @@ export function readStep(name: string, tree: MethodTree): StepSyntax {
   checkPosition({ name, tree, calls, call }, object);
   const transition = readTransition(call);
   if ("misread" in transition) {
-    objections.push({ code: "SW1009", message: `${name}: ${transition.misread}`, hint: transition.hint, at: transition.at - headLength });
-    return { transition: null, takesArgument, at: call.start - headLength, objections };
+    objections.push({ code: "SW1009", message: `${name}: ${transition.misread}`, hint: transition.hint, at: transition.at });
+    return { transition: null, takesArgument, at: offsetOf(call), objections };
   }
-  return { transition, takesArgument, at: call.start - headLength, objections };
+  return { transition, takesArgument, at: offsetOf(call), objections };
 }
 
 type Report = (code: ProblemCode, node: AnyNode | null, text: { message: string; hint: string | null }) => void;

@@ -1,9 +1,9 @@
 // What the text of a method says about artifacts: which it reads and sets, in the order of evaluation.
 
 import type { AnyNode, CallExpression, ObjectExpression } from "acorn";
+import { offsetOf } from "./method-text.ts";
+import type { MethodTree } from "./method-text.ts";
 import { childrenOf, hasOwnThis, isFunction, literalText, thisMember } from "./syntax-tree.ts";
-import type { MethodTree } from "./syntax-tree.ts";
-import { headLength } from "./step-syntax.ts";
 
 /** `at` is an offset in the method's text. `loose` parts may run in another order than they are written, or never. */
 export type Use =
@@ -11,7 +11,7 @@ export type Use =
   /** A method of the flow. */
   | { readonly kind: "call"; readonly name: string; readonly at: number; readonly loose: boolean }
   /** `names` null: no list that can be read. */
-  | { readonly kind: "merge"; readonly mode: "all" | "include" | "exclude"; readonly names: readonly string[] | null }
+  | { readonly kind: "merge"; readonly mode: "all" | "include" | "exclude"; readonly names: readonly string[] | null; readonly at: number }
   /** The flow goes where nobody follows it: anything may be read and set. */
   | { readonly kind: "escape" };
 
@@ -28,7 +28,7 @@ type Visit = { readonly uses: Use[]; readonly loose: boolean };
 function visit(node: AnyNode, state: Visit): void {
   const { uses, loose } = state;
   const name = thisMember(node);
-  if (name !== null) uses.push({ kind: "read", name, at: node.start - headLength, loose });
+  if (name !== null) uses.push({ kind: "read", name, at: offsetOf(node), loose });
   else if (node.type === "ThisExpression") uses.push({ kind: "escape" });
   else if (node.type === "AssignmentExpression" && node.operator === "=") {
     visit(node.right, state);
@@ -45,7 +45,7 @@ function visit(node: AnyNode, state: Visit): void {
   else if (node.type === "VariableDeclarator" && node.init?.type === "ThisExpression" && readsOnly(node.id)) {
     for (const property of node.id.properties) {
       const key = property.type === "Property" && property.key.type === "Identifier" ? property.key.name : null;
-      if (key !== null) uses.push({ kind: "read", name: key, at: property.start - headLength, loose });
+      if (key !== null) uses.push({ kind: "read", name: key, at: offsetOf(property), loose });
     }
   } else visitChildren(node, state);
 }
@@ -63,7 +63,7 @@ function visitChildren(node: AnyNode, { uses, loose }: Visit): void {
 /** What is assigned to: a member, or a pattern of them. */
 function visitTarget(node: AnyNode, state: Visit): void {
   const name = thisMember(node);
-  if (name !== null) state.uses.push({ kind: "set", name, at: node.start - headLength, loose: state.loose });
+  if (name !== null) state.uses.push({ kind: "set", name, at: offsetOf(node), loose: state.loose });
   else if (node.type === "MemberExpression" && node.object.type === "ThisExpression") {
     if (node.property.type !== "PrivateIdentifier") state.uses.push({ kind: "escape" });
   } else if (node.type === "MemberExpression") visit(node.object, state);
@@ -83,16 +83,17 @@ function visitCall(node: CallExpression, state: Visit): void {
   // Arguments are evaluated first.
   if (name === null) visit(node.callee, state);
   for (const argument of node.arguments) visit(argument, state);
-  if (name !== null) uses.push({ kind: "call", name, at: node.start - headLength, loose });
+  if (name !== null) uses.push({ kind: "call", name, at: offsetOf(node), loose });
   if (node.callee.type === "MemberExpression" && node.callee.object.type === "Super") uses.push({ kind: "escape" });
 }
 
 function mergeOf(node: CallExpression): Use {
   const options = node.arguments[1];
-  if (options === undefined) return { kind: "merge", mode: "all", names: null };
+  const at = offsetOf(node);
+  if (options === undefined) return { kind: "merge", mode: "all", names: null, at };
   const lists = options.type === "ObjectExpression" ? namedLists(options) : [];
   const [list] = lists;
-  return list === undefined ? { kind: "merge", mode: "all", names: null } : { kind: "merge", ...list };
+  return list === undefined ? { kind: "merge", mode: "all", names: null, at } : { kind: "merge", ...list, at };
 }
 
 function namedLists(options: ObjectExpression): { readonly mode: "include" | "exclude"; readonly names: readonly string[] | null }[] {

@@ -1,6 +1,6 @@
 // Walking the syntax tree of a method.
 
-import type { AnyNode, Expression, Function as FunctionNode, MemberExpression } from "acorn";
+import type { AnyNode, Expression, MemberExpression } from "acorn";
 
 /** A node is what has a type; the rest of its properties are values, lists and children. */
 export function childrenOf(node: AnyNode): readonly AnyNode[] {
@@ -47,5 +47,3 @@ export function literalText(node: Expression): string | null {
   const [quasi, ...more] = node.type === "TemplateLiteral" ? node.quasis : [];
   return quasi === undefined || more.length > 0 ? null : (quasi.value.cooked ?? null);
 }
-
-export type MethodTree = FunctionNode;

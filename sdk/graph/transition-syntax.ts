@@ -1,6 +1,7 @@
 // From a call of `this.next` to the transition that it asks for.
 
 import type { AnyNode, CallExpression, ObjectExpression } from "acorn";
+import { offsetOf } from "./method-text.ts";
 import { literalText, thisMember } from "./syntax-tree.ts";
 
 /** A transition whose targets nobody has looked up yet. */
@@ -21,7 +22,7 @@ const forms =
   'this.next({ x: this.a, y: this.b }, { condition: "artifact" })';
 
 function misread(what: string, node: AnyNode, hint: string = forms): Misread {
-  return { misread: what, hint, at: node.start };
+  return { misread: what, hint, at: offsetOf(node) };
 }
 
 export function readTransition(call: CallExpression): WrittenTransition | Misread {
@@ -50,7 +51,7 @@ export function readTransition(call: CallExpression): WrittenTransition | Misrea
 
 function readTarget(node: AnyNode): WrittenTarget | Misread {
   const step = thisMember(node);
-  if (step !== null && node.type === "MemberExpression") return { step, at: node.property.start };
+  if (step !== null && node.type === "MemberExpression") return { step, at: offsetOf(node.property) };
   return misread("this.next takes steps as this.NAME only, so that the graph is known before anything runs", node);
 }
 
@@ -66,7 +67,7 @@ function readOptions(node: ObjectExpression): Options | Misread {
     return misread(`this.next has no option "${name}"`, property, "the options are foreach and condition");
   }
   const artifact = literalText(property.value);
-  if (artifact !== null) return { name, artifact, at: property.value.start };
+  if (artifact !== null) return { name, artifact, at: offsetOf(property.value) };
   return misread(`${name} takes the name of an artifact as a literal string`, property.value, `write { ${name}: "NAME" }`);
 }
 

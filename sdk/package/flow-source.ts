@@ -29,11 +29,7 @@ export type FlowSource = {
 export function flowSource(flowClass: FlowClass, bundle: Pick<Bundle, "code" | "places">, file: string): FlowSource {
   const { code, places } = bundle;
   const classes = classesOf(flowClass).map((each) => textAndOffset(each, code));
-  const members = new Map(
-    classesOf(flowClass)
-      .toReversed()
-      .flatMap((each) => membersOf(each, code)),
-  );
+  const members = membersOf(flowClass, code);
   const placeOfClass = places.at(classes[0]?.offset ?? 0) ?? places.inSource(file, 1, 1);
   const placeIn = (member: string, offset: number): SourcedPlace => {
     const found = members.get(member);
@@ -82,7 +78,21 @@ function textAndOffset(defined: Function, code: string): { readonly text: string
   return { text, offset: Math.max(0, code.indexOf(text)) };
 }
 
-function membersOf(flowClass: Function, code: string): readonly (readonly [string, Member])[] {
+/** Texts of the flow's class and of its bases, FlowSpec excluded. */
+export function classTextsOf(flowClass: FlowClass): readonly string[] {
+  return classesOf(flowClass).map((each) => Function.prototype.toString.call(each));
+}
+
+/** By name, the most derived of each. `code` is the bundle. */
+export function membersOf(flowClass: FlowClass, code: string): ReadonlyMap<string, Member> {
+  return new Map(
+    classesOf(flowClass)
+      .toReversed()
+      .flatMap((each) => ownMembers(each, code)),
+  );
+}
+
+function ownMembers(flowClass: Function, code: string): readonly (readonly [string, Member])[] {
   const whole = textAndOffset(flowClass, code);
   let from = 0;
   return Object.entries(Object.getOwnPropertyDescriptors(flowClass.prototype)).flatMap(([name, descriptor]) => {
