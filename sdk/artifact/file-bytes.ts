@@ -12,12 +12,17 @@ import type { ByteRange } from "./store.ts";
 /** One read or write: large enough to be cheap, small enough for the processor's cache. Bytes. */
 const pieceBytes = 1024 * 1024;
 
+/** The disk is set to work when so much has been written, and not only by the sync at the end. Bytes. */
+const syncBytes = 64 * 1024 * 1024;
+
 export type Hashed = { readonly sha256: Sha256; readonly size: number };
 
 /** An error of the source passes as it is: it is not the store's. */
 export async function writeHashing(file: FileHandle, path: string, source: AsyncIterable<Uint8Array>): Promise<Hashed> {
   const hash = createHash("sha256");
   let size = 0;
+  let syncedTo = 0;
+  let syncing = Promise.resolve();
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length; at += pieceBytes) {
       const piece = chunk.subarray(at, at + pieceBytes);
@@ -25,8 +30,15 @@ export async function writeHashing(file: FileHandle, path: string, source: Async
       hash.update(piece);
       await written;
       size += piece.length;
+      if (size - syncedTo < syncBytes) continue;
+      await syncing;
+      syncedTo = size;
+      syncing = explained(path, () => file.datasync());
+      // Seen by the next await; until then a failure must not count as one that nobody handles.
+      syncing.catch(() => {});
     }
   }
+  await syncing;
   return { sha256: parseSha256(hash.digest("hex")), size };
 }
 
