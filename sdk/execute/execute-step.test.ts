@@ -225,7 +225,7 @@ test("a step that doesn't react to the abort is left after its grace, with what 
 });
 
 test("time-outs are disarmed when the step's code is done, whatever came out", async () => {
-  for (const step of ["start", "throws"]) {
+  for (const step of ["start", "throws", "keepsFunction"]) {
     let done = 0;
     await run(`PlainFlow.${step}`, {}, { codeDone: () => done++ });
     assert.equal(done, 1);

@@ -39,11 +39,9 @@ export async function executeStep(input: ExecuteInput): Promise<TaskOutcome> {
   const meter = new Meter(input.now ?? Date.now);
   const attempt = new Attempt(input);
   try {
-    const returned = await attempt.run();
-    input.codeDone?.();
+    const returned = await attempt.run().finally(input.codeDone);
     return { ...(await attempt.succeed(returned)), usage: meter.read() };
   } catch (error) {
-    input.codeDone?.();
     return { ...(await attempt.fail(error)), usage: meter.read() };
   }
 }

@@ -56,13 +56,26 @@ function causesOf(error: Error, locate: Locate): string {
 
 const ownFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Without a code package to ask: what is neither Node's nor this library's is the author's. */
+/** Without a code package to ask: the author's frames are those between this library's call into them and their calls into it. */
 function authorsFrames(stack: string): ReturnType<Locate> {
-  const lines = stack.split("\n").filter((line) => !/^\s+at /.test(line) || !(line.includes("node:") || line.includes(ownFolder)));
-  const frame = lines.find((line) => /^\s+at /.test(line));
-  const [, file, line, column] = frame?.match(/\(?(?:file:\/\/)?([^()\s]+):(\d+):(\d+)\)?$/) ?? [];
-  const place = file === undefined ? null : { file, line: Number(line), column: Number(column) };
-  return { stack: lines.join("\n"), place };
+  const lines = stack.split("\n");
+  const firstFrame = lines.findIndex((line) => isFrame(line));
+  const head = firstFrame === -1 ? lines : lines.slice(0, firstFrame);
+  const frames = firstFrame === -1 ? [] : lines.slice(firstFrame).filter((line) => !line.includes("node:"));
+  const from = frames.findIndex((line) => !line.includes(ownFolder));
+  const theirs = from === -1 ? [] : frames.slice(from);
+  const to = theirs.findIndex((line) => line.includes(ownFolder));
+  const kept = to === -1 ? theirs : theirs.slice(0, to);
+  return { stack: [...head, ...kept].join("\n"), place: kept.map(placeOf).find((place) => place !== null) ?? null };
+}
+
+function isFrame(line: string): boolean {
+  return /^\s+at /.test(line);
+}
+
+function placeOf(frame: string): SourcePlace | null {
+  const [, file, line, column] = frame.match(/\(?(?:file:\/\/)?([^()\s]+):(\d+):(\d+)\)?$/) ?? [];
+  return file === undefined ? null : { file, line: Number(line), column: Number(column) };
 }
 
 /**
