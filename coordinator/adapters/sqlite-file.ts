@@ -1,6 +1,6 @@
 // Opens the ledger's SQLite file, and says in the ledger's words what SQLite reports.
 
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import type * as Sqlite from "node:sqlite";
 import type { DatabaseSync } from "node:sqlite";
@@ -42,18 +42,9 @@ const schema = `
 
 /** @throws LedgerError readOnly, corrupt, version, busy, full */
 export function openFile(path: string): DatabaseSync {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-  } catch (error) {
-    throw new LedgerError(
-      "readOnly",
-      `ledger ${path}: its folder cannot be made (${String(error)}); choose a folder that you may write to`,
-      {
-        cause: error,
-      },
-    );
-  }
+  makeFolder(dirname(path), path);
   checkHeader(path);
+  checkWritable(path);
   const lost = lostCommitInWal(`${path}-wal`);
   if (lost !== null) {
     throw new LedgerError(
@@ -73,6 +64,30 @@ export function openFile(path: string): DatabaseSync {
   }
 }
 
+function makeFolder(folder: string, path: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new LedgerError(
+      "readOnly",
+      `ledger ${path}: its folder cannot be made (${String(error)}); choose a folder that you may write to`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Now, instead of at the first event; and without asking for the lock, which other processes may hold most of the time. */
+function checkWritable(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+    if (existsSync(path)) accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw notWritable(path, error);
+  }
+}
+
 function prepareFile(database: DatabaseSync, path: string): void {
   let version = readPragma(database, "user_version");
   if (version > schemaVersion) throw newerVersion(path, version);
@@ -84,8 +99,6 @@ function prepareFile(database: DatabaseSync, path: string): void {
     database.exec(version === 0 ? `${schema}; COMMIT` : "ROLLBACK");
     if (version > schemaVersion) throw newerVersion(path, version);
   }
-  // Finds a folder or file that can be read but not written now, instead of at the first run.
-  database.exec("BEGIN IMMEDIATE; ROLLBACK");
   database.exec(`PRAGMA busy_timeout = ${busyBlockMs}`);
 }
 
@@ -162,9 +175,7 @@ export function asLedgerError(error: unknown, path: string): unknown {
     case 8: // SQLITE_READONLY
     case 14: // SQLITE_CANTOPEN
     case 23: // SQLITE_AUTH
-      return new LedgerError("readOnly", `ledger ${path} cannot be written (${detail}); check the permissions of the file and its folder`, {
-        cause: error,
-      });
+      return notWritable(path, error);
     case 13: // SQLITE_FULL
       return fullDisk(path, error);
     case 10: // SQLITE_IOERR: a full disk shows here too, where SQLite grows its shared memory
@@ -172,6 +183,13 @@ export function asLedgerError(error: unknown, path: string): unknown {
     default:
       return corruptFile(path, `SQLite cannot use it (${detail})`, error);
   }
+}
+
+function notWritable(path: string, cause: unknown): LedgerError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new LedgerError("readOnly", `ledger ${path} cannot be written (${detail}); check the permissions of the file and its folder`, {
+    cause,
+  });
 }
 
 function fullDisk(path: string, cause: unknown): LedgerError {
