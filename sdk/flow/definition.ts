@@ -31,7 +31,7 @@ export type ParameterDefinition = {
 };
 
 /** Something that the author must change. `step`, `decorator` and `field` say where, as far as it has such a place. */
-export type DefinitionProblem = {
+type DefinitionProblem = {
   readonly step?: string;
   readonly decorator?: string;
   /** Name of the parameter or constant. */

@@ -17,9 +17,9 @@ export type ParameterSources = {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 };
 
-export type ParameterOrigin = "commandLine" | "values" | "environment" | "default" | "none";
+type ParameterOrigin = "commandLine" | "values" | "environment" | "default" | "none";
 
-export type ParameterProblem = {
+type ParameterProblem = {
   readonly parameter: string;
   readonly origin: ParameterOrigin;
   readonly message: string;

@@ -12,7 +12,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 type Default<T> = T | ((context: DefaultContext) => T | Promise<T>);
 
 /** Options that every kind has. */
-export type ParameterOptions<T> = {
+type ParameterOptions<T> = {
   readonly default?: Default<T>;
   /** Refuse to start without a value. */
   readonly required?: boolean;
