@@ -43,7 +43,8 @@ export class SpawnedTaskProcesses implements TaskProcesses {
   constructor(options: SpawnOptions) {
     this.#options = options;
     this.#reaper = new Reaper(`${options.marker}\\.`);
-    const beside = import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js";
+    // What is built is one file for the whole program: see scripts/bundle-task-program.ts.
+    const beside = import.meta.url.endsWith(".ts") ? "./main.ts" : "./program.cjs";
     this.#program = options.program ?? fileURLToPath(new URL(beside, import.meta.url));
   }
 

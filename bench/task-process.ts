@@ -1,0 +1,169 @@
+// Measures task processes: round trips of warm ones, and fresh ones against bare Node processes. Needs a build.
+// Prints one JSON line for each figure: what was measured, its limit, and the ratio (above 1 is better than the limit).
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseFlowName, type Sha256 } from "../proto/ids.ts";
+import { FileArtifactStore } from "../sdk/artifact/file-store.ts";
+import { bundleFile } from "../sdk/package/bundle.ts";
+import { writeContainer } from "../sdk/package/container.ts";
+import { orderFor } from "../test/worker/test-coordinator.ts";
+import { SpawnedTaskProcesses } from "../worker/adapters/task-process/spawned.ts";
+import { AttemptRun } from "../worker/shell/attempt-run.ts";
+import { parseOrderHead } from "../worker/shell/order-head.ts";
+import { ProcessPool } from "../worker/shell/process-pool.ts";
+
+const parentLimitMicroseconds = 60;
+const childLimitMicroseconds = 150;
+/** Share of the rate of bare Node processes that fresh task processes are to reach. */
+const isolatedShare = 0.7;
+const slots = 2;
+
+const folder = mkdtempSync(join(tmpdir(), "stepwell-bench-"));
+const store = new FileArtifactStore(join(folder, "store"));
+const program = fileURLToPath(new URL("../dist/worker/adapters/task-process/program.cjs", import.meta.url));
+
+try {
+  const codePackage = await makePackage();
+  await benchWarm(codePackage, 1);
+  await benchWarm(codePackage, 2);
+  await benchIsolated(codePackage);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function makePackage(): Promise<Sha256> {
+  const file = join(folder, "flow.ts");
+  const step = `@step start() { return this.next(this.end); } @step end() {}`;
+  writeFileSync(file, `import { FlowSpec, step } from "stepwell"; export class NoFlow extends FlowSpec { ${step} }`);
+  const { bundle } = await bundleFile(file, (path) => path);
+  if (bundle === null) throw new Error("the flow cannot be bundled");
+  const name = "NoFlow";
+  return store.put(
+    writeContainer({ flowName: parseFlowName(name), exportName: name, file: "flow.ts", code: bundle.code, sourceMap: bundle.sourceMap }),
+  );
+}
+
+async function benchWarm(codePackage: Sha256, processes: number): Promise<void> {
+  const tasks = 10_000;
+  const pool = openPool();
+  await inTurns(processes, 200, () => runTask(pool, codePackage, false));
+  const childrenBefore = childrenCpuSeconds();
+  const own = process.cpuUsage();
+  const seconds = await timed(() => inTurns(processes, tasks, () => runTask(pool, codePackage, false)));
+  const { user, system } = process.cpuUsage(own);
+  await pool.close();
+  const perTask = (total: number): number => Math.round((total / tasks) * 10) / 10;
+  const parent = perTask(user + system);
+  const child = perTask((childrenCpuSeconds() - childrenBefore) * 1e6);
+  print({
+    figure: `warm round trips, ${processes} process${processes === 1 ? "" : "es"}`,
+    value: Math.round(tasks / seconds),
+    unit: "tasks/s",
+  });
+  print({
+    figure: "  worker's CPU for each",
+    value: parent,
+    unit: "us",
+    limit: parentLimitMicroseconds,
+    ratio: parentLimitMicroseconds / parent,
+  });
+  print({
+    figure: "  task process's CPU for each, start included",
+    value: child,
+    unit: "us",
+    limit: childLimitMicroseconds,
+    ratio: childLimitMicroseconds / child,
+  });
+}
+
+/** In turns of bare and isolated, so that a machine that is busy for a while is so for both. */
+async function benchIsolated(codePackage: Sha256): Promise<void> {
+  const tasks = 40;
+  const pool = openPool();
+  await inTurns(slots, 4, () => runTask(pool, codePackage, true));
+  let bareSeconds = 0;
+  let isolatedSeconds = 0;
+  for (let round = 0; round < 4; round += 1) {
+    bareSeconds += await timed(() => inTurns(slots, tasks, runBare));
+    isolatedSeconds += await timed(() => inTurns(slots, tasks, () => runTask(pool, codePackage, true)));
+  }
+  await pool.close();
+  const bare = (4 * tasks) / bareSeconds;
+  const isolated = (4 * tasks) / isolatedSeconds;
+  print({ figure: "bare Node processes, two at a time", value: Math.round(bare * 10) / 10, unit: "/s" });
+  print({
+    figure: "tasks in fresh processes",
+    value: Math.round(isolated * 10) / 10,
+    unit: "tasks/s",
+    limit: Math.round(bare * isolatedShare * 10) / 10,
+    ratio: isolated / (bare * isolatedShare),
+  });
+}
+
+function openPool(): ProcessPool {
+  const marker = `bench-${process.pid}`;
+  return new ProcessPool({
+    processes: new SpawnedTaskProcesses({ marker, storeRoot: join(folder, "store"), tempRoot: folder, program }),
+    slots,
+  });
+}
+
+function runTask(pool: ProcessPool, codePackage: Sha256, isolated: boolean): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(orderFor("start", { codePackage, isolated, flow: parseFlowName("NoFlow") })));
+  return new Promise((resolve, reject) => {
+    const run = new AttemptRun({ bytes, head: parseOrderHead(bytes) }, pool, {
+      onLines: (lines) => reject(new Error(lines.map((line) => line.text).join("\n"))),
+      onOutcome: (outcome) => {
+        const text = Buffer.from(outcome).toString();
+        if (!text.includes('"succeeded"')) reject(new Error(text));
+      },
+      onEnded: resolve,
+    });
+    run.start();
+  });
+}
+
+async function runBare(): Promise<void> {
+  await once(spawn(process.execPath, ["-e", "0"], { stdio: "ignore" }), "exit");
+}
+
+async function inTurns(width: number, count: number, one: () => Promise<void>): Promise<void> {
+  let left = count;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await one();
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}
+
+/** Of those that have ended. */
+function childrenCpuSeconds(): number {
+  const fields = readFileSync("/proc/self/stat", "latin1")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  const ticksPerSecond = 100;
+  return (Number(fields[13]) + Number(fields[14])) / ticksPerSecond;
+}
+
+function print(line: {
+  readonly figure: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly limit?: number;
+  readonly ratio?: number;
+}): void {
+  console.log(JSON.stringify({ ...line, ...(line.ratio !== undefined && { ratio: Math.round(line.ratio * 100) / 100 }) }));
+}
