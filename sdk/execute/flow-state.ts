@@ -109,19 +109,19 @@ export class FlowState {
     });
   }
 
-  /** The constructor's fields: declarations give way to values, and `x!: T` to nothing. */
+  /** The constructor's fields: declarations and constants give way to the run's values, and `x!: T` to nothing. */
   #fixFields(parameters: Artifacts): void {
-    for (const name of Object.keys(this.#flow)) {
+    for (const name of new Set([...Object.keys(this.#flow), ...Object.keys(parameters)])) {
       const field: unknown = Reflect.get(this.#flow, name);
       const ref = parameters[name];
-      if (ref !== undefined) continue;
-      if (field === undefined) Reflect.deleteProperty(this.#flow, name);
-      else this.#fix(name, () => (field instanceof ParameterDeclaration ? undefined : field));
+      const isParameter = field instanceof ParameterDeclaration;
+      if (ref !== undefined) this.#fix(name, isParameter, () => freeze(this.#reader.read(name, ref, this.#path)));
+      else if (field === undefined) Reflect.deleteProperty(this.#flow, name);
+      else this.#fix(name, isParameter, () => (isParameter ? undefined : field));
     }
-    for (const [name, ref] of Object.entries(parameters)) this.#fix(name, () => freeze(this.#reader.read(name, ref, this.#path)));
   }
 
-  #fix(name: string, read: () => unknown): void {
+  #fix(name: string, isParameter: boolean, read: () => unknown): void {
     this.#fixed.add(name);
     let value: unknown;
     let known = false;
@@ -133,9 +133,10 @@ export class FlowState {
         return value;
       },
       set: (): void => {
-        throw new TypeError(
-          `this.${name} cannot be assigned: parameters and constants are the same in every step; keep the value in an artifact of another name`,
-        );
+        const why = isParameter
+          ? "a parameter is the same in every step; keep the value in an artifact of another name"
+          : `a field with a value is a constant, the same in every step; for an artifact write "declare ${name}: TYPE" and set it in a step`;
+        throw new TypeError(`this.${name} cannot be assigned: ${why}`);
       },
     });
   }
