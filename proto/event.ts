@@ -27,6 +27,8 @@ export type ReusedTask = {
   readonly attempt: number;
   readonly taken: TakenTransition;
   readonly artifacts: Artifacts;
+  /** The failure that `@catchError` had turned into a success. */
+  readonly caught: Failure | null;
 };
 
 export type RunEvent =

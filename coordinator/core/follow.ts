@@ -127,14 +127,8 @@ function launch(work: Work, task: Task): void {
   const reused = state.reusable.get(task.id);
   if (reused !== undefined) {
     state.reusable.delete(task.id);
-    const caught = caughtBy(task, reused.artifacts);
-    return succeed(work, task, {
-      attempt: reused.attempt,
-      taken: reused.taken,
-      produced: reused.artifacts,
-      caught,
-      reusedFrom: reused.origin,
-    });
+    const { attempt, taken, artifacts: produced, caught, origin: reusedFrom } = reused;
+    return succeed(work, task, { attempt, taken, produced, caught, reusedFrom });
   }
   if (state.stopping !== null) return move(state, task, { kind: "cancelled", atMs: work.atMs, by: state.stopping.by });
   makeReady(work, task);
@@ -143,11 +137,4 @@ function launch(work: Work, task: Task): void {
 export function makeReady(work: Work, task: Task): void {
   move(work.state, task, { kind: "ready" });
   work.effects.push(enqueueOf(task));
-}
-
-/** A reused outcome tells by its `var` that it was a caught one. */
-function caughtBy(task: Task, artifacts: Artifacts): Failure | null {
-  const name = task.step.node.policy.catch?.var ?? null;
-  const left = name === null ? undefined : artifacts[name];
-  return left?.kind === "caught" && left.task === task.id ? left.failure : null;
 }

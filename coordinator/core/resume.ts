@@ -116,8 +116,8 @@ function objectionTo({ id, state }: Task, node: StepNode | undefined, request: R
 
 function reusedTask(origin: RunState, { id, state }: Task): ReusedTask | null {
   if (state.kind !== "succeeded") return null;
-  const { attempt, taken, produced, reusedFrom } = state;
-  return { task: id, origin: reusedFrom ?? origin.submitted.run, attempt, taken, artifacts: produced };
+  const { attempt, taken, produced, caught, reusedFrom } = state;
+  return { task: id, origin: reusedFrom ?? origin.submitted.run, attempt, taken, artifacts: produced, caught };
 }
 
 function stepPlans(graph: FlowGraph, { taken, why }: Survey): ResumePlan["steps"] {

@@ -13,7 +13,7 @@ export const runOptions: Parser<RunOptions> = object<RunOptions>({
   lossesMax: count,
 });
 
-const reusedTask = object<ReusedTask>({ task: taskId, origin: runId, attempt: count, taken, artifacts });
+const reusedTask = object<ReusedTask>({ task: taskId, origin: runId, attempt: count, taken, artifacts, caught: nullable(failure) });
 const atMs = number;
 const held = { task: taskId, attempt: count, lease: count };
 
