@@ -45,8 +45,8 @@ export function commandHelp(command: CommandSpec): string {
     `  ${words.join(" ")}`,
     ...options,
     "",
-    "Options of every command",
-    `  ${globalOptions.map((option) => (option.short === undefined ? `--${option.name}` : `-${option.short}/--${option.name}`)).join("  ")}`,
+    "Options of every command (see stepwell --help)",
+    ...wrapped(globalOptions.map((option) => (option.short === undefined ? `--${option.name}` : `-${option.short}/--${option.name}`))),
     ...notes,
     "",
   ].join("\n");
@@ -75,4 +75,14 @@ function optionPair(option: OptionSpec): readonly [string, string] {
 function operandText(operand: CommandSpec["operands"][number]): string {
   const name = operand.repeatable === true ? `${operand.name}...` : operand.name;
   return operand.required === true ? name : `[${name}]`;
+}
+
+function wrapped(words: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + word.length > 88) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = `${last}  ${word}`;
+  }
+  return lines;
 }

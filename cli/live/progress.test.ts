@@ -45,7 +45,9 @@ const graph: FlowGraph = {
     node("joinInner", to("joinOuter"), { within: ["start", "outer"], joins: "inner" }),
     node("joinOuter", to("join"), { within: ["start"], joins: "outer" }),
     node("choose", { kind: "switch", condition: "size", cases: { big: step("big"), small: step("small") } }, { within: ["start"] }),
-    node("big", to("join"), { within: ["start"] }),
+    node("big", foreach("bigLeaf"), { within: ["start"] }),
+    node("bigLeaf", to("bigJoin"), { within: ["start", "big"] }),
+    node("bigJoin", to("join"), { within: ["start"], joins: "big" }),
     node("small", to("join"), { within: ["start"], policy: { retry } }),
     node("join", to("end"), { joins: "start" }),
     node("end", { kind: "end" }),
@@ -117,9 +119,21 @@ class History {
   #apply(event: RunEvent): void {
     advance(this.state, event);
     const recorded: RecordedEvent = { seq: this.state.seq, event };
-    this.progress.apply(recorded);
+    const change = this.progress.apply(recorded);
+    if (event.kind === "taskFailed") assert.equal(change?.kind, changes[this.state.tasks.get(event.task)?.state.kind ?? "waiting"]);
   }
 }
+
+/** What is told of a failed attempt, by the state that it leaves the task in. */
+const changes: Readonly<Record<Task["state"]["kind"], string>> = {
+  waiting: "nothing",
+  running: "nothing",
+  ready: "taskRetrying",
+  backoff: "taskRetrying",
+  succeeded: "taskCaught",
+  failed: "taskFailed",
+  cancelled: "taskCancelled",
+};
 
 function takenOf({ transition }: StepNode, choice: number): TakenTransition {
   if (transition.kind === "switch") {
