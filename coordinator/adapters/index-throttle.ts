@@ -5,53 +5,54 @@ import type { RunId } from "../../proto/ids.ts";
 import type { RunIndex } from "../ports/ledger.ts";
 
 /** The counts of a run may be this old in a list. */
-export const intervalMs = 250;
+const intervalMs = 250;
 
 type Written = { readonly identity: string; readonly atMs: number };
 
+/** An index that the file doesn't have yet, and the number of the last event that it counts. */
+export type LateIndex = { readonly index: RunIndex; readonly seq: number };
+
 export class IndexThrottle {
   readonly #written = new Map<RunId, Written>();
-  readonly #late = new Map<RunId, RunIndex>();
-  readonly #writeLate: (late: ReadonlyMap<RunId, RunIndex>) => void;
+  readonly #late = new Map<RunId, LateIndex>();
+  readonly #writeLate: (late: readonly LateIndex[]) => void;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(writeLate: (late: ReadonlyMap<RunId, RunIndex>) => void) {
+  constructor(writeLate: (late: readonly LateIndex[]) => void) {
     this.#writeLate = writeLate;
   }
 
   /** Whether the index must go into this append's transaction; `written` or `delay` follows. */
-  isDue(run: RunId, index: RunIndex): boolean {
-    const written = this.#written.get(run);
+  isDue(index: RunIndex): boolean {
+    const written = this.#written.get(index.run);
     return written === undefined || written.identity !== identityOf(index) || performance.now() - written.atMs >= intervalMs;
   }
 
-  written(run: RunId, index: RunIndex): void {
-    this.#late.delete(run);
-    if (index.finishedAtMs === null) this.#written.set(run, { identity: identityOf(index), atMs: performance.now() });
-    else this.#written.delete(run);
+  written(index: RunIndex): void {
+    this.#late.delete(index.run);
+    if (index.finishedAtMs === null) this.#written.set(index.run, { identity: identityOf(index), atMs: performance.now() });
+    else this.#written.delete(index.run);
   }
 
-  delay(run: RunId, index: RunIndex): void {
-    this.#late.set(run, index);
-    this.#timer ??= setTimeout(() => this.#fire(), intervalMs).unref();
+  delay(late: LateIndex): void {
+    this.#late.set(late.index.run, late);
+    this.#timer ??= setTimeout(() => this.drain(), intervalMs).unref();
   }
 
-  /** What the run's index is, where the file doesn't know it yet. */
+  /** What is late has been seen to, unless a later one has taken its place. */
+  settled(late: LateIndex): void {
+    if (this.#late.get(late.index.run) === late) this.#late.delete(late.index.run);
+  }
+
   late(run: RunId): RunIndex | undefined {
-    return this.#late.get(run);
+    return this.#late.get(run)?.index;
   }
 
   /** Hands over what is late, now. */
   drain(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#fire();
-  }
-
-  #fire(): void {
     this.#timer = null;
-    if (this.#late.size === 0) return;
-    const late = new Map(this.#late);
-    this.#writeLate(late);
+    if (this.#late.size > 0) this.#writeLate([...this.#late.values()]);
   }
 }
 

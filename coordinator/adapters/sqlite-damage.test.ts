@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
+import type { RunEvent } from "../../proto/event.ts";
 import type { RunId } from "../../proto/ids.ts";
 import { createRun, eventAt, history, indexOf } from "../ports/ledger.conformance.ts";
 import { LedgerError, type Ledger } from "../ports/ledger.ts";
@@ -14,7 +15,8 @@ import { SqliteLedger } from "./sqlite-ledger.ts";
 const folder = mkdtempSync(join(tmpdir(), "stepwell-damage-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const runs = ["AFlow/1", "AFlow/2", "BFlow/1"] as RunId[];
+const [run, other] = ["AFlow/1" as RunId, "AFlow/2" as RunId];
+const runs = [run, other, "BFlow/1" as RunId];
 const eventsOfARun = 60;
 /** From the last commit of the log, which is indistinguishable from one that was never finished. */
 const lastRun = "LastFlow/1" as RunId;
@@ -30,10 +32,15 @@ function seeded(seed: number): () => number {
   };
 }
 
+/** Of many lengths, so that they lie in the pages in many ways. */
+function longEvent(seq: number): RunEvent {
+  return { kind: "cancelRequested", atMs: seq, by: "x".repeat(50 + ((seq * 37) % 400)) };
+}
+
 async function fill(ledger: Ledger): Promise<void> {
   for (const run of runs) await createRun(ledger, run.replace(/\/.*/, ""));
   for (let seq = 1; seq < eventsOfARun; seq++) {
-    for (const run of runs) await ledger.append(run, seq, [{ ...eventAt(seq + 1), by: "x".repeat(50 + ((seq * 37) % 400)) }], indexOf(run));
+    for (const run of runs) await ledger.append(run, seq, [longEvent(seq + 1)], indexOf(run));
   }
   await createRun(ledger, "LastFlow");
 }
@@ -158,7 +165,6 @@ describe("a row of a ledger is not what was written", () => {
     database.close();
     return new SqliteLedger(path);
   }
-  const [run] = runs as [RunId];
   const ofRun = `run_key = (SELECT key FROM runs WHERE run = '${run}')`;
 
   before(async () => {
@@ -206,7 +212,6 @@ describe("a row of a ledger is not what was written", () => {
   test("other runs go on as if nothing were", async () => {
     const ledger = await damaged(`DELETE FROM events WHERE ${ofRun}`);
     await assert.rejects(history(ledger, run), LedgerError);
-    const other = runs[1]!;
     assert.equal((await history(ledger, other)).length, eventsOfARun);
     const [appended, refused] = await Promise.allSettled([
       ledger.append(other, eventsOfARun, [eventAt(61)], indexOf(other)),

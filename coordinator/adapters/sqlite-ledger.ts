@@ -12,7 +12,7 @@ import { flowOf, numberOf, parseRunId, runIdOf, type FlowName, type RunId } from
 import { LedgerError, type Appended, type Conflict, type Ledger, type Owner, type RunIndex } from "../ports/ledger.ts";
 import { checksumOf, parseEventRow } from "./event-row.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { IndexThrottle } from "./index-throttle.ts";
+import { IndexThrottle, type LateIndex } from "./index-throttle.ts";
 import { asLedgerError, isBusy, openFile } from "./sqlite-file.ts";
 import { listRows, type SummaryRow } from "./sqlite-listing.ts";
 import { SqliteOwners } from "./sqlite-owners.ts";
@@ -91,7 +91,7 @@ export class SqliteLedger implements Ledger {
       this.#owners.claim(key, owner);
       return { run, index };
     });
-    this.#throttle.written(run, index);
+    this.#throttle.written(index);
     this.#tagsWritten.set(run, tagsKey(index));
     return run;
   }
@@ -100,7 +100,7 @@ export class SqliteLedger implements Ledger {
   async append(run: RunId, after: number, events: readonly RunEvent[], index: RunIndex): Promise<Appended | Conflict> {
     const payloads = events.map((event) => JSON.stringify(event));
     const lastSeq = after + events.length;
-    const indexIsDue = this.#throttle.isDue(run, index);
+    const indexIsDue = this.#throttle.isDue(index);
     const outcome = await this.#commit.run((): Appended | Conflict => {
       this.#refuseDamaged(run); // L3
       const key = this.#sql.advance.get(lastSeq, run, after)?.["key"];
@@ -110,9 +110,9 @@ export class SqliteLedger implements Ledger {
       return { kind: "appended", lastSeq };
     });
     if (outcome.kind === "conflict") return outcome;
-    if (!indexIsDue) this.#throttle.delay(run, index);
+    if (!indexIsDue) this.#throttle.delay({ index, seq: lastSeq });
     else {
-      this.#throttle.written(run, index);
+      this.#throttle.written(index);
       if (index.finishedAtMs === null) this.#tagsWritten.set(run, tagsKey(index));
       else this.#tagsWritten.delete(run);
     }
@@ -195,12 +195,16 @@ export class SqliteLedger implements Ledger {
     for (const tag of [...index.tags, ...index.systemTags]) this.#sql.insertTag.run(tag, key);
   }
 
-  #writeLate(late: ReadonlyMap<RunId, RunIndex>): void {
+  #writeLate(late: readonly LateIndex[]): void {
     const write = async (): Promise<void> => {
       await this.#commit.run(() => {
-        for (const [run, index] of late) this.#writeIndex(this.#runRow(run).key, index);
+        for (const { index, seq } of late) {
+          const { key, last_seq } = this.#runRow(index.run);
+          // Whoever has appended since has written the truer line.
+          if (last_seq === seq) this.#writeIndex(key, index);
+        }
       });
-      for (const [run, index] of late) if (this.#throttle.late(run) === index) this.#throttle.written(run, index);
+      for (const each of late) this.#throttle.settled(each);
     };
     // Counts in a list are a courtesy: what stops them from being written stops the next append as well, and is told there.
     write().catch(() => undefined);

@@ -95,10 +95,8 @@ export function describeLedger(name: string, open: () => Promise<Ledger>): void 
       });
       const [good, bad, alsoGood] = await Promise.allSettled([createRun(ledger, flow), failing, createRun(ledger, flow)]);
       assert.equal(bad.status, "rejected");
-      assert.deepEqual([good, alsoGood].map((result) => result.status === "fulfilled" && result.value).sort(), [
-        "NeighbourFlow/1",
-        "NeighbourFlow/2",
-      ]);
+      const created = [good, alsoGood].flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+      assert.deepEqual(new Set(created), new Set(["NeighbourFlow/1", "NeighbourFlow/2"]));
     });
 
     test("what was appended is read back equal, in order, numbered from 1", async () => {

@@ -33,7 +33,10 @@ export interface Ledger {
     owner: Owner,
     first: (run: RunId) => { readonly events: readonly RunEvent[]; readonly index: RunIndex },
   ): Promise<RunId>;
-  /** Appends all of `events` if the last sequence number is still `after`, else nothing. Concurrent calls share a commit. */
+  /**
+   * Appends all of `events` if the last sequence number is still `after`, else nothing. Concurrent calls share a commit.
+   * Where it rejects, the events were most likely not recorded, but a disk's error can't tell: reading does.
+   */
   append(run: RunId, after: number, events: readonly RunEvent[], index: RunIndex): Promise<Appended | Conflict>;
   /** In order, from `afterSeq` + 1 on; verified. */
   read(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
