@@ -93,8 +93,12 @@ function problemOf(message: Message, code: "SW1401" | "SW1409", naming: Naming):
     const hint = "move the await into a step, or into a function that steps call";
     return problem("SW1403", place, { message: "await at the top level of a module is not possible in a flow", hint });
   }
-  const hint = message.notes.map((note) => note.text).join(" ");
-  return problem(code, place, { message: text.slice(0, 1).toLowerCase() + text.slice(1), hint: hint === "" ? null : hint });
+  const [, missing] = /^could not resolve "(.+)"/i.exec(text) ?? [];
+  if (missing !== undefined) {
+    const hint = /^[./]/.test(missing) ? "correct the path" : `install it: npm install ${missing}`;
+    return problem(code, place, { message: `"${missing}" cannot be found`, hint });
+  }
+  return problem(code, place, { message: text.slice(0, 1).toLowerCase() + text.slice(1) });
 }
 
 function placeOf(location: Location, naming: Naming): Place {
