@@ -7,6 +7,7 @@ import type { ResumeRequest, SubmitRequest } from "../../proto/control.ts";
 import { parseStepName, type StepName } from "../../proto/ids.ts";
 import type { RunView } from "../../proto/view.ts";
 import { readArtifact } from "../../sdk/artifact/read.ts";
+import { changedSteps, readCodeFacts } from "../../sdk/graph/code-changes.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
 import { codeOf, type FlowCode } from "../flow-code.ts";
@@ -16,7 +17,6 @@ import type { LocalReader } from "../local-cluster.ts";
 import { reading } from "../reading.ts";
 import { planLines } from "../render/plan-lines.ts";
 import { checkStep, flowNames, newestRun, resolveRun, viewRun, type Scope } from "../run-name.ts";
-import { changedSteps, stepsReadingParameters } from "../step-changes.ts";
 import { keepInputs, rememberedFile, submitRequest } from "../submission.ts";
 import { retryInPlace } from "./retry.ts";
 import { runLocally, withDecorators } from "./run.ts";
@@ -65,12 +65,13 @@ async function prepare(context: Context, { store }: Pick<LocalReader, "store">, 
   checkSameFlow(code, view, file);
   const values = await resolveFlowParameters(context, code.definition, await valuesOf(view, { store, code }));
   const inputs = await keepInputs(store, code, values);
+  const facts = readCodeFacts(code.bytes);
   const resume: ResumeRequest = {
     origin: view.run,
     from,
-    changedSteps: changedSteps(before.definition, code.definition),
+    changedSteps: changedSteps(readCodeFacts(before.bytes), facts),
     changedParameters: changedNames(view.parameters, inputs.parameters),
-    stepsReadingParameters: stepsReadingParameters(code.definition),
+    stepsReadingParameters: facts.readBy,
     rerunCaught: context.options.flag("rerun-caught"),
   };
   const request = submitRequest(context, { graph: code.graph, ...inputs, flowPath: file?.path ?? null, resume });
