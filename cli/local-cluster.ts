@@ -1,7 +1,20 @@
-// Opens what runs and what is kept on this machine.
+// What runs and what is kept on this machine: a cluster of one, with its ledger, artifacts and logs in a folder.
 
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { FileLogStore } from "../coordinator/adapters/file-log-store.ts";
+import { MemoryTaskQueue } from "../coordinator/adapters/memory-task-queue.ts";
+import { SqliteLedger } from "../coordinator/adapters/sqlite-ledger.ts";
+import { SystemClock } from "../coordinator/adapters/system-clock.ts";
+import { startCoordinator, type Coordinator } from "../coordinator/main.ts";
+import type { CoordinatorLog } from "../coordinator/shell/log.ts";
 import type { Control } from "../proto/control.ts";
-import type { FileArtifactStore } from "../sdk/artifact/file-store.ts";
+import { FileArtifactStore } from "../sdk/artifact/file-store.ts";
+import { startWorker, type Worker } from "../worker/main.ts";
+import { openLog } from "./log.ts";
+import { packageVersion } from "./package-version.ts";
 
 /** Reads and asks; runs nothing. */
 export type LocalReader = { readonly control: Control; readonly store: FileArtifactStore; close(): Promise<void> };
@@ -14,10 +27,93 @@ export type LocalCluster = LocalReader & {
 
 export type LocalOptions = { readonly dir: string; readonly slots: number; readonly isolation: "warm" | "process"; readonly log: string };
 
-export function openLocal(options: { readonly dir: string }): Promise<LocalReader> {
-  return Promise.reject(new Error(`no coordinator can be opened in ${options.dir}`));
+type Kept = { readonly ledger: SqliteLedger; readonly logs: FileLogStore; readonly store: FileArtifactStore };
+
+/** How long a hint may be with the dispatcher of this very process before it counts as lost. */
+const ackWaitMs = 30_000;
+
+/** @throws LedgerError */
+export async function openLocal({ dir }: { readonly dir: string }): Promise<LocalReader> {
+  const log = openLog("warn");
+  const kept = openKept(dir, log);
+  const coordinator = await coordinate(kept, { log, socket: null });
+  return { control: coordinator.control, store: kept.store, close: () => close(kept, coordinator) };
 }
 
-export function startLocal(options: LocalOptions): Promise<LocalCluster> {
-  return Promise.reject(new Error(`no coordinator can be started in ${options.dir}`));
+/** @throws LedgerError */
+export async function startLocal({ dir, slots, isolation, log: level }: LocalOptions): Promise<LocalCluster> {
+  const log = openLog(level);
+  const socket = join(tmpdir(), `stepwell-${process.pid}-${randomUUID().slice(0, 8)}.sock`);
+  const kept = openKept(dir, log);
+  // The worker comes first: its first task process starts while the rest is loading, and it connects when it can.
+  const worker = startWorker({
+    address: `unix:${socket}`,
+    slots,
+    id: `local-${process.pid}`,
+    version: packageVersion(),
+    store: { kind: "files", root: artifactsIn(dir) },
+    isolation,
+    labels: {},
+    runs: [],
+    log,
+  });
+  const coordinator = await coordinate(kept, { log, socket }).catch(async (error: unknown) => {
+    await worker.stop();
+    throw error;
+  });
+  const kill = (): void => worker.kill();
+  process.once("exit", kill);
+  return {
+    control: coordinator.control,
+    store: kept.store,
+    kill,
+    close: async () => {
+      await stop(worker, kept, coordinator);
+      rmSync(socket, { force: true });
+      process.off("exit", kill);
+    },
+  };
+}
+
+function openKept(dir: string, log: CoordinatorLog): Kept {
+  return {
+    ledger: new SqliteLedger(join(dir, "ledger.db")),
+    logs: new FileLogStore({ root: join(dir, "logs"), onDropped: (message) => log.warn({ event: "logs.dropped" }, message) }),
+    store: new FileArtifactStore(artifactsIn(dir)),
+  };
+}
+
+function artifactsIn(dir: string): string {
+  return join(dir, "artifacts");
+}
+
+function coordinate(
+  { ledger, logs }: Kept,
+  { log, socket }: { readonly log: CoordinatorLog; readonly socket: string | null },
+): Promise<Coordinator> {
+  const clock = new SystemClock();
+  return startCoordinator({
+    ledger,
+    logs,
+    clock,
+    log,
+    queue: new MemoryTaskQueue({ clock, ackWaitMs }),
+    owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
+    listen: socket === null ? null : { path: socket },
+    version: packageVersion(),
+    // Other runs of this folder belong to other commands, or to nobody until somebody resumes them.
+    adoptUnfinished: false,
+    adoptGraceMs: 0,
+  });
+}
+
+async function stop(worker: Worker, kept: Kept, coordinator: Coordinator): Promise<void> {
+  await worker.stop();
+  await close(kept, coordinator);
+}
+
+async function close({ ledger, logs }: Kept, coordinator: Coordinator): Promise<void> {
+  await coordinator.close();
+  await logs.close();
+  await ledger.close();
 }

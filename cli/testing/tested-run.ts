@@ -1,6 +1,7 @@
 // What a test asks of a finished run.
 
-import { runView, taskView } from "../../coordinator/core/view.ts";
+import { taskView } from "../../coordinator/core/task-view.ts";
+import { runView } from "../../coordinator/core/view.ts";
 import type { RunState } from "../../coordinator/core/state.ts";
 import type { RunStatus } from "../../proto/event.ts";
 import { describeFailure, type Failure } from "../../proto/failure.ts";
