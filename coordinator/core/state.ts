@@ -170,9 +170,9 @@ export function lastAttempt(task: Task): Attempt | null {
   return task.attempts.at(-1) ?? null;
 }
 
-/** Whether one more task may take a slot now: `maxWorkers` is kept here. */
+/** Whether one more task may take a slot now: `workersMax` is kept here. A run that stops or has ended has nothing ready. */
 export function canStart(state: RunState): boolean {
-  return state.stopping === null && state.finishedAtMs === null && state.running.size < state.submitted.options.workersMax;
+  return state.running.size < state.submitted.options.workersMax;
 }
 
 /** Ready tasks, those that have waited longest first; cheap to begin and to break off. */

@@ -5,14 +5,14 @@
 // I3. A task that has succeeded stays as it is.
 // I4. Every task is in one state; the sets and the counts say the same as the tasks.
 // I5. No more tasks run than the run may have at a time; none starts while the run stops.
-// I6. What `outstanding` lists has been asked for by an effect before.
+// I6. What `outstanding` lists has been asked for by an effect before, and it lists all that is ready, timed, or to be stopped.
 // I7. Reading the ledger again gives the same state, and the same is outstanding.
-// I8. A back-off lasts as long as the step's `@retry` says.
+// I8. A back-off lasts as long as the step's `@retry` says; a failure within its budget is retried, and none beyond it.
 
 import assert from "node:assert/strict";
 import { countOf } from "../../proto/artifact.ts";
 import type { RunEvent } from "../../proto/event.ts";
-import type { TaskId } from "../../proto/ids.ts";
+import type { StepName, TaskId } from "../../proto/ids.ts";
 import type { TaskOrder } from "../../proto/order.ts";
 import { fold } from "../../coordinator/core/advance.ts";
 import { outstanding, type Effect } from "../../coordinator/core/effect.ts";
@@ -31,6 +31,9 @@ export class Checker {
   readonly #final = new Map<TaskId, TaskState>();
   readonly #asked = new Set<string>();
   readonly #userFailures = new Map<TaskId, number>();
+  readonly #losses = new Map<TaskId, number>();
+  /** Failed and cancelled as of the last event. */
+  #ended: readonly TaskId[] = [];
   #isStopping = false;
 
   constructor(flow: RandomFlow) {
@@ -41,9 +44,10 @@ export class Checker {
   after(state: RunState, event: RunEvent, effects: readonly Effect[]): void {
     this.#history(state, event);
     for (const effect of effects) this.#asked.add(keyOf(effect));
-    for (const effect of outstanding(state)) assert.ok(this.#asked.has(keyOf(effect)), `I6: ${keyOf(effect)} was never asked for`);
+    this.#outstanding(state);
     this.#states(state);
-    if (event.kind === "taskFailed") this.#backoff(state, event);
+    if (event.kind === "taskFailed") this.#retries(state, event);
+    this.#ended = state.order.filter(isEnded).map(({ id }) => id);
   }
 
   /** The state was read from the ledger again, and everything outstanding was performed. */
@@ -115,7 +119,7 @@ export class Checker {
         return;
       case "retryRequested":
         this.#isStopping = false;
-        this.#userFailures.clear();
+        for (const id of this.#ended) if (!isEnded(state.tasks.get(id))) this.#forgive(id);
         return;
       case "runSubmitted":
       case "runStarted":
@@ -161,17 +165,40 @@ export class Checker {
     assert.equal(state.failed.has(task), task.state.kind === "failed", `I4: ${task.id}`);
   }
 
-  #backoff(state: RunState, event: Extract<RunEvent, { kind: "taskFailed" }>): void {
+  #forgive(task: TaskId): void {
+    this.#userFailures.delete(task);
+    this.#losses.delete(task);
+  }
+
+  #outstanding(state: RunState): void {
+    const listed = outstanding(state);
+    for (const effect of listed) assert.ok(this.#asked.has(keyOf(effect)), `I6: ${keyOf(effect)} was never asked for`);
+    const open = state.ready.size + state.backingOff.size + (this.#isStopping ? state.running.size : 0);
+    const isOpen = state.startedAtMs !== null && state.finishedAtMs === null;
+    assert.equal(listed.length, isOpen ? open : 1, "I6: something that is not done is not listed");
+  }
+
+  #retries(state: RunState, event: Extract<RunEvent, { kind: "taskFailed" }>): void {
     const task = state.tasks.get(event.task);
-    if (task === undefined || event.failure.kind === "lost" || (task.state.kind !== "backoff" && task.state.kind !== "ready")) return;
-    const earlier = this.#userFailures.get(event.task) ?? 0;
-    this.#userFailures.set(event.task, earlier + 1);
-    const retry = this.#flow.policies.get(task.step.node.name)?.retry;
-    assert.ok(retry !== null && retry !== undefined && earlier < retry.times, `I8: ${event.task} is retried too often`);
+    const isRetried = task?.state.kind === "ready" || task?.state.kind === "backoff";
+    const retry = this.#flow.policies.get(event.task.slice(0, event.task.indexOf("/")) as StepName)?.retry ?? null;
+    const { kind } = event.failure;
+    const spent = kind === "lost" ? this.#losses : this.#userFailures;
+    const earlier = spent.get(event.task) ?? 0;
+    const isListed = retry !== null && (retry.on === null || retry.on.includes(kind)) && ["userError", "timeout", "exit"].includes(kind);
+    const budget = kind === "lost" ? state.submitted.options.lossesMax : isListed ? retry.times : 0;
+    assert.equal(isRetried, !this.#isStopping && earlier < budget, `I8: whether ${event.task} is retried after ${earlier} failures`);
+    if (!isRetried) return;
+    spent.set(event.task, earlier + 1);
+    if (kind === "lost" || retry === null) return assert.equal(task.state.kind, "ready", "I8: a loss waits for nothing");
     const minutes = Math.min(retry.minutesBetween * (earlier === 0 ? 1 : retry.backoff), retry.maxMinutes);
-    const waited = task.state.kind === "ready" ? 0 : task.state.dueMs - event.atMs;
+    const waited = task.state.kind === "backoff" ? task.state.dueMs - event.atMs : 0;
     assert.equal(waited, minutes * 60_000, `I8: back-off of ${event.task}`);
   }
+}
+
+function isEnded(task: Task | undefined): boolean {
+  return task?.state.kind === "failed" || task?.state.kind === "cancelled";
 }
 
 export function keyOf(effect: Effect): string {

@@ -30,7 +30,7 @@ import type { Random } from "./random.ts";
 import { execute, stopped } from "./worker.ts";
 
 type Queued = { readonly task: TaskId; readonly attempt: number };
-/** `isAlive` is false where the coordinator has given up the worker: it reports all the same. */
+/** Workers that were given up report all the same. */
 type InFlight = { readonly order: TaskOrder; stopBy: string | null; isReported: boolean };
 
 export type WorldInput = { readonly flow: RandomFlow; readonly script: Script; readonly random: Random; readonly faults: Faults };
@@ -111,7 +111,13 @@ export class World {
     this.#lease += 1;
     const lease = this.#lease;
     const request = { ...queued, lease, worker: `w${this.#random.below(3)}`, atMs: this.nowMs };
-    if (!this.#commit(decideStart(this.state, request))) return;
+    const decision = decideStart(this.state, request);
+    // The assignment leaves before its event is durable: after a crash a worker runs what the ledger knows nothing of.
+    if (decision.kind === "accepted" && this.#random.chance(this.#faults.crash / 3)) {
+      this.#inFlight.push({ order: orderFor(this.state, queued.task, { lease }), stopBy: null, isReported: false });
+      return this.#crash();
+    }
+    if (!this.#commit(decision)) return;
     const task = this.state.tasks.get(queued.task);
     if (task?.state.kind !== "running") return;
     const order = orderFor(this.state, queued.task, { lease });
