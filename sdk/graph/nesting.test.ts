@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Transition } from "../../proto/graph.ts";
+import { taskIdOf } from "../../proto/ids.ts";
 import type { StepName } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { randomFlow } from "../../test/random-flow.ts";
@@ -25,7 +26,7 @@ function judge(steps: readonly SketchedStep[]): Nesting | null {
 }
 
 /** One open split of a running task: which one, and which of its branches or elements. */
-type Level = { readonly split: StepName; readonly instance: string; readonly member: string };
+type Level = { readonly split: StepName; readonly instance: string; readonly member: string; readonly index: number | null };
 type Token = { readonly step: StepName; readonly open: readonly Level[] };
 
 /** Runs the flow as a coordinator does, by counting arrivals at joins, and says what went wrong. */
@@ -37,7 +38,7 @@ function simulate(steps: readonly SketchedStep[], nesting: Nesting, choose: () =
   for (let token = ready.pop(); token !== undefined; token = ready.pop()) {
     const { open } = token;
     const step = byName.get(token.step);
-    const id = `${token.step}/${open.map((level) => level.member).join(".")}`;
+    const id = idOf(token.step, open);
     if (step === undefined || ran.has(id)) return `${id} runs twice`;
     ran.add(id);
     const within = nesting.within.get(step.name)?.join();
@@ -62,7 +63,15 @@ function simulate(steps: readonly SketchedStep[], nesting: Nesting, choose: () =
     }
   }
   if (arrived.size > 0) return `never complete: ${[...arrived.keys()].join()}`;
-  return ran.has("end/") ? null : "end never runs";
+  return ran.has("end/0") ? null : "end never runs";
+}
+
+/** Tasks are told apart by their foreach indexes alone. */
+function idOf(step: StepName, open: readonly Level[]): string {
+  return taskIdOf(
+    step,
+    open.flatMap((level) => level.index ?? []),
+  );
 }
 
 function widthOf(transition: Transition | null): number {
@@ -70,7 +79,7 @@ function widthOf(transition: Transition | null): number {
 }
 
 function follow({ name, transition }: SketchedStep, open: readonly Level[], choose: () => number): readonly Token[] {
-  const instance = `${name}/${open.map((level) => level.member).join(".")}`;
+  const instance = idOf(name, open);
   if (transition === null) return [];
   switch (transition.kind) {
     case "end":
@@ -78,11 +87,11 @@ function follow({ name, transition }: SketchedStep, open: readonly Level[], choo
     case "linear":
       return [{ step: transition.to, open }];
     case "branch":
-      return transition.to.map((step) => ({ step, open: [...open, { split: name, instance, member: step }] }));
+      return transition.to.map((step) => ({ step, open: [...open, { split: name, instance, member: step, index: null }] }));
     case "foreach":
-      return Array.from({ length: elements }, (_, i) => ({
+      return Array.from({ length: elements }, (_, index) => ({
         step: transition.to,
-        open: [...open, { split: name, instance, member: `${i}` }],
+        open: [...open, { split: name, instance, member: `${index}`, index }],
       }));
     case "switch": {
       const cases = Object.values(transition.cases);
@@ -164,6 +173,70 @@ test("a flow that was changed anyhow is refused, or its joins still count right"
     { numRuns: 20_000 },
   );
   assert.ok(verdicts.refused > 1_000 && verdicts.accepted > 1_000, `both verdicts are seen: ${JSON.stringify(verdicts)}`);
+});
+
+const shape = fc.record({
+  takesArgument: fc.boolean(),
+  kind: fc.constantFrom("linear", "linear", "linear", "branch", "foreach", "switch"),
+  targets: fc.tuple(fc.nat(), fc.nat()),
+});
+
+/** Steps that lead anywhere further on; few of them are sound. */
+const randomSteps = fc.array(shape, { minLength: 2, maxLength: 7 }).map((shapes): readonly SketchedStep[] => {
+  const names = ["start", ...shapes.slice(1).map((_, i) => `step${i}`), "end"] as StepName[];
+  const steps = shapes.map(({ takesArgument, kind, targets }, i): SketchedStep => {
+    const further = names.slice(i + 1);
+    const [to, other] = targets.map((target) => further[target % further.length] ?? ("end" as StepName)) as [StepName, StepName];
+    const cases = { a: to, b: other };
+    const transition: Transition =
+      kind === "linear" || to === other
+        ? { kind: "linear", to }
+        : kind === "foreach"
+          ? { kind, to, artifact: "items" }
+          : kind === "branch"
+            ? { kind, to: [to, other] }
+            : { kind: "switch", condition: "choice", cases };
+    return { name: names[i] ?? to, takesArgument: i > 0 && takesArgument, takesInputs: false, transition, transitionAt: 0 };
+  });
+  const end = { name: "end" as StepName, takesArgument: false, takesInputs: false, transition: { kind: "end" } as const, transitionAt: 0 };
+  return [...steps, end];
+});
+
+test("of steps that lead anywhere, only those are accepted whose joins count right", () => {
+  let withJoin = 0;
+  fc.assert(
+    fc.property(randomSteps, fc.infiniteStream(fc.nat(5)), (steps, choices) => {
+      const nesting = judge(steps);
+      if (nesting === null) return;
+      if (nesting.joins.size > 0) withJoin += 1;
+      for (let i = 0; i < 5; i++)
+        assert.equal(
+          simulate(steps, nesting, () => choices.next().value ?? 0),
+          null,
+        );
+    }),
+    { numRuns: 60_000 },
+  );
+  assert.ok(withJoin > 100, `flows with joins are accepted: ${withJoin}`);
+});
+
+test("a second join that takes some of the ways from a split is refused", () => {
+  fc.assert(
+    fc.property(randomFlow, fc.nat(), (model, pick) => {
+      const joins = new Map(model.flatMap((step) => (step.joins === null ? [] : [[step.name, step]])));
+      const arriving = model.filter((step) => step.transition.kind === "linear" && joins.has(step.transition.to));
+      const counts = Map.groupBy(arriving, (step) => (step.transition.kind === "linear" ? step.transition.to : step.name));
+      const several = [...counts].filter(([, steps]) => steps.length > 1);
+      const [join = "" as StepName, ways = []] = several[pick % several.length] ?? [];
+      const original = joins.get(join);
+      fc.pre(original !== undefined);
+      const second = "second" as StepName;
+      const moved = ways[pick % ways.length]?.name;
+      const steps = model.map((step) => sketchOf(step.name === moved ? { ...step, transition: { kind: "linear", to: second } } : step));
+      assert.equal(judge([...steps, sketchOf({ ...original, name: second })]), null);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("changes that break the joining are refused", () => {

@@ -82,10 +82,10 @@ function placeJoin(step: SketchedStep, arrivals: readonly Arrival[]): Placed {
   const bare = arrivals.find((arrival) => arrival.depth.length === 0);
   if (bare !== undefined) return { objection: joinWithoutSplit(step, bare.edge) };
   const split = first.depth.at(-1)?.split;
-  const outer = first.depth.slice(0, -1);
-  const other = rest.find(({ depth }) => depth.at(-1)?.split !== split || !sameDepth(depth.slice(0, -1), outer));
+  // Where the innermost split is the same, so are those around it: N1 holds for the step that splits.
+  const other = rest.find((arrival) => arrival.depth.at(-1)?.split !== split);
   if (split === undefined || other !== undefined) return { objection: unrelatedSplits(step, first, other ?? first) };
-  return { depth: outer, joins: split };
+  return { depth: first.depth.slice(0, -1), joins: split };
 }
 
 function sameDepth(a: Depth, b: Depth): boolean {
