@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkFiles, flowText } from "../../test/check-text.ts";
+import { changedSteps, readCodeFacts } from "./code-changes.ts";
+import type { CodeFacts } from "./code-changes.ts";
+
+const before = {
+  "flow.ts": `import { scale } from "./scale.ts";\nconst factor = 2;\nconst unused = 1;\n${flowText(`
+  rate = parameter.number({ default: 1 });
+  seed = parameter.number({ default: 1 });
+  limit = 10;
+  declare x: number;
+  @retry({ times: 1 })
+  @step start() { this.x = factor; return this.next(this.middle); }
+  @step middle() { this.x = this.helped(); return this.next(this.last); }
+  @step last() { this.x = scale(this.x) * this.seed; return this.next(this.end); }
+  @step end() { console.log(this.x); }
+  helped() { return this.x * this.rate + this.limit; }`)}`,
+  "scale.ts": "const by = 3;\nexport const scale = (x: number) => x * by;\nexport const unrelated = (x: number) => x;\n",
+};
+
+async function factsOf(files: Readonly<Record<string, string>>): Promise<CodeFacts> {
+  const checked = await checkFiles(files);
+  assert.deepEqual(checked.problems, []);
+  assert.ok(checked.package);
+  return readCodeFacts(checked.package);
+}
+
+async function changes(file: "flow.ts" | "scale.ts", from: string, to: string): Promise<readonly string[]> {
+  assert.ok(before[file].includes(from));
+  return changedSteps(await factsOf(before), await factsOf({ ...before, [file]: before[file].replace(from, to) }));
+}
+
+test("nothing has changed where the sources are equal", async () => {
+  assert.deepEqual(changedSteps(await factsOf(before), await factsOf(before)), []);
+});
+
+test("a step has changed when its own text has", async () => {
+  assert.deepEqual(await changes("flow.ts", "console.log(this.x)", "console.log(this.x + 1)"), ["end"]);
+});
+
+test("a step has changed when code that it comes to has", async () => {
+  assert.deepEqual(await changes("flow.ts", "const factor = 2", "const factor = 3"), ["start"]);
+  assert.deepEqual(await changes("flow.ts", "this.x * this.rate", "this.x + this.rate"), ["middle"]);
+  assert.deepEqual(await changes("scale.ts", "const by = 3", "const by = 4"), ["last"]);
+});
+
+test("comments, decorators and code that no step comes to change nothing", async () => {
+  assert.deepEqual(await changes("flow.ts", "@retry({ times: 1 })", "// Often.\n@retry({ times: 5 })"), []);
+  assert.deepEqual(await changes("flow.ts", "const unused = 1", "const unused = 2"), []);
+  assert.deepEqual(await changes("scale.ts", "(x: number) => x;", "(x: number) => -x;"), []);
+});
+
+test("a new step counts as changed", async () => {
+  const added = before["flow.ts"]
+    .replace("this.next(this.middle)", "this.next(this.added)")
+    .replace("@step end", "@step added() { return this.next(this.middle); }\n@step end");
+  assert.deepEqual(changedSteps(await factsOf(before), await factsOf({ ...before, "flow.ts": added })), ["start", "added"]);
+});
+
+test("a parameter or constant is read by the steps that use it, also through methods", async () => {
+  const { readBy } = await factsOf(before);
+  assert.deepEqual({ ...readBy }, { rate: ["middle"], seed: ["last"], limit: ["middle"] });
+});
+
+test("a step that gives the whole flow away may read everything", async () => {
+  const { readBy } = await factsOf({ ...before, "flow.ts": before["flow.ts"].replace("console.log(this.x)", "console.log(this)") });
+  assert.deepEqual(readBy["rate"], ["middle", "end"]);
+});
