@@ -178,7 +178,7 @@ function argumentsOf(
 }
 
 function currentOf(input: ExecuteInput, flow: object): CurrentTask {
-  const { order, signal, report, tempDir } = input;
+  const { order, signal, report } = input;
   let parameters: Readonly<Record<string, unknown>> | undefined;
   return {
     flow: order.flow,
@@ -194,7 +194,10 @@ function currentOf(input: ExecuteInput, flow: object): CurrentTask {
     tags: order.context.tags,
     namespace: order.context.namespace,
     user: order.context.user,
-    tempDir,
+    // Looked up when it is used, so that a folder that nobody wants need not be made.
+    get tempDir() {
+      return input.tempDir;
+    },
     signal,
     idempotencyKey: `${order.run}/${order.task}`,
     progress: (done, total, message) => report?.({ done, total: total ?? null, message: message ?? null }),

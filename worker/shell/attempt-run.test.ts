@@ -47,7 +47,7 @@ const steps = {
   },
   stubborn() { process.on("SIGTERM", () => {}); console.log("blocking", process.pid); for (;;); },
   leak(attempt) { new Function("process", "console", attempt.order.code)(process, console); console.log(process.pid); },
-  temp(attempt) { writeFileSync(attempt.tempDir + "/x", "x", { flag: "wx" }); console.log(process.pid); },
+  temp(attempt) { writeFileSync(attempt.tempDir() + "/x", "x", { flag: "wx" }); console.log(process.pid); },
   family() {
     const inGroup = spawn("sleep", ["1000"], { stdio: "inherit" });
     const away = spawn("sleep", ["1000"], { stdio: "ignore", detached: true });

@@ -42,7 +42,9 @@ export class PackageExecution implements Execution {
       flowClass,
       store: this.#store,
       signal: attempt.signal,
-      tempDir: attempt.tempDir,
+      get tempDir() {
+        return attempt.tempDir();
+      },
       locate: code.locate,
       codeDone: () => attempt.codeReturned(),
       get graceMs() {

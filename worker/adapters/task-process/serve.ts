@@ -20,8 +20,8 @@ export type Attempt = {
   readonly signal: AbortSignal;
   /** How long the step may go on after the signal, to tidy up. */
   settleMs(): number;
-  /** A folder that exists, is empty, and is emptied after the attempt. */
-  readonly tempDir: string;
+  /** A folder of the attempt's own: empty at first, and emptied after it. Made when it is first asked for. */
+  tempDir(): string;
   /** To be called when the step's code has returned and only keeping its artifacts is left. */
   codeReturned(): void;
 };
@@ -56,7 +56,7 @@ export class TaskServer {
   readonly #execution: Execution;
   readonly #traces = new Traces(printWithoutDelay());
   #running: Running | null = null;
-  #tempDirMade = false;
+  #tempDirUsed = false;
 
   constructor(tempDir: string, execution: Execution) {
     this.#tempDir = tempDir;
@@ -85,17 +85,13 @@ export class TaskServer {
   }
 
   async #run(order: TaskOrder): Promise<void> {
-    if (!this.#tempDirMade) {
-      mkdirSync(this.#tempDir, { recursive: true });
-      this.#tempDirMade = true;
-    }
     const running: Running = { order, controller: new AbortController(), cause: null, settleMs: 0, codeReturned: false };
     this.#running = running;
     const outcome = await this.#execution.execute({
       order,
       signal: running.controller.signal,
       settleMs: () => running.settleMs,
-      tempDir: this.#tempDir,
+      tempDir: () => this.#useTempDir(),
       codeReturned: () => this.#codeReturned(running),
     });
     // Promises that the step left rejected are reported to the process before the next turn: they count against the step.
@@ -143,7 +139,15 @@ export class TaskServer {
     return this.#traces.found() ?? this.#emptyTempDir();
   }
 
+  #useTempDir(): string {
+    if (!this.#tempDirUsed) mkdirSync(this.#tempDir, { recursive: true });
+    this.#tempDirUsed = true;
+    return this.#tempDir;
+  }
+
   #emptyTempDir(): string | null {
+    if (!this.#tempDirUsed) return null;
+    this.#tempDirUsed = false;
     try {
       for (const name of readdirSync(this.#tempDir)) rmSync(`${this.#tempDir}/${name}`, { recursive: true });
       return null;
