@@ -25,6 +25,12 @@ test("an exhausted heap is want of memory, not an abort", () => {
   assert.equal(failureOfDeath({ ...gone, signal: "SIGABRT" }).kind, "signal");
 });
 
+test("the peak of an exhausted heap is at least what the engine says of it", () => {
+  const stderrTail =
+    "Mark-Compact 29.9 (32.0) -> 29.1 (733.5) MB, 1.2\nFATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed";
+  assert.deepEqual(failureOfDeath({ ...gone, signal: "SIGABRT", stderrTail }), { kind: "outOfMemory", peakMiB: 734, limitMiB: null });
+});
+
 test("a process that never was ready could not be started, and its last words say why", () => {
   const failure = failureOfDeath({ ...gone, code: 1, wasReady: false, stderrTail: "Error: Cannot find module\n" });
   assert.deepEqual(failure, {

@@ -22,12 +22,20 @@ const heapExhausted = /heap out of memory|FATAL ERROR: .*(Allocation|allocation)
 
 export function failureOfDeath(death: Death): Failure {
   if (death.spawnError !== null) return { kind: "start", message: `the task process could not be started: ${death.spawnError}` };
-  if (heapExhausted.test(death.stderrTail)) return { kind: "outOfMemory", peakMiB: death.peakMiB, limitMiB: null };
+  if (heapExhausted.test(death.stderrTail)) {
+    return { kind: "outOfMemory", peakMiB: Math.max(death.peakMiB, heapMiBIn(death.stderrTail)), limitMiB: null };
+  }
   if (death.signal === "SIGKILL" && death.kernelOutOfMemory) return { kind: "outOfMemory", peakMiB: death.peakMiB, limitMiB: null };
   if (!death.wasReady)
     return { kind: "start", message: `the task process ended ${howItEnded(death)} while it was loading${lastWords(death.stderrTail)}` };
   if (death.signal !== null) return { kind: "signal", signal: death.signal };
   return { kind: "exit", code: death.code ?? 0 };
+}
+
+/** The engine's last words name the size of the heap after each collection: `29.9 (32.0) -> 29.1 (33.5) MB`. */
+function heapMiBIn(stderrTail: string): number {
+  const sizes = [...stderrTail.matchAll(/-> [\d.]+ \(([\d.]+)\) MB/g)].map(([, size]) => Number(size));
+  return Math.ceil(Math.max(0, ...sizes));
 }
 
 function howItEnded(death: Death): string {

@@ -180,6 +180,7 @@ const leaks: readonly (readonly [string, string])[] = [
   ["a patched built-in", "Date.now = () => 0"],
   ["an extended prototype", "Array.prototype.leak = 1"],
   ["a handler of uncaught errors", "process.on('uncaughtException', () => {})"],
+  ["a replaced way to print", "process.stdout.write = () => true; console.log = () => {}; console.error(process.pid)"],
   ["an exit code", "process.exitCode = 3"],
 ];
 
@@ -243,6 +244,7 @@ test("an abort and a segmentation fault are signals", async () => {
 test("an exhausted heap is out of memory", async () => {
   const failure = await failureOf({ step: "heap", environment: { NODE_OPTIONS: "--max-old-space-size=24" } });
   assert.equal(failure.kind, "outOfMemory");
+  assert.ok(failure.peakMiB > 8, `peak ${failure.peakMiB} MiB`);
 });
 
 test("an exception, a rejection that nobody handles and an exception in a timer are user errors", async () => {

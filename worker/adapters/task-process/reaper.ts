@@ -6,7 +6,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { markerVariable } from "./leftovers.ts";
 
-/** $1 is the marker that all task processes of the worker begin with. Reads `+ GROUP` and `- GROUP` until the worker is gone. */
+/**
+ * $1 is the marker that all task processes of the worker begin with. Reads `+ GROUP` and `- GROUP` until the worker is
+ * gone; `q` says that it goes in an orderly way.
+ */
 const script = `
 trap '' INT TERM HUP
 groups=" "
@@ -14,11 +17,13 @@ while read -r op group; do
   case "$op" in
     +) groups="$groups$group " ;;
     -) case "$groups" in *" $group "*) groups="\${groups%% $group *} \${groups#* $group }" ;; esac ;;
+    q) exit 0 ;;
   esac
 done
 for group in $groups; do kill -9 -- "-$group"; done
-for process in /proc/[0-9]*; do
-  if grep -aqs "${markerVariable}=$1" "$process/environ"; then kill -9 "\${process#/proc/}"; fi
+for file in $(grep -als "${markerVariable}=$1" /proc/[0-9]*/environ); do
+  process="\${file#/proc/}"
+  kill -9 "\${process%/environ}"
 done
 `;
 
@@ -40,14 +45,14 @@ export class Reaper {
     this.#shell?.stdin?.write(`- ${group}\n`);
   }
 
-  /** It looks for leftovers once more, then ends. */
+  /** To be called when all that was watched has ended. */
   async close(): Promise<void> {
     const shell = this.#shell;
     this.#shell = null;
     if (shell === null || shell.exitCode !== null || shell.signalCode !== null || shell.pid === undefined) return;
     shell.ref();
     const ended = new Promise((resolve) => shell.once("exit", resolve));
-    shell.stdin?.end();
+    shell.stdin?.end("q\n");
     await ended;
   }
 

@@ -59,10 +59,11 @@ export class SpawnedTaskProcesses implements TaskProcesses {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
       env: { ...process.env, ...environment, [markerVariable]: marker },
     });
-    const spawned = new Spawned(child, { marker, tempDir }, events);
+    // A process that has not run a step yet ends by itself when its worker is gone.
+    const watched = (): void => (child.pid === undefined ? undefined : this.#reaper.watch(child.pid));
+    const spawned = new Spawned(child, { marker, tempDir, watched }, events);
     void this.#whenEnded(spawned);
     this.#alive.add(spawned);
-    if (child.pid !== undefined) this.#reaper.watch(child.pid);
     return spawned;
   }
 
@@ -86,7 +87,7 @@ export class SpawnedTaskProcesses implements TaskProcesses {
   }
 }
 
-type Identity = { readonly marker: string; readonly tempDir: string };
+type Identity = { readonly marker: string; readonly tempDir: string; readonly watched: () => void };
 
 class Spawned implements TaskProcess {
   readonly pid: number | null;
@@ -99,6 +100,7 @@ class Spawned implements TaskProcess {
   #stderrTail = "";
   #peakMiB = 0;
   #ready = false;
+  #hasRun = false;
   #spawnError: string | null = null;
   #mayHaveChildren = false;
   #endedCleanly = true;
@@ -124,6 +126,8 @@ class Spawned implements TaskProcess {
     this.#peakMiB = 0;
     this.#endedCleanly = false;
     this.#socket?.write(encodeFrame(orderFrame, order));
+    if (!this.#hasRun) this.#identity.watched();
+    this.#hasRun = true;
   }
 
   abort(failure: Failure, settleMs: number): void {

@@ -42,10 +42,10 @@ export class Traces {
   #listeners = "";
   #unrefTimers: NodeJS.Timeout[] = [];
 
-  readonly #openedStreams: () => number;
+  readonly #openedStreams: () => readonly object[];
 
-  /** `openedStreams` tells how many of stdout and stderr are open, which a step may do. */
-  constructor(openedStreams: () => number) {
+  /** `openedStreams` gives those of stdout and stderr that are open, which a step may do. */
+  constructor(openedStreams: () => readonly object[]) {
     this.#openedStreams = openedStreams;
     this.#watchEnvironment();
     this.#watchUnrefTimers();
@@ -55,7 +55,7 @@ export class Traces {
 
   /** Called when the process has all that it keeps open for itself. */
   rememberResources(): void {
-    this.#resources = process.getActiveResourcesInfo().length - this.#openedStreams();
+    this.#resources = process.getActiveResourcesInfo().length - this.#openedStreams().length;
     this.#listeners = listeners();
   }
 
@@ -68,7 +68,7 @@ export class Traces {
 
   #foundResources(): string | null {
     const resources = process.getActiveResourcesInfo();
-    if (resources.length > this.#resources + this.#openedStreams()) return `it left open: ${resources.join(", ")}`;
+    if (resources.length > this.#resources + this.#openedStreams().length) return `it left open: ${resources.join(", ")}`;
     if (listeners() !== this.#listeners) return "it left listeners on process";
     return null;
   }
@@ -85,6 +85,7 @@ export class Traces {
   }
 
   #foundGlobals(): string | null {
+    if (this.#openedStreams().some((stream) => Object.hasOwn(stream, "write"))) return "it replaced how its process prints";
     for (const { owner, key, value } of this.#watched) {
       if (Reflect.get(owner, key) !== value) return `it replaced ${key}`;
     }
