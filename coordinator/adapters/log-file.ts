@@ -1,13 +1,13 @@
 // Reads the files of captured output: finds them, and yields their lines piece by piece.
 
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { LogsQuery } from "../../proto/control.ts";
 import { parseTaskId, stepOf, type RunId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
 import { isLineAskedFor, selectAttempts, type LoggedAttempt } from "./log-selection.ts";
+import type { Turns } from "./turns.ts";
 
 /** Bytes of a file that are held at once. */
 const pieceBytes = 64 * 1024;
@@ -17,22 +17,27 @@ const firstBytes = 64;
 export type LogFile = LoggedAttempt & { readonly run: RunId; readonly path: string };
 
 /** The files that the query asks for, in the order of step, indexes and attempt. */
-export function findLogFiles(root: string, query: LogsQuery): readonly LogFile[] {
+export async function findLogFiles(root: string, query: LogsQuery, turns: Turns): Promise<readonly LogFile[]> {
   const { run } = query;
   const asked = query.task === undefined ? query.step : stepOf(query.task);
   const steps = asked === undefined ? namesIn(join(root, run)) : [asked];
-  const files = steps.flatMap((step) => {
-    const tasks = query.task === undefined ? namesIn(join(root, run, step)).map((indexes) => `${step}/${indexes}`) : [query.task];
-    return tasks.filter(isTaskName).flatMap((name) => filesOf(root, run, name));
+  const tasks = steps.flatMap((step) => {
+    return query.task === undefined ? namesIn(join(root, run, step)).map((indexes) => `${step}/${indexes}`) : [query.task];
   });
+  const files: LogFile[] = [];
+  for (const name of tasks) {
+    if (isTaskName(name)) files.push(...filesOf(root, run, name));
+    await turns.share();
+  }
   return selectAttempts(query, files);
 }
 
 function filesOf(root: string, run: RunId, name: string): LogFile[] {
   const task = parseTaskId(name);
-  return namesIn(join(root, run, task)).flatMap((file) => {
+  const folder = join(root, run, task);
+  return namesIn(folder).flatMap((file) => {
     const attempt = /^(\d+)\.ndjson$/.exec(file)?.[1];
-    return attempt === undefined ? [] : [{ run, task, attempt: Number(attempt), path: join(root, run, task, file) }];
+    return attempt === undefined ? [] : [{ run, task, attempt: Number(attempt), path: `${folder}/${file}` }];
   });
 }
 
@@ -63,29 +68,30 @@ export function readFirstMs(path: string): number | null {
 }
 
 /** Opens the file for each piece anew: a reader that is slow or abandoned holds no file open. */
-export async function* readLogFile(file: LogFile, query: LogsQuery): AsyncGenerator<LogLine, void, undefined> {
+export async function* readLogFile(file: LogFile, query: LogsQuery, turns: Turns): AsyncGenerator<LogLine, void, undefined> {
   const decoder = new StringDecoder("utf8");
   let rest = "";
-  for (let position = 0; ;) {
-    const piece = await readPiece(file.path, position);
-    if (piece.length === 0) return; // what has no newline yet was torn, or is being written
+  for (let position = 0, isLast = false; !isLast;) {
+    const piece = readPiece(file.path, position);
     position += piece.length;
+    isLast = piece.length < pieceBytes;
     const lines = (rest + decoder.write(piece)).split("\n");
-    rest = lines.pop() ?? "";
+    rest = lines.pop() ?? ""; // what has no newline yet was torn, or is being written
     for (const text of lines) {
       const line = parseLine(file, text);
       if (line !== null && isLineAskedFor(query, line)) yield line;
     }
+    await turns.share();
   }
 }
 
-async function readPiece(path: string, position: number): Promise<Buffer> {
-  const handle = await open(path, "r");
+function readPiece(path: string, position: number): Buffer {
+  const file = openSync(path, "r");
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(pieceBytes), 0, pieceBytes, position);
-    return buffer.subarray(0, bytesRead);
+    const piece = Buffer.allocUnsafe(pieceBytes);
+    return piece.subarray(0, readSync(file, piece, 0, pieceBytes, position));
   } finally {
-    await handle.close();
+    closeSync(file);
   }
 }
 
