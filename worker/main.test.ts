@@ -251,6 +251,16 @@ test("when the stream breaks, the worker comes back with what it holds, steps ru
   await coordinator.until(() => coordinator.items.at(-1)?.kind === "beat" && coordinator.credit === 2);
 });
 
+test("a worker may be there before its coordinator", async (context) => {
+  count += 1;
+  const coordinator = new TestCoordinator(`unix:${join(folder, `s${count}`)}`, codePackage);
+  await both(context, { address: coordinator.address });
+  await sleep(50);
+  await coordinator.listen();
+  context.after(() => coordinator.close());
+  assert.equal((await coordinator.assign("start").outcome).kind, "succeeded");
+});
+
 test("a worker outlives its coordinator for a while, and then ends what it runs and gives up", async (context) => {
   const { coordinator, worker } = await both(context, { awayMsMax: 700 });
   const pid = Number((await coordinator.assign("wait").printed(/waiting (\d+)/))[1]);

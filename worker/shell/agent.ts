@@ -37,7 +37,10 @@ type Connection =
   | { readonly kind: "greeting"; readonly link: WorkerStream; readonly silence: NodeJS.Timeout }
   | { readonly kind: "welcomed"; readonly link: WorkerStream; readonly beats: NodeJS.Timeout };
 
+/** First wait before a stream is opened again; it doubles up to `retryMsMax`, and each is spread by half of it to both sides. */
 const retryMsMin = 200;
+/** Before the first welcome: a worker may be there a moment before its coordinator is. */
+const firstRetryMsMin = 20;
 const retryMsMax = 5000;
 /** A coordinator that accepts a stream and says nothing is taken for broken. Milliseconds. */
 const welcomeMsMax = 10_000;
@@ -53,6 +56,7 @@ export class Agent {
   #asked = 0;
   #draining = false;
   #failedTries = 0;
+  #wasWelcomed = false;
   #giveUp: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void) | null = null;
 
@@ -110,7 +114,7 @@ export class Agent {
       this.#awaitCoordinator();
     }
     if (refused) return this.#giveUpCoordinator(`the coordinator refused this worker: ${reason}`);
-    const ms = Math.min(retryMsMax, retryMsMin * 2 ** this.#failedTries) * (0.5 + Math.random());
+    const ms = Math.min(retryMsMax, (this.#wasWelcomed ? retryMsMin : firstRetryMsMin) * 2 ** this.#failedTries) * (0.5 + Math.random());
     this.#failedTries += 1;
     this.#options.log.warn({ event: "worker.disconnected", err: reason, retry_ms: Math.round(ms) }, "no connection to the coordinator");
     this.#connection = { kind: "away", retry: setTimeout(() => this.#connect(), ms) };
@@ -174,6 +178,7 @@ export class Agent {
     if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     clearTimeout(this.#giveUp);
     this.#failedTries = 0;
+    this.#wasWelcomed = true;
     this.#asked = 0;
     const beats = setInterval(() => link.send({ kind: "beat", held: this.#held() }), beatMs);
     this.#connection = { kind: "welcomed", link, beats };
