@@ -11,7 +11,7 @@ import { lostCommitInWal } from "./sqlite-wal.ts";
 const schemaVersion = 1;
 
 /** How long a statement may wait, blocking, for another process; whoever needs longer waits without blocking. */
-export const busyBlockMs = 10;
+const busyBlockMs = 10;
 /** How long opening may wait, blocking: several processes may create the file at once. */
 const openBusyMs = 5_000;
 
@@ -150,7 +150,7 @@ function loadSqlite(): typeof Sqlite {
 }
 
 /** SQLite's primary result code; null for errors that are not SQLite's. */
-export function sqliteCode(error: unknown): number | null {
+function sqliteCode(error: unknown): number | null {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return null;
   return error.errcode & 0xff;
 }
