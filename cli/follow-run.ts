@@ -4,7 +4,7 @@ import type { RunId } from "../proto/ids.ts";
 import { unreachable } from "../proto/unreachable.ts";
 import type { RunView } from "../proto/view.ts";
 import { exitCodes, type ExitCode } from "./cli-error.ts";
-import type { Context } from "./context.ts";
+import { printNote, type Context } from "./context.ts";
 import { Interrupts, type Interrupt } from "./interrupts.ts";
 import { finishedDocument } from "./live/event-documents.ts";
 import { JsonLinesPresenter, PlainPresenter, SilentPresenter, WindowPresenter, type Presenter } from "./live/presenter.ts";
@@ -43,7 +43,7 @@ export async function followRun(context: Context, local: LocalReader, followed: 
   try {
     const view = await Promise.race([watchRun({ control, run, progress, selection, presenter, logs }, followed.afterSeq), stopped.promise]);
     presenter.close();
-    if (view === null) followed.own?.kill();
+    if (view === null) leave(context, followed);
     else await showEnd(context, local, { view, progress });
     if (interrupts.first !== null) return interrupts.first.exit;
     return view === null ? exitCodes.interrupted : exitOf(view);
@@ -51,6 +51,12 @@ export async function followRun(context: Context, local: LocalReader, followed: 
     presenter.close();
     interrupts.close();
   }
+}
+
+/** Interrupted twice, or while only looking on: the run is left as it is. */
+function leave(context: Context, { own, run }: Followed): void {
+  own?.kill();
+  if (own !== undefined) printNote(context, `killed; ${run} is unfinished, go on with: stepwell resume --in-place ${run}`);
 }
 
 type Reaction = {

@@ -5,9 +5,10 @@ const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** Tenths of seconds below a minute; whole units above, two of them. */
+/** Milliseconds below a tenth of a second, tenths of seconds below a minute; above, two whole units. */
 export function formatDuration(durationMs: number): string {
   const ms = Math.max(0, durationMs);
+  if (ms < 99.5) return `${Math.round(ms)}ms`;
   if (ms < 59_950) return `${(ms / secondMs).toFixed(1)}s`;
   const seconds = Math.round(ms / secondMs);
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m${twoDigits(seconds % 60)}s`;

@@ -9,7 +9,7 @@ import { formatClock, formatStarted } from "./time.ts";
 
 test("durations keep two units at most, and never show sixty of one", () => {
   const shown = [0, 49, 950, 59_949, 59_950, 62_000, 190_000, 3_599_600, 7_500_000, 86_399_000, 273_600_000].map(formatDuration);
-  assert.deepEqual(shown, ["0.0s", "0.0s", "0.9s", "59.9s", "1m00s", "1m02s", "3m10s", "1h00m", "2h05m", "1d00h", "3d04h"]);
+  assert.deepEqual(shown, ["0ms", "49ms", "0.9s", "59.9s", "1m00s", "1m02s", "3m10s", "1h00m", "2h05m", "1d00h", "3d04h"]);
   assert.deepEqual([400, 59_400, 125_000, 7_300_000, 200_000_000].map(formatRough), ["0s", "59s", "2m", "2h", "2d"]);
 });
 

@@ -16,7 +16,7 @@ import { windowLines } from "./window.ts";
 export interface Presenter {
   recorded(event: RecordedEvent, change: Change | null): void;
   line(line: LogLine): void;
-  /** Something that the command itself has to say. */
+  /** Something that the command itself has to say: so far, that it was interrupted. */
   note(text: string): void;
   /** Takes the window away; nothing comes after it. */
   close(): void;
@@ -54,7 +54,8 @@ export class WindowPresenter implements Presenter {
   }
 
   note(text: string): void {
-    this.#hints = text;
+    this.#pending.push(text);
+    this.#hints = "^C again kills now";
     this.#draw();
   }
 

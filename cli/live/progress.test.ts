@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { advance } from "../../coordinator/core/advance.ts";
 import { decideCancel, decideLost, decideOutcome, decideRetry, decideRetryDue, decideStart } from "../../coordinator/core/decide.ts";
 import type { Decision } from "../../coordinator/core/decision.ts";

@@ -27,9 +27,18 @@ export function planLines(plan: ResumePlan, context: PlanContext): readonly stri
     ...(running.length === 0
       ? ["  run     nothing: everything succeeded and is unchanged"]
       : [`  ${context.paint.cyan("run")}     ${running.map(runText).join(", ")}`]),
-    ...running.filter((step) => step.why !== null).map((step) => `  why     ${step.step}: ${step.why}`),
+    ...whyLines(running),
     ...changeLines(context),
   ];
+}
+
+/** Steps with the same reason share a line. */
+function whyLines(steps: readonly PlannedStep[]): readonly string[] {
+  const reasons = Map.groupBy(
+    steps.filter((step) => step.why !== null),
+    (step) => step.why,
+  );
+  return [...reasons].map(([why, some]) => `  why     ${some.map((step) => step.step).join(", ")}: ${why}`);
 }
 
 function reuseText(step: PlannedStep): string {

@@ -61,12 +61,9 @@ function failureLines(view: RunView, context: SummaryContext): readonly string[]
   const [headline, ...further] = describeFailure(first.failure).split("\n").slice(0, 6);
   const lines = [`  ${context.paint.bold(first.task)}   ${context.paint.red(headline ?? "")}`, ...further.map((line) => `     ${line}`)];
   if (context.excerpt !== null) return [...lines, ...excerptLines(context.excerpt, context.paint, others)];
-  return [
-    ...lines,
-    ...stackLines(first.failure),
-    `     ${failureRules[first.failure.kind].advice}`,
-    ...(others === "" ? [] : [`     ${others}`]),
-  ];
+  // A transition that the graph doesn't have says in its own words what to do.
+  const advice = first.failure.kind === "badTransition" ? [] : [`     ${failureRules[first.failure.kind].advice}`];
+  return [...lines, ...stackLines(first.failure), ...advice, ...(others === "" ? [] : [`     ${others}`])];
 }
 
 function excerptLines(excerpt: Excerpt, paint: Paint, others: string): readonly string[] {

@@ -27,7 +27,9 @@ export function statusLines(view: RunView, look: StatusLook): readonly string[] 
     columns,
     view.steps.map((step) => stepRow(step, look.paint)),
   );
-  return [headLine(view, look), ...table, ...footLines(view, look)];
+  const abandoned = view.finishedAtMs === null && view.owner === null;
+  const left = abandoned ? [`the process that ran it is gone; go on with: stepwell resume --in-place ${view.run}`] : [];
+  return [headLine(view, look), ...table, ...footLines(view, look), ...left];
 }
 
 function headLine(view: RunView, { paint, nowMs }: StatusLook): string {
