@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { ArtifactRef } from "../artifact.ts";
 import type { SubmitRequest } from "../control.ts";
 import { defaultRunOptions, type RunEvent } from "../event.ts";
@@ -17,7 +17,7 @@ const step = fc.constantFrom("start", "train", "join_2").map(parseStepName);
 const run = fc.integer({ min: 1, max: 99 }).map((n) => parseRunId(`TrainFlow/${n}`));
 const task = fc.constantFrom("start/0", "train/2", "score/2.0.11").map(parseTaskId);
 const sha256 = fc
-  .array(fc.constantFrom(..."0123456789abcdef"), { minLength: 64, maxLength: 64 })
+  .array(fc.constantFrom(...Array.from("0123456789abcdef")), { minLength: 64, maxLength: 64 })
   .map((digits) => parseSha256(digits.join("")));
 const whole = fc.nat();
 const text = fc.string();

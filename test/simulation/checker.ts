@@ -14,6 +14,7 @@ import { countOf } from "../../proto/artifact.ts";
 import type { RunEvent } from "../../proto/event.ts";
 import type { StepName, TaskId } from "../../proto/ids.ts";
 import type { TaskOrder } from "../../proto/order.ts";
+import { unreachable } from "../../proto/unreachable.ts";
 import { fold } from "../../coordinator/core/advance.ts";
 import { outstanding, type Effect } from "../../coordinator/core/effect.ts";
 import type { RunState, Task, TaskState } from "../../coordinator/core/state.ts";
@@ -213,6 +214,8 @@ export function keyOf(effect: Effect): string {
       return `setTimer ${effect.task} ${effect.attempt} ${effect.dueMs}`;
     case "stop":
       return `stop ${effect.task} ${effect.attempt} ${effect.lease}`;
+    default:
+      return unreachable(effect);
   }
 }
 

@@ -3,6 +3,7 @@
 import type { Artifacts } from "../../proto/artifact.ts";
 import type { Failure, FailureKind } from "../../proto/failure.ts";
 import { taskIdOf, type StepName, type TaskId } from "../../proto/ids.ts";
+import { unreachable } from "../../proto/unreachable.ts";
 import {
   caseOf,
   digestOf,
@@ -72,6 +73,8 @@ class Interpreter {
         const inside = elements.map((element, i) => ({ indexes: [...around.indexes, i], elements: [...around.elements, element] }));
         return this.#join(block.join, { around, before: after, arrivals: inside.map((each) => this.run(block.body, after, each)) });
       }
+      default:
+        return unreachable(block);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import type { Artifacts } from "../../proto/artifact.ts";
 import type { JoinInput, TakenTransition, TaskOrder, TaskOutcome } from "../../proto/order.ts";
+import { unreachable } from "../../proto/unreachable.ts";
 import {
   caseOf,
   elementsOf,
@@ -59,8 +60,12 @@ function transitionOf(flow: RandomFlow, script: Script, order: TaskOrder): Taken
       if (value === undefined || to === undefined) throw new Error(`no case at ${order.task}`);
       return { kind: "switch", value, to };
     }
-    default:
+    case "end":
+    case "linear":
+    case "branch":
       return transition;
+    default:
+      return unreachable(transition);
   }
 }
 

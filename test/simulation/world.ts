@@ -92,7 +92,7 @@ export class World {
     while (this.#queue.length > 0) this.#dispatch();
     while (this.#timers.length > 0) this.#fireTimer();
     while (this.#inFlight.some((each) => !each.isReported)) this.#report();
-    for (const task of [...this.state.running]) this.#lose(task.id);
+    for (const { id } of Array.from(this.state.running)) this.#lose(id);
     this.#inFlight = [];
   }
 
@@ -201,12 +201,10 @@ export class World {
       this.#remember(event);
       effects.push(...caused);
     }
-    // The advanced state is lost with the process: what a new one folds must be the same.
-    if (this.#random.chance(crash / 3)) this.#crash();
-    else if (this.#random.chance(crash / 3)) {
-      this.#perform(effects.slice(0, this.#random.below(effects.length + 1)));
-      this.#crash();
-    } else this.#perform(effects);
+    const isCutShort = this.#random.chance((crash * 2) / 3);
+    // None of the effects is performed, some are, or all; then the process may die.
+    this.#perform(isCutShort ? effects.slice(0, this.#random.below(effects.length + 1)) : effects);
+    if (isCutShort) this.#crash();
     return true;
   }
 
