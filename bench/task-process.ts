@@ -9,8 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseFlowName, type Sha256 } from "../proto/ids.ts";
 import { FileArtifactStore } from "../sdk/artifact/file-store.ts";
-import { bundleFile } from "../sdk/package/bundle.ts";
-import { writeContainer } from "../sdk/package/container.ts";
+import { checkFlow } from "../sdk/graph/check-flow.ts";
 import { orderFor } from "../test/worker/test-coordinator.ts";
 import { SpawnedTaskProcesses } from "../worker/adapters/task-process/spawned.ts";
 import { AttemptRun } from "../worker/shell/attempt-run.ts";
@@ -40,12 +39,9 @@ async function makePackage(): Promise<Sha256> {
   const file = join(folder, "flow.ts");
   const step = `@step start() { return this.next(this.end); } @step end() {}`;
   writeFileSync(file, `import { FlowSpec, step } from "stepwell"; export class NoFlow extends FlowSpec { ${step} }`);
-  const { bundle } = await bundleFile(file, (path) => path);
-  if (bundle === null) throw new Error("the flow cannot be bundled");
-  const name = "NoFlow";
-  return store.put(
-    writeContainer({ flowName: parseFlowName(name), exportName: name, file: "flow.ts", code: bundle.code, sourceMap: bundle.sourceMap }),
-  );
+  const checked = await checkFlow(file);
+  if (checked.package === null) throw new Error(JSON.stringify(checked.problems));
+  return store.put(checked.package);
 }
 
 async function benchWarm(codePackage: Sha256, processes: number): Promise<void> {

@@ -6,11 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseFlowName, parseStepName, taskIdOf, type Sha256 } from "../proto/ids.ts";
+import { parseStepName, taskIdOf, type Sha256 } from "../proto/ids.ts";
 import { FileArtifactStore } from "../sdk/artifact/file-store.ts";
 import { readArtifact } from "../sdk/artifact/read.ts";
-import { bundleFile } from "../sdk/package/bundle.ts";
-import { writeContainer } from "../sdk/package/container.ts";
+import { checkFlow } from "../sdk/graph/check-flow.ts";
 import type { Held, Hello, LogText, WorkerItem } from "../sdk/wire/worker-items.ts";
 import { orderFor, TestCoordinator } from "../test/worker/test-coordinator.ts";
 import { startWorker, type Worker, type WorkerOptions } from "./main.ts";
@@ -52,7 +51,7 @@ export class TestFlow extends FlowSpec {
   }
   @step fail() {
     this.before = "kept";
-    throw new RangeError("too far");
+    if (Date.now() > 0) throw new RangeError("too far");
     return this.next(this.end);
   }
   @step end() {}
@@ -62,16 +61,9 @@ export class TestFlow extends FlowSpec {
 before(async () => {
   const file = join(folder, "flow.ts");
   writeFileSync(file, flow);
-  const { bundle, problems } = await bundleFile(file, (path) => path);
-  assert.ok(bundle !== null, JSON.stringify(problems));
-  const content = {
-    flowName: parseFlowName("TestFlow"),
-    exportName: "TestFlow",
-    file: "flow.ts",
-    code: bundle.code,
-    sourceMap: bundle.sourceMap,
-  };
-  codePackage = await store.put(writeContainer(content));
+  const checked = await checkFlow(file);
+  assert.ok(checked.package !== null, JSON.stringify(checked.problems));
+  codePackage = await store.put(checked.package);
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
