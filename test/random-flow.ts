@@ -3,6 +3,7 @@
 import * as fc from "fast-check";
 import type { Transition } from "../proto/graph.ts";
 import type { StepName } from "../proto/ids.ts";
+import { unreachable } from "../proto/unreachable.ts";
 
 export type ModelStep = {
   readonly name: StepName;
@@ -71,6 +72,8 @@ class Builder {
             : { kind: "branch", to: block.parts.map((part) => this.build(part, join, inside)) };
         return this.add(split, { transition, joins: null, within });
       }
+      default:
+        return unreachable(block);
     }
   }
 }
@@ -95,5 +98,7 @@ function bodyOf({ transition }: ModelStep): string {
       const cases = Object.entries(transition.cases).map(([key, name]) => `${key}: this.${name}`);
       return `${sets}    return this.next({ ${cases.join(", ")} }, { condition: "${transition.condition}" });\n`;
     }
+    default:
+      return unreachable(transition);
   }
 }

@@ -1,7 +1,8 @@
 // Bundles a flow's file and everything it imports into one script.
 
-import { access } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
+import type * as esbuild from "esbuild";
 import type { BuildFailure, BuildOptions, Location, Message } from "esbuild";
 import { problem } from "../graph/problem.ts";
 import type { Place, Problem } from "../graph/problem.ts";
@@ -20,17 +21,21 @@ export type Bundle = {
 
 export type Bundled = { readonly bundle: Bundle | null; readonly problems: readonly Problem[] };
 
-/** `shown` turns the absolute path of a source into the name that problems give it. */
+/** `path` is the flow's file; `shown` turns the absolute path of a source into the name that problems give it. */
 type Naming = { readonly path: string; readonly shown: (path: string) => string };
 
-export async function bundleFile(file: string, shown: (path: string) => string): Promise<Bundled> {
-  const path = resolve(file);
-  const naming = { path, shown };
-  if (!(await exists(path))) {
+/** Resolves when the bundler, a process of its own, has been set to work. */
+export async function startBundling(file: string, shown: (path: string) => string): Promise<{ readonly bundled: Promise<Bundled> }> {
+  const { build } = await import("esbuild");
+  return { bundled: bundleFile({ path: resolve(file), shown }, build) };
+}
+
+async function bundleFile(naming: Naming, build: typeof esbuild.build): Promise<Bundled> {
+  const { path, shown } = naming;
+  if (!existsSync(path)) {
     const text = { message: `there is no file ${shown(path)}`, hint: "give the path of a TypeScript file that exports a flow" };
     return { bundle: null, problems: [problem("SW1401", shown(path), text)] };
   }
-  const { build } = await import("esbuild");
   try {
     const { outputFiles, warnings } = await build(optionsFor(path));
     const output = (suffix: string): string => outputFiles.find((each) => each.path.endsWith(suffix))?.text ?? "";
@@ -68,13 +73,6 @@ function optionsFor(path: string) {
     loader: { ".txt": "text", ".sql": "text", ".md": "text" },
     logLevel: "silent",
   } as const satisfies BuildOptions;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function isBuildFailure(error: unknown): error is BuildFailure {

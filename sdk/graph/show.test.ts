@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkFiles, flowText } from "../../test/check-text.ts";
+import { formatProblem } from "./format-problem.ts";
+import { problem } from "./problem.ts";
+import { showFlow } from "./show.ts";
+import type { ShowFormat } from "./show.ts";
+
+const text = `/** Tries sizes. */
+${flowText(`rate = parameter.number({ default: 0.1 });
+  dataset = parameter.string({ required: true, choices: ["iris", "digits"] });
+  key = parameter.string({ default: "sesame", secret: true });
+  declare failure?: Error;
+  @step start() { this.items = [1]; return this.next(this.left, this.right, this.node); }
+  @step left() { this.size = "big"; return this.next({ big: this.big, small: this.small }, { condition: "size" }); }
+  @step big() { return this.next(this.join); }
+  @retry({ times: 3 }) @timeout({ minutes: 10 }) @catchError({ var: "failure" })
+  @step small() { return this.next(this.join); }
+  @step right() { return this.next(this.train, { foreach: "items" }); }
+  @step train() { return this.next(this.best); }
+  @step best(inputs: Inputs<this>) { return this.next(this.join); }
+  @step node() { return this.next(this.join); }
+  @step join(inputs: Inputs<this>) { return this.next(this.end); }
+  @step end() {}`)}`;
+
+async function show(format: ShowFormat): Promise<string> {
+  const { graph, problems } = await checkFiles({ "flow.ts": text });
+  assert.deepEqual(problems, []);
+  assert.ok(graph);
+  return showFlow(graph, { format, file: "flows/flow.ts" });
+}
+
+test("as text: the way from start to end, the parameters, a line for each step", async () => {
+  const expected = `TestFlow  flows/flow.ts
+  start ─┬▶ left ─┬size=big▶ big ═join▶ join ─▶ end
+         │        └size=small▶ small ═join▶ join
+         ├▶ right ═foreach(items)▶ train ═join▶ best ═join▶ join
+         └▶ node ═join▶ join
+  params   rate number =0.1   dataset string of iris|digits (required)   key string =***
+  step   type     next               decorators                                 line
+  start  branch   left, right, node  -                                          8
+  left   switch   big, small         -                                          9
+  big    linear   join               -                                          10
+  small  linear   join               retry(3) catchError(failure) timeout(10m)  12
+  right  foreach  train              -                                          13
+  train  linear   best               -                                          14
+  best   join     join               -                                          15
+  node   linear   join               -                                          16
+  join   join     end                -                                          17
+  end    end      -                  -                                          18
+`;
+  assert.equal(await show("text"), expected);
+});
+
+test("as mermaid: `end` is a word of the language, so nodes have names of their own", async () => {
+  const lines = (await show("mermaid")).split("\n");
+  assert.equal(lines[0], "flowchart LR");
+  assert.ok(lines.includes('  step_end(["end"])'));
+  assert.ok(lines.includes('  step_join[/"join"/]'));
+  assert.ok(lines.includes('  step_left{"left"}'));
+  assert.ok(lines.includes('  step_left -->|"size = big"| step_big'));
+  assert.ok(lines.includes('  step_right ==>|"foreach items"| step_train'));
+  assert.ok(lines.includes("  step_join --> step_end"));
+});
+
+test("as dot: names are quoted, since `node` is a word of the language", async () => {
+  const lines = (await show("dot")).split("\n");
+  assert.equal(lines[0], "digraph TestFlow {");
+  assert.ok(lines.includes('  "node" [shape=box];'));
+  assert.ok(lines.includes('  "join" [shape=trapezium];'));
+  assert.ok(lines.includes('  "left" -> "big" [label="size = big"];'));
+  assert.ok(lines.includes('  "right" -> "train" [label="foreach items", style=bold];'));
+});
+
+test("as JSON: the graph itself", async () => {
+  const graph = JSON.parse(await show("json")) as { flow: string; steps: { name: string; within: string[] }[] };
+  assert.equal(graph.flow, "TestFlow");
+  assert.deepEqual(graph.steps.find((step) => step.name === "train")?.within, ["start", "right"]);
+});
+
+test("a problem has colours only when asked, and its mark stands under tabs too", () => {
+  const place = { file: "flow.ts", line: 7, column: 3, sourceLine: "\t\tthis.next(this.end);" };
+  const found = problem("SW1006", place, { message: "wrong", hint: "better" });
+  const plain = formatProblem(found, { color: false });
+  assert.equal(plain, "error[SW1006]: wrong\n  --> flow.ts:7:3\n    7 | \t\tthis.next(this.end);\n      | \t\t^\n  hint: better");
+  const colored = formatProblem(found, { color: true });
+  assert.ok(colored.includes("\u001b["));
+  // oxlint-disable-next-line no-control-regex -- escape sequences begin with a control character
+  assert.equal(colored.replace(/\u001b\[\d+m/g, ""), plain);
+});
+
+test("a long line is cut around the mark", () => {
+  const sourceLine = `${"a".repeat(500)}!${"b".repeat(500)}`;
+  const found = problem("SW1006", { file: "flow.ts", line: 1, column: 501, sourceLine }, { message: "wrong" });
+  const [, , source = "", mark = ""] = formatProblem(found, { color: false }).split("\n");
+  assert.equal(source[mark.indexOf("^")], "!");
+  assert.ok(source.length < 200);
+});
