@@ -5,7 +5,7 @@ import { finished, House } from "../test/coordinator/harness.ts";
 
 const options = { timeout: 20_000 };
 
-test("a run goes from its submission to its end through a worker", options, async (t) => {
+void test("a run goes from its submission to its end through a worker", options, async (t) => {
   const house = await House.open(t);
   const coordinator = await house.start();
   const graph = linear(["start", "middle", "end"]);
@@ -27,7 +27,7 @@ test("a run goes from its submission to its end through a worker", options, asyn
   assert.equal(await house.ledger.owner(run), null);
 });
 
-test("a wide foreach goes through a small window", options, async (t) => {
+void test("a wide foreach goes through a small window", options, async (t) => {
   const house = await House.open(t);
   const coordinator = await house.start();
   const graph = foreach();

@@ -104,7 +104,8 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
     onReady: (driver) => dispatcher.publishSoon(driver),
     onStopWanted: (driver, effect) => leases.stop(driver, effect),
     onAdopted: (driver) => leases.adopted(driver),
-    onEnded: (driver) => leases.driverEnded(driver),
+    onEnded: (driver, again) => leases.driverEnded(driver, again),
+    onTakenUpAgain: () => leases.askAgain(),
   };
   const drivers = new Drivers({ ledger, clock, log, owner, history }, events);
   const times = timesOf(options);

@@ -4,6 +4,7 @@
 // S2. Whatever a worker says is a sign of life; what it says about an assignment counts only while the assignment is its own.
 
 import { status } from "@grpc/grpc-js";
+import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { Batcher } from "../../sdk/wire/batcher.ts";
@@ -136,6 +137,16 @@ class WorkerSession implements WorkerLine {
   }
 }
 
+/** What cannot be read fails the attempt that it was reported for: nobody else will tell how that ended. */
 function parseOutcome(bytes: Uint8Array): TaskOutcome {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as TaskOutcome;
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as TaskOutcome;
+  } catch (error) {
+    const nowMs = Date.now();
+    const failure: Failure = {
+      kind: "start",
+      message: `the worker's outcome cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    };
+    return { kind: "failed", failure, artifacts: {}, usage: { startedAtMs: nowMs, finishedAtMs: nowMs, cpuMs: 0, peakMiB: 0 } };
+  }
 }

@@ -19,8 +19,10 @@ export type DriversOptions = RunDriverPorts & { readonly owner: Owner; readonly 
 export type DriversEvents = Pick<RunDriverEvents, "onReady" | "onStopWanted"> & {
   /** A run that others may have begun is driven here from now on. */
   onAdopted(driver: RunDriver): void;
-  /** It is driven no longer; what it had assigned is nobody's. */
-  onEnded(driver: RunDriver): void;
+  /** It is driven no longer; what it had assigned is nobody's, unless `again` says that the run will be taken up at once. */
+  onEnded(driver: RunDriver, again: boolean): void;
+  /** It was taken up again after a conflict: what workers have reported meanwhile was not heard. */
+  onTakenUpAgain(): void;
 };
 
 /** How often a driver that met a conflict is replaced by one that has read the ledger again. */
@@ -40,7 +42,7 @@ export class Drivers {
   readonly #options: DriversOptions;
   readonly #events: DriversEvents;
   readonly #drivers = new Map<string, RunDriver>();
-  readonly #adopting = new Map<RunId, Promise<RunDriver>>();
+  readonly #adopting = new Map<string, Promise<RunDriver>>();
   readonly #conflicts = new Map<RunId, number>();
   #closed = false;
 
@@ -51,6 +53,11 @@ export class Drivers {
 
   get(run: string): RunDriver | undefined {
     return this.#drivers.get(run);
+  }
+
+  /** The run is not driven yet, but will be soon. */
+  isAdopting(run: string): boolean {
+    return this.#adopting.has(run);
   }
 
   all(): Iterable<RunDriver> {
@@ -94,8 +101,7 @@ export class Drivers {
   async close(): Promise<void> {
     this.#closed = true;
     const drivers = [...this.#drivers.values()];
-    await Promise.allSettled(drivers.map((driver) => driver.settled()));
-    for (const driver of drivers) driver.end();
+    await Promise.allSettled(drivers.map((driver) => driver.close()));
     this.#drivers.clear();
     await Promise.allSettled(drivers.map(({ run }) => this.#options.ledger.release(run, this.#options.owner)));
   }
@@ -137,14 +143,14 @@ export class Drivers {
     return driver;
   }
 
-  #remove(driver: RunDriver): void {
+  #remove(driver: RunDriver, again: boolean): void {
     if (this.#drivers.get(driver.run) === driver) this.#drivers.delete(driver.run);
-    this.#events.onEnded(driver);
+    this.#events.onEnded(driver, again);
   }
 
   #finished(driver: RunDriver): void {
     const { ledger, owner, history, log } = this.#options;
-    this.#remove(driver);
+    this.#remove(driver, false);
     this.#conflicts.delete(driver.run);
     history.keep(driver.state);
     const { status, counts } = summaryOf(driver.state);
@@ -160,7 +166,10 @@ export class Drivers {
   #failed(driver: RunDriver, reason: DriverFailure): void {
     const { log } = this.#options;
     const { run } = driver;
-    this.#remove(driver);
+    const conflicts = (this.#conflicts.get(run) ?? 0) + 1;
+    const again = reason.kind === "conflict" && conflicts <= conflictsMax && !this.#closed;
+    this.#conflicts.set(run, conflicts);
+    this.#remove(driver, again);
     if (reason.kind === "ledger") {
       log.error(
         { event: "run.stopped", run_id: run, err: errorField(reason.error) },
@@ -168,12 +177,12 @@ export class Drivers {
       );
       return;
     }
-    const conflicts = (this.#conflicts.get(run) ?? 0) + 1;
-    this.#conflicts.set(run, conflicts);
     log.warn({ event: "run.conflict", run_id: run, conflicts }, "the ledger has other events of the run than were expected");
-    if (conflicts > conflictsMax || this.#closed) return;
-    this.adopt(run).catch((error: unknown) => {
-      log.error({ event: "run.stopped", run_id: run, err: errorField(error) }, "the run is no longer driven");
-    });
+    if (!again) return;
+    this.adopt(run)
+      .then(() => setImmediate(() => this.#events.onTakenUpAgain()))
+      .catch((error: unknown) => {
+        log.error({ event: "run.stopped", run_id: run, err: errorField(error) }, "the run is no longer driven");
+      });
   }
 }

@@ -133,13 +133,18 @@ export class Leases {
     }
   }
 
-  /** The run is driven no longer: its assignments are nobody's. */
-  driverEnded(driver: RunDriver): void {
+  /** The run is driven no longer: its assignments are nobody's, unless it will be taken up `again` at once. */
+  driverEnded(driver: RunDriver, again: boolean): void {
     for (const assignment of driver.assignments.values()) {
       const worker = this.#options.workers.get(assignment.worker);
-      worker?.line?.send({ kind: "revoke", of: heldOf(assignment) });
+      if (!again) worker?.line?.send({ kind: "revoke", of: heldOf(assignment) });
       this.#forget(driver, assignment, worker);
     }
+  }
+
+  /** A run was taken up again: what its workers reported in between went unanswered. On a new stream they say it again. */
+  askAgain(): void {
+    for (const worker of this.#options.workers.all()) worker.line?.end("the coordinator has read its ledger again");
   }
 
   #stillHeld(worker: Worker, held: readonly Held[]): ReadonlySet<Assignment> {
@@ -161,8 +166,9 @@ export class Leases {
 
   /** An outcome that is being made durable is still held by its worker, and must stay so until it is told. */
   #refuseHeld(worker: Worker, held: Held): void {
-    const driver = this.#options.drivers.get(held.run);
-    if (driver === undefined) return worker.line?.send({ kind: "revoke", of: held });
+    const { drivers } = this.#options;
+    const driver = drivers.get(held.run);
+    if (driver === undefined) return drivers.isAdopting(held.run) ? undefined : worker.line?.send({ kind: "revoke", of: held });
     const line = worker.line;
     driver.settled().then(
       () => line?.send({ kind: "revoke", of: held }),
@@ -174,8 +180,9 @@ export class Leases {
   #refuse(worker: Worker, of: Held): void {
     const line = worker.line;
     const tell = (): void => line?.send({ kind: "accepted", of, refused: true });
-    const driver = this.#options.drivers.get(of.run);
-    if (driver === undefined) return tell();
+    const { drivers } = this.#options;
+    const driver = drivers.get(of.run);
+    if (driver === undefined) return drivers.isAdopting(of.run) ? undefined : tell();
     driver.settled().then(tell, () => undefined);
   }
 

@@ -72,6 +72,7 @@ export class RunDriver {
   #durableSeq: number;
   #appending = false;
   #scheduled: "no" | "soon" | "now" = "no";
+  #closing = false;
   #ended = false;
 
   constructor(taken: Taken, ports: RunDriverPorts, events: RunDriverEvents) {
@@ -130,6 +131,12 @@ export class RunDriver {
     return () => this.#followers.delete(follower);
   }
 
+  /** Makes everything durable that can be, and drives no longer. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.settled().finally(() => this.end());
+  }
+
   /** Drives no longer. What is not durable is forgotten. */
   end(): void {
     if (this.#ended) return;
@@ -183,7 +190,7 @@ export class RunDriver {
         return result.kind === "appended" ? null : { kind: "conflict" };
       } catch (error) {
         const passing = error instanceof LedgerError && (error.problem === "full" || error.problem === "busy");
-        if (!passing || this.#ended) return { kind: "ledger", error };
+        if (!passing || this.#ended || this.#closing) return { kind: "ledger", error };
         if (tries === 1)
           log.error({ event: "ledger.append", run_id: this.run, err: errorField(error) }, "the ledger takes no events; trying again");
         await new Promise<void>((resolve) => clock.after(appendAgainMs, resolve));

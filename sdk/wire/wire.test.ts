@@ -81,7 +81,7 @@ function isBufferJson(value: unknown): value is { readonly data: number[] } {
   return typeof value === "object" && value !== null && "type" in value && value.type === "Buffer" && "data" in value;
 }
 
-test("every item comes back as it was sent", () => {
+void test("every item comes back as it was sent", () => {
   fc.assert(
     fc.property(fc.array(workerItem), (items) => assert.deepEqual(plain(readWorkerItems(encode(items, writeWorkerItem))), plain(items))),
   );
@@ -101,7 +101,7 @@ function decodedByLibrary(name: string, message: Buffer): unknown {
   return definition.deserialize(definition.serialize(decoded));
 }
 
-test("the bytes are those of proto/worker.proto: a protobuf library reads and rewrites them without a loss", () => {
+void test("the bytes are those of proto/worker.proto: a protobuf library reads and rewrites them without a loss", () => {
   fc.assert(
     fc.property(fc.array(workerItem), (items) => {
       const definition = definitions["stepwell.v1.FromWorker"] as MessageTypeDefinition<object, object>;
@@ -118,13 +118,13 @@ test("the bytes are those of proto/worker.proto: a protobuf library reads and re
   );
 });
 
-test("a library that knows proto/worker.proto finds each field under its own name", () => {
+void test("a library that knows proto/worker.proto finds each field under its own name", () => {
   const of = { run: "F/1", task: "start/0", attempt: 2, lease: 2 ** 40 };
   const message = encode<CoordinatorItem>([{ kind: "stop", of, graceMs: 5000, by: "ada" }], writeCoordinatorItem);
   assert.deepEqual(plain(decodedByLibrary("ToWorker", message)), { items: [{ stop: { ...of, graceMs: 5000, by: "ada" } }] });
 });
 
-test("requests and replies of the control service are those of proto/control.proto", () => {
+void test("requests and replies of the control service are those of proto/control.proto", () => {
   const request = writeControlRequest({ method: "run", arguments: Buffer.from('["F/1"]') });
   assert.deepEqual(plain(decodedByLibrary("Request", request)), { method: "run", arguments: Buffer.from('["F/1"]').toString("hex") });
   assert.equal(readControlRequest(request).method, "run");
@@ -133,7 +133,7 @@ test("requests and replies of the control service are those of proto/control.pro
   assert.equal(Buffer.from(readControlReply(reply)).toString(), "{}");
 });
 
-test("a message that was cut off, or is no message, is an error and never a wrong item", () => {
+void test("a message that was cut off, or is no message, is an error and never a wrong item", () => {
   const whole = encode<WorkerItem>(
     [{ kind: "outcome", of: { run: "F/1", task: "a/0", attempt: 0, lease: 1 }, outcome: Buffer.from("{}") }],
     writeWorkerItem,
@@ -171,7 +171,7 @@ class TestStream implements BatchStream {
 const credit = (slots: number): WorkerItem => ({ kind: "credit", slots });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("items of one turn share a message, in their order", async () => {
+void test("items of one turn share a message, in their order", async () => {
   const stream = new TestStream();
   const batcher = new Batcher(stream, writeWorkerItem);
   for (let slots = 1; slots <= 3; slots += 1) batcher.send(credit(slots));
@@ -180,7 +180,7 @@ test("items of one turn share a message, in their order", async () => {
   assert.deepEqual(stream.written, [[1, 2, 3, 4].map(credit)]);
 });
 
-test("while the stream asks to wait nothing is written, and then everything in order", async () => {
+void test("while the stream asks to wait nothing is written, and then everything in order", async () => {
   const stream = new TestStream();
   stream.open = false;
   const batcher = new Batcher(stream, writeWorkerItem);
@@ -201,7 +201,7 @@ test("while the stream asks to wait nothing is written, and then everything in o
   assert.equal(batcher.waitingBytes, 0);
 });
 
-test("a batch is cut before it grows large, and large items lose nothing", async () => {
+void test("a batch is cut before it grows large, and large items lose nothing", async () => {
   const stream = new TestStream();
   const batcher = new Batcher(stream, writeWorkerItem);
   const of = { run: "F/1", task: "a/0", attempt: 0, lease: 1 };
@@ -214,7 +214,7 @@ test("a batch is cut before it grows large, and large items lose nothing", async
   );
 });
 
-test("addresses are read as they are written, and a wrong one says what is expected", () => {
+void test("addresses are read as they are written, and a wrong one says what is expected", () => {
   for (const address of ["unix:/a/b.sock", "localhost:7420", "[::1]:80"]) assert.equal(addressText(parseAddress(address)), address);
   assert.throws(() => parseAddress("localhost"), { name: "AddressError", message: /"localhost" is not an address: expected host:port/ });
   assert.throws(() => parseAddress("localhost:70000"), { name: "AddressError" });

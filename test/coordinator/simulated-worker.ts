@@ -14,6 +14,8 @@ export type SimulatedWorkerOptions = {
   /** Outcomes that are kept over a broken stream are sent again, as an agent does. */
   readonly runs?: readonly string[];
   readonly protocol?: number;
+  /** Remembers no messages: for many tasks. */
+  readonly forgetful?: boolean;
 };
 
 export class SimulatedWorker {
@@ -63,7 +65,7 @@ export class SimulatedWorker {
     stream.send({ kind: "hello", hello: { ...hello, held: this.#heldNow(), runs } });
     await this.until(() => this.count("welcome") > welcomes || this.end !== null);
     for (const outcome of this.#outcomes.values()) this.send(outcome);
-    this.send({ kind: "credit", slots: slots - this.held.size });
+    this.send({ kind: "credit", slots: slots - (this.held.size - this.#outcomes.size) });
     return this;
   }
 
@@ -110,7 +112,7 @@ export class SimulatedWorker {
 
   #receive(items: readonly CoordinatorItem[]): void {
     for (const item of items) {
-      this.received.push(item);
+      if (this.#options.forgetful !== true || item.kind === "welcome") this.received.push(item);
       switch (item.kind) {
         case "assign":
           this.#execute(item.of, JSON.parse(Buffer.from(item.order).toString()) as TaskOrder);
