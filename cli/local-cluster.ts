@@ -27,7 +27,13 @@ export type LocalCluster = LocalReader & {
 
 export type LocalOptions = { readonly dir: string; readonly slots: number; readonly isolation: "warm" | "process"; readonly log: string };
 
-type Kept = { readonly ledger: SqliteLedger; readonly logs: FileLogStore; readonly store: FileArtifactStore };
+type Ports = {
+  readonly ledger: SqliteLedger;
+  readonly logs: FileLogStore;
+  readonly queue: MemoryTaskQueue;
+  readonly clock: SystemClock;
+  readonly store: FileArtifactStore;
+};
 
 /** How long a hint may be with the dispatcher of this very process before it counts as lost. */
 const ackWaitMs = 30_000;
@@ -35,16 +41,16 @@ const ackWaitMs = 30_000;
 /** @throws LedgerError */
 export async function openLocal({ dir }: { readonly dir: string }): Promise<LocalReader> {
   const log = openLog("warn");
-  const kept = openKept(dir, log);
-  const coordinator = await coordinate(kept, { log, socket: null });
-  return { control: coordinator.control, store: kept.store, close: () => close(kept, coordinator) };
+  const ports = openPorts(dir, log);
+  const coordinator = await coordinate(ports, { log, socket: null });
+  return { control: coordinator.control, store: ports.store, close: () => close(ports, coordinator) };
 }
 
 /** @throws LedgerError */
 export async function startLocal({ dir, slots, isolation, log: level }: LocalOptions): Promise<LocalCluster> {
   const log = openLog(level);
   const socket = join(tmpdir(), `stepwell-${process.pid}-${randomUUID().slice(0, 8)}.sock`);
-  const kept = openKept(dir, log);
+  const ports = openPorts(dir, log);
   // The worker comes first: its first task process starts while the rest is loading, and it connects when it can.
   const worker = startWorker({
     address: `unix:${socket}`,
@@ -57,7 +63,7 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
     runs: [],
     log,
   });
-  const coordinator = await coordinate(kept, { log, socket }).catch(async (error: unknown) => {
+  const coordinator = await coordinate(ports, { log, socket }).catch(async (error: unknown) => {
     await worker.stop();
     throw error;
   });
@@ -65,18 +71,21 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
   process.once("exit", kill);
   return {
     control: coordinator.control,
-    store: kept.store,
+    store: ports.store,
     kill,
     close: async () => {
-      await stop(worker, kept, coordinator);
+      await stop(worker, ports, coordinator);
       rmSync(socket, { force: true });
       process.off("exit", kill);
     },
   };
 }
 
-function openKept(dir: string, log: CoordinatorLog): Kept {
+function openPorts(dir: string, log: CoordinatorLog): Ports {
+  const clock = new SystemClock();
   return {
+    clock,
+    queue: new MemoryTaskQueue({ clock, ackWaitMs }),
     ledger: new SqliteLedger(join(dir, "ledger.db")),
     logs: new FileLogStore({ root: join(dir, "logs"), onDropped: (message) => log.warn({ event: "logs.dropped" }, message) }),
     store: new FileArtifactStore(artifactsIn(dir)),
@@ -88,16 +97,15 @@ function artifactsIn(dir: string): string {
 }
 
 function coordinate(
-  { ledger, logs }: Kept,
+  { ledger, logs, queue, clock }: Ports,
   { log, socket }: { readonly log: CoordinatorLog; readonly socket: string | null },
 ): Promise<Coordinator> {
-  const clock = new SystemClock();
   return startCoordinator({
     ledger,
     logs,
     clock,
     log,
-    queue: new MemoryTaskQueue({ clock, ackWaitMs }),
+    queue,
     owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
     listen: socket === null ? null : { path: socket },
     version: packageVersion(),
@@ -107,13 +115,14 @@ function coordinate(
   });
 }
 
-async function stop(worker: Worker, kept: Kept, coordinator: Coordinator): Promise<void> {
+async function stop(worker: Worker, ports: Ports, coordinator: Coordinator): Promise<void> {
   await worker.stop();
-  await close(kept, coordinator);
+  await close(ports, coordinator);
 }
 
-async function close({ ledger, logs }: Kept, coordinator: Coordinator): Promise<void> {
+async function close({ ledger, logs, queue }: Ports, coordinator: Coordinator): Promise<void> {
   await coordinator.close();
+  await queue.close();
   await logs.close();
   await ledger.close();
 }

@@ -68,6 +68,7 @@ export class IrisFlow extends FlowSpec {
     const accuracies = inputs.map((input) => input.accuracy);
     const settings = inputs[0]?.settings ?? { maxDepth: 1, minNumSamples: 2 };
     this.score = { settings, accuracy: mean(accuracies), spread: Math.max(...accuracies) - Math.min(...accuracies) };
+    this.mergeArtifacts(inputs, { include: ["speciesNames", "training", "unseen"] });
     return this.next(this.choose);
   }
 
