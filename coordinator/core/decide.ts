@@ -80,7 +80,7 @@ export function decideRetryDue(state: RunState, due: DueRequest): Decision {
 
 /** Asking again while the run stops changes nothing. */
 export function decideCancel(state: RunState, request: { readonly by: string; readonly atMs: number }): Decision {
-  if (state.finishedAtMs !== null) return refused("conflict", `${state.submitted.run} has ${statusOf(state)} already`);
+  if (state.finishedAtMs !== null) return refused("conflict", `${state.submitted.run} has ended already: ${statusOf(state)}`);
   if (state.stopping !== null) return accepted();
   return accepted({ kind: "cancelRequested", atMs: request.atMs, by: request.by });
 }
