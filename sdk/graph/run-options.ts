@@ -1,4 +1,5 @@
-// Options of `stepwell run`, which parameters of a flow share its command line with.
+// Options of `stepwell run` and `stepwell resume`, which parameters of a flow share their command lines with; `detach` and
+// `server` are kept free for runs elsewhere.
 
 export const runOptions: readonly string[] = [
   "color",
@@ -6,10 +7,11 @@ export const runOptions: readonly string[] = [
   "detach",
   "dry-run",
   "fail-fast",
+  "file",
   "help",
+  "in-place",
   "isolation",
   "json",
-  "local",
   "log-level",
   "logs",
   "max-splits",
@@ -17,12 +19,10 @@ export const runOptions: readonly string[] = [
   "namespace",
   "no-color",
   "no-fail-fast",
-  "only",
-  "open",
   "output",
   "params",
-  "profile",
   "quiet",
+  "rerun-caught",
   "run-id-file",
   "server",
   "tag",
@@ -31,7 +31,6 @@ export const runOptions: readonly string[] = [
   "verbose",
   "version",
   "with",
-  "yes",
 ];
 
 const byPlainName = new Map(runOptions.map((option) => [plain(option), option]));
