@@ -20,7 +20,7 @@ function refusal(line: string): { readonly code: string; readonly message: strin
   throw new assert.AssertionError({ message: `${line} was accepted` });
 }
 
-test("options may stand anywhere, with their value inline or after them", () => {
+void test("options may stand anywhere, with their value inline or after them", () => {
   for (const line of ["runs --limit 5 TrainFlow", "runs TrainFlow --limit=5", "--limit 5 runs TrainFlow"].slice(0, 2)) {
     const parsed = parse(line);
     assert.deepEqual([parsed.command.name, parsed.operands, parsed.options.integer("limit")], ["runs", ["TrainFlow"], 5]);
@@ -29,7 +29,7 @@ test("options may stand anywhere, with their value inline or after them", () => 
   assert.equal(parse("--output json status latest").command.name, "status");
 });
 
-test("short options may be joined, and repeat", () => {
+void test("short options may be joined, and repeat", () => {
   const parsed = parse("status -vvq -ojson latest");
   assert.deepEqual(
     [parsed.options.texts("verbose").length, parsed.options.flag("quiet"), parsed.options.text("output")],
@@ -37,28 +37,28 @@ test("short options may be joined, and repeat", () => {
   );
 });
 
-test("an option with `no-` takes back the one without", () => {
+void test("an option with `no-` takes back the one without", () => {
   assert.equal(parse("run flow.ts --fail-fast").options.choice("fail-fast"), true);
   assert.equal(parse("run flow.ts --fail-fast --no-fail-fast").options.choice("fail-fast"), false);
   assert.equal(parse("run flow.ts").options.choice("fail-fast"), null);
   assert.equal(parse("runs --no-color").options.text("color"), "never");
 });
 
-test("words after the first unknown option belong to the flow", () => {
+void test("words after the first unknown option belong to the flow", () => {
   const parsed = parse("run flow.ts --rate 0.2 --tag nightly --deep");
   assert.deepEqual([parsed.operands, parsed.rest, parsed.options.texts("tag")], [["flow.ts"], ["--rate", "0.2", "--deep"], ["nightly"]]);
 });
 
-test("the flow's file is found behind parameters too", () => {
+void test("the flow's file is found behind parameters too", () => {
   const parsed = parse("run --rate 0.2 flow.ts:TrainFlow --tag x");
   assert.deepEqual([parsed.operands, parsed.rest], [["flow.ts:TrainFlow"], ["--rate", "0.2"]]);
 });
 
-test("after -- words are operands whatever they look like", () => {
+void test("after -- words are operands whatever they look like", () => {
   assert.deepEqual(parse("tag add TrainFlow/1 -- -odd --odder").operands, ["TrainFlow/1", "-odd", "--odder"]);
 });
 
-test("commands of two words are found, and their groups help", () => {
+void test("commands of two words are found, and their groups help", () => {
   assert.equal(parse("tag add TrainFlow/1 good").command.name, "tag add");
   assert.equal(parse("runs list").command.name, "runs");
   assert.deepEqual(refusal("tag ad X"), {
@@ -69,7 +69,7 @@ test("commands of two words are found, and their groups help", () => {
   assert.deepEqual(refusal("tag").code, "SW2003");
 });
 
-test("mistakes are answered with what was meant", () => {
+void test("mistakes are answered with what was meant", () => {
   assert.deepEqual(refusal("rnu flow.ts"), { code: "SW2001", message: 'there is no command "rnu"', hint: 'did you mean "run"?' });
   assert.equal(refusal("flow.ts").hint, "to run a flow: stepwell run flow.ts");
   assert.deepEqual(refusal("runs --limt 3"), {

@@ -144,7 +144,7 @@ class WordReader {
     const equals = word.indexOf("=");
     const name = word.slice(2, equals === -1 ? undefined : equals);
     const inline = equals === -1 ? null : word.slice(equals + 1);
-    const option = this.#known.find((candidate) => candidate.name === name || candidate.aliases?.includes(name) === true);
+    const option = this.#known.find((candidate) => candidate.name === name);
     if (option !== undefined) return this.#take(option, inline);
     const positive = this.#known.find((candidate) => candidate.negatable === true && `no-${candidate.name}` === name);
     if (positive === undefined || inline !== null) return false;

@@ -16,7 +16,7 @@ function stepwell(words: readonly string[], nodeOptions: readonly string[] = [])
   return spawnSync(process.execPath, [...nodeOptions, bin, ...words], { encoding: "utf8", cwd: folder, timeout: 20_000 });
 }
 
-test("an old Node is refused with a sentence, before anything that it cannot read", () => {
+void test("an old Node is refused with a sentence, before anything that it cannot read", () => {
   const preload = join(folder, "old.cjs");
   for (const [version, refused] of [
     ["20.20.2", true],
@@ -34,25 +34,25 @@ test("an old Node is refused with a sentence, before anything that it cannot rea
   }
 });
 
-test("the entry is in a language that every Node since 10 reads", () => {
+void test("the entry is in a language that every Node since 10 reads", () => {
   const source = stripTypeScriptTypes(readFileSync(bin, "utf8"));
   parse(source, { ecmaVersion: 2020, sourceType: "script", allowHashBang: true });
   const modern = /\?\.|\?\?|\|\|=|\bcatch\s*\{|\bBigInt\b|\b\d+n\b/;
   assert.doesNotMatch(source.replaceAll(/\/\/.*|"[^"]*"/g, ""), modern, "of ES2020 only import() may be used");
 });
 
-test("the version is answered in three ways, alike", () => {
+void test("the version is answered in three ways, alike", () => {
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
   for (const word of ["version", "--version", "-V"]) assert.equal(stepwell([word]).stdout, `${version}\n`);
 });
 
-test("a reader that leaves early is no error", () => {
+void test("a reader that leaves early is no error", () => {
   const line = `"${process.execPath}" "${bin}" --help | head -1; echo "\${PIPESTATUS[0]}"`;
   const { stdout, stderr } = spawnSync("bash", ["-c", line], { encoding: "utf8" });
   assert.deepEqual([stdout.split("\n").at(-2), stderr], ["0", ""]);
 });
 
-test("bash completes commands, options and values after sourcing the script", () => {
+void test("bash completes commands, options and values after sourcing the script", () => {
   writeFileSync(join(folder, "stepwell"), `#!/bin/sh\nexec "${process.execPath}" "${bin}" "$@"\n`);
   chmodSync(join(folder, "stepwell"), 0o755);
   const complete = (line: string) => {

@@ -9,13 +9,11 @@ export type OptionSpec = {
   readonly repeatable?: true;
   /** `--no-NAME` exists as well. */
   readonly negatable?: true;
-  /** Other names of the same option, not shown. */
-  readonly aliases?: readonly string[];
   readonly help: string;
 };
 
 /** What completion offers for an operand. */
-export type OperandKind = "flowFile" | "run" | "path" | "flow" | "step" | "file" | "shell" | "tag";
+type OperandKind = "flowFile" | "run" | "path" | "flow" | "step" | "file" | "shell" | "tag";
 
 export type OperandSpec = {
   readonly name: string;

@@ -36,7 +36,7 @@ export async function resolveFlowParameters(
 }
 
 /** `--rate 0.2`, `--rate=0.2`, `--verbose-training`, `--no-verbose-training`. @throws CliError */
-export function readParameterWords(context: Pick<Context, "rest" | "command">, specs: readonly ParameterSpec[]): Record<string, string> {
+function readParameterWords(context: Pick<Context, "rest" | "command">, specs: readonly ParameterSpec[]): Record<string, string> {
   const given: Record<string, string> = {};
   const words = [...context.rest];
   for (let word = words.shift(); word !== undefined; word = words.shift()) {

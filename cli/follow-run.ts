@@ -112,7 +112,7 @@ function annotate(view: RunView, sink: Sink): void {
   sink.write(`::error file=${failure.place.file},line=${failure.place.line},col=${failure.place.column}::${message}\n`);
 }
 
-export function exitOf(view: RunView): ExitCode {
+function exitOf(view: RunView): ExitCode {
   switch (view.status) {
     case "succeeded":
       return exitCodes.ok;

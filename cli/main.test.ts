@@ -79,7 +79,7 @@ const exits: readonly (readonly [string, number, RegExp])[] = [
 ];
 
 for (const [line, exit, text] of exits) {
-  test(`stepwell ${line} ends with ${exit}`, async () => {
+  void test(`stepwell ${line} ends with ${exit}`, async () => {
     const said = await say(line === "" ? [] : line.split(" "));
     assert.match(said.out + said.err, text);
     assert.equal(said.exit, exit);
@@ -87,7 +87,7 @@ for (const [line, exit, text] of exits) {
   });
 }
 
-test("with --json an error is a document on stdout, and stderr stays empty", async () => {
+void test("with --json an error is a document on stdout, and stderr stays empty", async () => {
   for (const line of ["rum --json", "run none.ts --json", "run bad.ts -o json", "run good.ts --rate x --json", "status A/1 --json"]) {
     const said = await say(line.split(" "));
     const document: { error: { code: string; message: string } } = JSON.parse(said.out);
@@ -97,14 +97,14 @@ test("with --json an error is a document on stdout, and stderr stays empty", asy
   }
 });
 
-test("a refused flow tells its first problem and all of them as JSON", async () => {
+void test("a refused flow tells its first problem and all of them as JSON", async () => {
   const { error } = JSON.parse((await say(["run", "bad.ts", "--json"])).out) as { error: Record<string, unknown> };
   assert.match(String(error["message"]), /ned/);
   assert.deepEqual({ ...(error["location"] as object), column: 0 }, { file: "bad.ts", line: 3, column: 0 });
   assert.ok(Array.isArray(error["details"]));
 });
 
-test("every command's help fits a page and begins with an example", async () => {
+void test("every command's help fits a page and begins with an example", async () => {
   for (const command of commands.filter((candidate) => candidate.name !== "version")) {
     const { out, exit } = await say([...command.name.split(" "), "--help"]);
     const lines = out.split("\n");
@@ -119,13 +119,13 @@ test("every command's help fits a page and begins with an example", async () => 
   }
 });
 
-test("every command has a module", async () => {
+void test("every command has a module", async () => {
   const { loadCommand } = await import("./command-loader.ts");
   for (const command of commands.filter((candidate) => candidate.name !== "version"))
     assert.equal(typeof (await loadCommand(command.name)), "function");
 });
 
-test("a setting comes from the flag, then the variable, then the project, then the user, then the default", async () => {
+void test("a setting comes from the flag, then the variable, then the project, then the user, then the default", async () => {
   const cwd = join(folder, "project", "deep");
   mkdirSync(cwd, { recursive: true });
   mkdirSync(join(folder, "user", "stepwell"), { recursive: true });
@@ -152,7 +152,7 @@ test("a setting comes from the flag, then the variable, then the project, then t
   rmSync(user);
 });
 
-test("a first flow is written, passes its own check, and is never overwritten", async () => {
+void test("a first flow is written, passes its own check, and is never overwritten", async () => {
   const made = await say(["init", "first"]);
   assert.equal(made.exit, 0);
   assert.match(made.out, /wrote first\/hello\.ts\nwrote first\/tsconfig\.json\nwrote first\/\.gitignore\n/);
@@ -164,7 +164,7 @@ test("a first flow is written, passes its own check, and is never overwritten", 
   assert.equal((await say(["init", "first", "--force"])).exit, 0);
 });
 
-test("completion offers commands, options, values and the flow's parameters", async () => {
+void test("completion offers commands, options, values and the flow's parameters", async () => {
   const complete = async (...words: string[]) => (await say(["__complete", "--", ...words])).out.trimEnd().split("\n");
   assert.deepEqual(await complete("sta"), ["status"]);
   assert.deepEqual(await complete("tag", ""), ["add", "rm", "list"]);

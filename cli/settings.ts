@@ -26,7 +26,7 @@ export type Settings = {
   readonly logLevel: "error" | "warn" | "info" | "debug" | "trace";
 };
 
-export type SettingName = keyof Settings;
+type SettingName = keyof Settings;
 
 /** `source` is a flag, a variable or a file. */
 export type Origins = Readonly<Record<SettingName, string>>;
@@ -98,7 +98,7 @@ function fromVariable(name: SettingName, { env, cwd }: SettingsFrom): Source | u
 }
 
 /** `STEPWELL_MAX_WORKERS`. */
-export function variableOf(name: SettingName): string {
+function variableOf(name: SettingName): string {
   return `STEPWELL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 

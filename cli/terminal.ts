@@ -66,7 +66,7 @@ function writeWhole(stream: Stream, chunk: string | Uint8Array): Promise<void> {
 }
 
 /** What the person asked for on the command line wins; then NO_COLOR; then the two variables that force colours. */
-export function wantsColor(isTTY: boolean, env: Environment, color: ColorChoice): boolean {
+function wantsColor(isTTY: boolean, env: Environment, color: ColorChoice): boolean {
   if (color !== "auto") return color === "always";
   if (isSet(env["NO_COLOR"])) return false;
   if (isSet(env["FORCE_COLOR"]) || isSet(env["CLICOLOR_FORCE"])) return true;

@@ -26,7 +26,7 @@ function tell(story: Story, presenter: Presenter, shown: { readonly progress: Ru
 const printed: LogLine = { run, task: parseTaskId("train/500"), attempt: 0, stream: "stdout", atMs: startMs, text: "epoch 12 loss=0.031" };
 
 for (const place of places) {
-  test(`a run is shown as a terminal of this kind can show it: ${place.name}`, (context) => {
+  void test(`a run is shown as a terminal of this kind can show it: ${place.name}`, (context) => {
     const { sink, written } = sinkOf(place);
     const shown = { progress: new RunProgress(run, graph), selection: new Selection() };
     const look = { sink, zone: "utc", nowMs: () => nowMs } as const;
@@ -53,7 +53,7 @@ for (const place of places) {
       assert.ok(!colors.some((color) => written().includes(color)), "no colours where they are not wanted");
   });
 
-  test(`the end of a run, failed and succeeded: ${place.name}`, (context) => {
+  void test(`the end of a run, failed and succeeded: ${place.name}`, (context) => {
     const { sink } = sinkOf(place);
     const failed = summaryLines(failedView, { paint: sink.paint, excerpt, sameError: 3 });
     const succeeded = summaryLines(succeededView, { paint: sink.paint, excerpt: null, sameError: 0 });
@@ -61,7 +61,7 @@ for (const place of places) {
   });
 }
 
-test("a run as JSON lines: each line is one document, the last says how it ended", (context) => {
+void test("a run as JSON lines: each line is one document, the last says how it ended", (context) => {
   const { sink, written } = sinkOf({ name: "json", columns: 80, rows: 24, isTTY: false, env: {} });
   const shown = { progress: new RunProgress(run, graph), selection: new Selection() };
   const story = firstMinute();
@@ -74,11 +74,11 @@ test("a run as JSON lines: each line is one document, the last says how it ended
   compare(context, "run-jsonl", lines);
 });
 
-test("a run as one JSON document", (context) => {
+void test("a run as one JSON document", (context) => {
   compare(context, "run-json", [JSON.stringify(runDocument(failedView))]);
 });
 
-test("a failure without a place in the source still says what to do", () => {
+void test("a failure without a place in the source still says what to do", () => {
   const { sink } = sinkOf({ name: "pipe", columns: 80, rows: 24, isTTY: false, env: {} });
   const first = failedView.firstFailure;
   assert.ok(first !== null);

@@ -46,7 +46,7 @@ export const graph: FlowGraph = {
   parameters: [],
 };
 
-export const typeError: Failure = {
+const typeError: Failure = {
   kind: "userError",
   name: "TypeError",
   message: "x is undefined",

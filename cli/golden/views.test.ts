@@ -38,18 +38,18 @@ for (const place of places) {
   const { paint } = sink;
   const look = { paint, nowMs, zone: "utc" } as const;
 
-  test(`the list of runs: ${place.name}`, (context) =>
+  void test(`the list of runs: ${place.name}`, (context) =>
     compare(context, `runs-${place.name}`, runsTable(summaries, { ...look, wide: false })));
 
-  test(`the status of a run: ${place.name}`, (context) => compare(context, `status-${place.name}`, statusLines(failedView, look)));
+  void test(`the status of a run: ${place.name}`, (context) => compare(context, `status-${place.name}`, statusLines(failedView, look)));
 
-  test(`the plan of a resume: ${place.name}`, (context) => {
+  void test(`the plan of a resume: ${place.name}`, (context) => {
     const changedSteps = [parseStepName("train")];
     const codes = { from: failedView.codePackage, to: succeededView.codePackage };
     compare(context, `plan-${place.name}`, planLines(plan, { paint, file: "flows/train.ts", changedSteps, code: codes }));
   });
 
-  test(`lines of a log: ${place.name}`, (context) => {
+  void test(`lines of a log: ${place.name}`, (context) => {
     compare(
       context,
       `logs-${place.name}`,
@@ -57,10 +57,10 @@ for (const place of places) {
     );
   });
 
-  test(`an error: ${place.name}`, (context) => compare(context, `error-${place.name}`, errorText(error, paint).trimEnd().split("\n")));
+  void test(`an error: ${place.name}`, (context) => compare(context, `error-${place.name}`, errorText(error, paint).trimEnd().split("\n")));
 }
 
-test("the same as JSON", (context) => {
+void test("the same as JSON", (context) => {
   const documents = [...summaries.map(summaryDocument), statusDocument(failedView), errorDocument(error)];
   compare(
     context,
@@ -69,7 +69,7 @@ test("the same as JSON", (context) => {
   );
 });
 
-test("artifacts, and two runs side by side", (context) => {
+void test("artifacts, and two runs side by side", (context) => {
   const runs = [
     { view: failedView, parameters: { rate: "0.1" } },
     { view: succeededView, parameters: { rate: "0.2" } },

@@ -61,6 +61,6 @@ export function finishedDocument(view: RunView): object {
   return { event: "run.finished", pathspec: view.run, seq: view.seq, ...runDocument(view) };
 }
 
-export function failureDocument(failure: Failure): object {
+function failureDocument(failure: Failure): object {
   return { ...failure, text: describeFailure(failure) };
 }

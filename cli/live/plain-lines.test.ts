@@ -39,7 +39,7 @@ function linesOf(story: Story, { progress, selection }: Shown, of: (change: Chan
   });
 }
 
-test("a run of ten thousand tasks of which many fail writes at most 200 lines", () => {
+void test("a run of ten thousand tasks of which many fail writes at most 200 lines", () => {
   const [progress, selection] = [new RunProgress(run, graph), new Selection()];
   const plain = new PlainLines(progress, selection);
   const lines = linesOf(large(), { progress, selection }, (change) => plain.of(change));
@@ -48,7 +48,7 @@ test("a run of ten thousand tasks of which many fail writes at most 200 lines", 
   assert.equal(lines.filter((line) => line.includes("further ones are only counted")).length, 1);
 });
 
-test("the scrolled lines of a terminal are bounded alike", () => {
+void test("the scrolled lines of a terminal are bounded alike", () => {
   const [progress, selection] = [new RunProgress(run, graph), new Selection()];
   const stream = { isTTY: true, write: () => true, once: () => undefined };
   const { paint } = openTerminal({ stdout: stream, stderr: stream }, {}, "never").out;
@@ -56,7 +56,7 @@ test("the scrolled lines of a terminal are bounded alike", () => {
   assert.ok(linesOf(large(), { progress, selection }, (change) => scroll.of(change)).length <= 200);
 });
 
-test("progress is told at most every thirty seconds, also when nothing happens", () => {
+void test("progress is told at most every thirty seconds, also when nothing happens", () => {
   const progress = new RunProgress(run, graph);
   const plain = new PlainLines(progress, new Selection());
   const story = new Story();

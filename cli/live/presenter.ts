@@ -147,7 +147,7 @@ export class SilentPresenter implements Presenter {
 }
 
 /** `train/2 | epoch 12 loss=0.031`. */
-export function logLineText(line: LogLine, sink: Sink): string {
+function logLineText(line: LogLine, sink: Sink): string {
   const { paint } = sink;
   const bar = line.stream === "stdout" ? paint.dim("|") : paint.yellow("|");
   const text = sink.isTTY ? harmless(line.text) : line.text;

@@ -155,7 +155,7 @@ function expected(history: History): unknown {
   ]);
 }
 
-test("after every event the counts of each step are those of the coordinator", () => {
+void test("after every event the counts of each step are those of the coordinator", () => {
   fc.assert(
     fc.property(fc.boolean(), fc.array(fc.nat(10_000), { minLength: 20, maxLength: 150 }), (failFast, choices) => {
       const history = new History(failFast);
@@ -168,7 +168,7 @@ test("after every event the counts of each step are those of the coordinator", (
   );
 });
 
-test("a total that is called final never changes, and is what a finished run has", () => {
+void test("a total that is called final never changes, and is what a finished run has", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(10_000), { minLength: 60, maxLength: 200 }), (choices) => {
       const history = new History(false);

@@ -6,6 +6,9 @@ import type { Sink } from "../terminal.ts";
 import { openTerminal } from "../terminal.ts";
 import { harmless, Screen } from "./screen.ts";
 
+// oxlint-disable-next-line no-control-regex -- a terminal is made of them
+const cursorUp = /^\u001B\[\d+A$/;
+
 /** Understands what Screen writes: text, newlines, cursor up, erase below; wraps, and rewraps when it gets another width. */
 class Terminal {
   columns: number;
@@ -18,6 +21,7 @@ class Terminal {
   }
 
   write(text: string): void {
+    // oxlint-disable-next-line no-control-regex -- a terminal is made of them
     for (const [part] of text.matchAll(/\u001B\[\??(\d*)[A-Za-z]|[\s\S]/g)) this.#take(part);
   }
 
@@ -33,7 +37,7 @@ class Terminal {
       if (this.lines[this.#row] === undefined) this.lines.push("");
     } else if (part === "\u001B[?25l" || part === "\u001B[?25h") {
       this.cursor = part.endsWith("h");
-    } else if (/^\u001B\[\d+A$/.test(part)) {
+    } else if (cursorUp.test(part)) {
       this.#row = Math.max(0, this.#row - Number(part.slice(2, -1)));
     } else if (part === "\u001B[0J") {
       this.lines = [...this.lines.slice(0, this.#row), ""];
@@ -59,7 +63,7 @@ function open(terminal: Terminal): Sink {
   return openTerminal({ stdout: stream, stderr: stream }, {}, "never").out;
 }
 
-test("lines scroll up and the window stays below them, once", () => {
+void test("lines scroll up and the window stays below them, once", () => {
   const terminal = new Terminal(40);
   const screen = new Screen(open(terminal));
   screen.update(["one"], ["window 1", "foot"]);
@@ -69,7 +73,7 @@ test("lines scroll up and the window stays below them, once", () => {
   assert.equal(terminal.cursor, false);
 });
 
-test("closing takes the window away and gives the cursor back, once", () => {
+void test("closing takes the window away and gives the cursor back, once", () => {
   const terminal = new Terminal(40);
   const screen = new Screen(open(terminal));
   screen.update(["one"], ["window"]);
@@ -80,7 +84,7 @@ test("closing takes the window away and gives the cursor back, once", () => {
   assert.deepEqual(terminal.lines, ["one", "after", ""]);
 });
 
-test("after the terminal became narrower nothing of the old window is left", () => {
+void test("after the terminal became narrower nothing of the old window is left", () => {
   const terminal = new Terminal(40);
   const screen = new Screen(open(terminal));
   screen.update(["one"], ["x".repeat(38), "foot"]);
@@ -89,7 +93,7 @@ test("after the terminal became narrower nothing of the old window is left", () 
   assert.deepEqual(terminal.lines, ["one", "two", "window", "foot", ""]);
 });
 
-test("what a task wrote keeps its colours and cannot move the cursor", () => {
+void test("what a task wrote keeps its colours and cannot move the cursor", () => {
   assert.equal(harmless("\u001B[31mred\u001B[0m"), "\u001B[31mred\u001B[0m");
   assert.equal(harmless("a\u001B[2J\u001B[1;1Hb\rc\u0007\u001B]0;title"), "abc0;title");
   assert.equal(harmless("tab\tstays"), "tab\tstays");

@@ -3,7 +3,7 @@
 import { stepOf, type StepName, type TaskId } from "../../proto/ids.ts";
 
 /** Tasks of a step that are told about one by one. */
-export const tasksShownMax = 10;
+const tasksShownMax = 10;
 /** Failures and retries of a step that are told about one by one. */
 export const troublesShownMax = 20;
 

@@ -82,7 +82,7 @@ function mark(step: StepProgress, done: boolean, paint: Paint): string {
 }
 
 /** `412/1000`; a plus where the total may still grow. */
-export function doneText(step: StepProgress, total: Total | null): string {
+function doneText(step: StepProgress, total: Total | null): string {
   if (total === null) return `${step.done}/?`;
   return `${step.done}/${total.count}${total.final ? "" : "+"}`;
 }
@@ -104,7 +104,7 @@ function percentText(step: StepProgress, total: Total | null): string {
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-export function bar(share: number, width: number): string {
+function bar(share: number, width: number): string {
   const filled = Math.floor(share * width * 8);
   return pad("█".repeat(Math.floor(filled / 8)) + (eighths[filled % 8] ?? ""), width, "left");
 }
