@@ -1,0 +1,138 @@
+// The live window in a real pseudo-terminal, as tmux shows it to a person.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { processesOf } from "../command.ts";
+
+const bin = fileURLToPath(new URL("../../cli/bin.cts", import.meta.url));
+const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
+const options = { timeout: 60_000, skip: hasTmux ? false : "tmux is not installed" };
+
+const flow = `import { FlowSpec, step, type Inputs } from "stepwell";
+export class SlowFlow extends FlowSpec {
+  declare items: number[];
+  @step start() {
+    this.items = Array.from({ length: 2000 }, (_, index) => index);
+    return this.next(this.work, { foreach: "items" });
+  }
+  @step async work(item: number) {
+    console.log("item", item, "\\u001B[2J\\u001B[1;1H");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return this.next(this.join);
+  }
+  @step join(inputs: Inputs<this>) {
+    return this.next(this.end);
+  }
+  @step end() {}
+}
+`;
+
+/** A terminal with a shell in it. */
+class Terminal {
+  readonly folder = mkdtempSync(join(tmpdir(), "stepwell-terminal-"));
+  readonly #name = `stepwell-test-${process.pid}`;
+
+  constructor(size: { readonly columns: number; readonly rows: number }) {
+    writeFileSync(join(this.folder, "slow.ts"), flow);
+    this.#tmux(
+      "-f",
+      "/dev/null",
+      "new-session",
+      "-d",
+      "-x",
+      String(size.columns),
+      "-y",
+      String(size.rows),
+      "-c",
+      this.folder,
+      "bash --norc",
+    );
+    this.type(`PATH=${dirname(process.execPath)}:$PATH; PS1='$ '; unset HISTFILE; clear`);
+  }
+
+  type(line: string): void {
+    this.#tmux("send-keys", line, "Enter");
+  }
+
+  interrupt(): void {
+    this.#tmux("send-keys", "C-c");
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#tmux("resize-window", "-x", String(columns), "-y", String(rows));
+  }
+
+  /** What is on the screen as soon as it fits; fails with what was there instead. */
+  async shows(what: RegExp): Promise<string> {
+    const untilMs = performance.now() + 20_000;
+    for (;;) {
+      const screen = this.#tmux("capture-pane", "-p");
+      if (what.test(screen)) return screen;
+      assert.ok(performance.now() < untilMs, `${what} is not on the screen:\n${screen}`);
+      await sleep(50);
+    }
+  }
+
+  close(): void {
+    this.#tmux("kill-server");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #tmux(...words: string[]): string {
+    return execFileSync("tmux", ["-L", this.#name, ...words], {
+      encoding: "utf8",
+      env: { ...process.env, CI: "", TERM: "xterm", HOME: this.folder },
+    });
+  }
+}
+
+function windowOf(screen: string): readonly string[] {
+  return screen.split("\n").filter((line) => /^ [┌│└]/.test(line));
+}
+
+void test("the window stays below what scrolls, keeps to a third, and survives a resize and an interrupt", options, async (t) => {
+  const terminal = new Terminal({ columns: 100, rows: 30 });
+  t.after(() => terminal.close());
+  terminal.type(`node ${bin} run slow.ts --max-workers 2; echo "ended with $?"`);
+
+  const first = await terminal.shows(/│ ▶ work +\d\d?\/2000 .* running/);
+  assert.match(first, /▶ SlowFlow\/1\n/);
+  assert.match(first, /start\/0 +ok .* foreach 2,000 over `items`/);
+  assert.match(first, /work\/0 \| item 0/, "what a task writes cannot clear the screen");
+  assert.equal(windowOf(first).length, 5);
+
+  terminal.resize(64, 18);
+  const resized = await terminal.shows(/│ ▶ work +\d+\/2000 +\d+% +2 running · [\d,]+ queued/);
+  assert.equal(resized.match(/┌ SlowFlow\/1/g)?.length, 1, `the old window is still there:\n${resized}`);
+  assert.ok(windowOf(resized).length <= 6);
+
+  terminal.interrupt();
+  const ended = await terminal.shows(/ended with \d+\n/);
+  assert.match(ended, /cancelling, waiting for 2 tasks/);
+  assert.match(ended, /■ SlowFlow\/1 cancelled after/);
+  assert.match(ended, /ended with 130\n/);
+  assert.equal(windowOf(ended).length, 0, "the window is gone at the end");
+});
+
+void test("a second interrupt ends at once, and says how to go on", options, async (t) => {
+  const terminal = new Terminal({ columns: 100, rows: 30 });
+  t.after(() => terminal.close());
+  const stuck = flow.replace("await new Promise((resolve) => setTimeout(resolve, 200));", "for (;;);").replaceAll("SlowFlow", "StuckFlow");
+  writeFileSync(join(terminal.folder, "slow.ts"), stuck);
+  terminal.type(`node ${bin} run slow.ts --max-workers 2; echo "ended with $?"`);
+  await terminal.shows(/│ ▶ work .* 2 running/);
+  terminal.interrupt();
+  await terminal.shows(/\^C again kills now/);
+  terminal.interrupt();
+  const ended = await terminal.shows(/ended with \d+\n/);
+  assert.match(ended, /killed; StuckFlow\/1 is unfinished, go on with: stepwell resume --in-place StuckFlow\/1/);
+  assert.match(ended, /ended with 130\n/);
+  const left = processesOf(join(terminal.folder, ".stepwell"));
+  assert.deepEqual(left, [], "no process is left behind");
+});
