@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -44,6 +44,32 @@ test("equal sources give equal bytes, wherever they are", async () => {
   assert.ok(a !== null && b !== null && a !== undefined && b !== undefined);
   assert.deepEqual(Buffer.from(a), Buffer.from(b));
   assert.ok(!Buffer.from(a).toString().includes(root), "no absolute path is in it");
+});
+
+test("a folder behind a link gives the same bytes, and places in its files", async () => {
+  const folder = join(root, "real");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "flow.ts"), flowText(steps));
+  symlinkSync(folder, join(root, "link"));
+  const [real, linked] = [await checkFlow("flow.ts", { folder }), await checkFlow("link/flow.ts", { folder: root })];
+  assert.deepEqual(linked.problems, []);
+  assert.deepEqual(linked.package, real.package);
+  assert.deepEqual(
+    linked.graph?.steps.map((step) => `${step.file}:${step.line}`),
+    ["flow.ts:3", "flow.ts:4"],
+  );
+});
+
+test("a flow may import what else the package of Stepwell exports, and hears what it doesn't", async () => {
+  const { problems } = await checkFiles({
+    "flow.ts": `import nothing from "stepwell/nothing";\nconsole.log(nothing);\n${flowText(steps)}`,
+  });
+  assert.equal(problems.length, 1);
+  assert.match(problems[0]?.message ?? "", /^flow\.ts cannot be loaded: Error: Package subpath '\.\/nothing' is not defined by "exports"/);
+  const flow = await loaded({
+    "flow.ts": `import manifest from "stepwell/package.json";\n${flowText(`ask() { return manifest.name; }\n${steps}`)}`,
+  });
+  assert.equal(call(flow, "ask"), "stepwell");
 });
 
 test("the state of modules is fresh each time", async () => {

@@ -1,5 +1,6 @@
 // Runs a bundle: compiled once, evaluated as often as fresh module state is needed.
 
+import { createRequire } from "node:module";
 import { Script } from "node:vm";
 
 /** What a bundle may import while it runs, by specifier, besides the modules of Node. */
@@ -15,6 +16,8 @@ export const codeScheme = "stepwell-code:";
 
 /** Names that the bundler puts in the place of `import.meta.url`, `__filename` and `__dirname`. */
 export const placeNames = { url: "__stepwell_url", filename: "__stepwell_filename", dirname: "__stepwell_dirname" } as const;
+
+const ownRequire = createRequire(import.meta.url);
 
 const parameters = ["exports", "require", "module", placeNames.url, placeNames.filename, placeNames.dirname];
 const prefix = `(function (${parameters.join(", ")}) { `;
@@ -36,6 +39,8 @@ function requireFrom(modules: ProvidedModules): (specifier: string) => unknown {
   return (specifier) => {
     const provided = Object.hasOwn(modules, specifier) ? modules[specifier] : process.getBuiltinModule(specifier);
     if (provided !== undefined) return provided;
+    // The client, say, which few flows import: resolved as this package resolves itself.
+    if (specifier.startsWith("stepwell/")) return ownRequire(specifier);
     throw new Error(
       `cannot import "${specifier}" while the flow runs: its code is one package, made beforehand; import it by a literal name, so that it becomes part of the package`,
     );
