@@ -15,7 +15,7 @@ import { statusOf } from "./status.ts";
 import { objectionTo } from "./transition.ts";
 
 /** An attempt under its lease: what every word about a running task must name. */
-export type Held = { readonly task: TaskId; readonly attempt: number; readonly lease: number };
+type Held = { readonly task: TaskId; readonly attempt: number; readonly lease: number };
 
 export type StartRequest = Held & { readonly worker: string; readonly atMs: number };
 export type OutcomeReport = Held & { readonly outcome: TaskOutcome; readonly atMs: number };

@@ -105,7 +105,7 @@ export type Attempt = {
   end: AttemptEnd | null;
 };
 
-export type AttemptEnd = { readonly atMs: number; readonly failure: Failure | null; readonly usage: Usage | null };
+type AttemptEnd = { readonly atMs: number; readonly failure: Failure | null; readonly usage: Usage | null };
 
 /** One opened foreach or branch. Its join becomes ready when every slot has its arrival. */
 export type Split = {

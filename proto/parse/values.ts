@@ -63,7 +63,7 @@ const place = union<ArtifactPlace>({
   pack: object({ kind, pack: sha256, offset: count }),
 });
 
-export const artifactRef: Parser<ArtifactRef> = union<ArtifactRef>({
+const artifactRef: Parser<ArtifactRef> = union<ArtifactRef>({
   stored: object<StoredRef>({ kind, sha256, size: count, type: string, place }),
   caught: object<CaughtRef>({ kind, task: taskId, attempt: count, failure }),
 });
