@@ -280,9 +280,14 @@ void test("a queue that loses and repeats costs time only", options, async (t) =
   const fan = foreach();
   const worker = await house.worker(coordinator, { slots: 8, execute: obedient(fan, 100) });
   const run = await coordinator.control.submit(submission(fan));
-  let done = false;
-  const seen = finished(coordinator, run).then(() => (done = true));
-  for (let beats = 0; beats < 500 && !done; beats += 1) {
+  let over = false;
+  const watch = async (): Promise<void> => {
+    await finished(coordinator, run);
+    over = true;
+  };
+  const seen = watch();
+  const isOver = (): boolean => over;
+  for (let beats = 0; beats < 500 && !isOver(); beats += 1) {
     house.clock.advance(1000);
     worker.beat();
     await settle();

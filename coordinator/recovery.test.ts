@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { LedgerError } from "./ports/ledger.ts";
 import type { RecordedEvent } from "../proto/event.ts";
 import type { RunId } from "../proto/ids.ts";
 import type { TaskOrder, TaskOutcome } from "../proto/order.ts";
 import { DyingLedger, type Death } from "../test/coordinator/dying-ledger.ts";
 import { failed, foreach, linear, obedient, step, submission, succeeded } from "../test/coordinator/graphs.ts";
 import { finished, House, settle } from "../test/coordinator/harness.ts";
-import { SimulatedWorker } from "../test/coordinator/simulated-worker.ts";
+import type { SimulatedWorker } from "../test/coordinator/simulated-worker.ts";
 
 const options = { timeout: 25_000 };
 const fan = foreach({ retry: { times: 1, minutesBetween: 0, backoff: 1, maxMinutes: 0, on: null } });
@@ -182,7 +183,7 @@ void test("a full disk stops a run for as long as it is full, and loses nothing"
   const graph = linear(["start", "end"]);
   let full = true;
   const inner = house.ledger;
-  const { LedgerError } = await import("./ports/ledger.ts");
+  // oxlint-disable-next-line max-params -- the port has four
   const append: typeof inner.append = (run, after, events, index) =>
     full ? Promise.reject(new LedgerError("full", "the disk is full")) : inner.append(run, after, events, index);
   const ledger = new Proxy(inner, {

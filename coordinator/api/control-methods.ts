@@ -1,32 +1,24 @@
 // The methods of Control by name, with their arguments parsed: what a request may ask for, and nothing else.
 
-import {
-  ControlError,
-  type Control,
-  type LogsQuery,
-  type ResumeRequest,
-  type RunsQuery,
-  type SubmitRequest,
-  type TasksQuery,
-} from "../../proto/control.ts";
+import { ControlError, type Control } from "../../proto/control.ts";
 import { parseRunId, parseTaskId, type RunId, type TaskId } from "../../proto/ids.ts";
+import { parseLogsQuery, parsePlanRequest, parseRunsQuery, parseSubmitRequest, parseTasksQuery } from "../../proto/parse/control.ts";
 
-type ResumeSubmit = SubmitRequest & { readonly resume: ResumeRequest };
 type Arguments = readonly unknown[];
 export type CallTable = Readonly<Record<string, (args: Arguments) => Promise<unknown>>>;
 export type FollowTable = Readonly<Record<string, (args: Arguments) => AsyncIterable<unknown>>>;
 
 export function callsOf(control: Control): CallTable {
   return table({
-    submit: ([request]: Arguments) => control.submit(parseDocument<SubmitRequest>(request)),
-    plan: ([request]: Arguments) => control.plan(parseDocument<ResumeSubmit>(request)),
+    submit: ([request]: Arguments) => control.submit(parseSubmitRequest(request)),
+    plan: ([request]: Arguments) => control.plan(parsePlanRequest(request)),
     cancel: ([run, by]: Arguments) => control.cancel(parseRun(run), parseText(by, "by")),
     retry: ([run, by, tasks]: Arguments) =>
       control.retry(parseRun(run), parseText(by, "by"), tasks === null ? null : parseList(tasks, "tasks", parseTask)),
     tag: ([run, by, change]: Arguments) => control.tag(parseRun(run), parseText(by, "by"), parseTagChange(change)),
-    runs: ([query]: Arguments) => control.runs(parseDocument<RunsQuery>(query)),
+    runs: ([query]: Arguments) => control.runs(parseRunsQuery(query)),
     run: ([run]: Arguments) => control.run(parseRun(run)),
-    tasks: ([run, query]: Arguments) => control.tasks(parseRun(run), parseDocument<TasksQuery>(query)),
+    tasks: ([run, query]: Arguments) => control.tasks(parseRun(run), parseTasksQuery(query)),
     task: ([run, task]: Arguments) => control.task(parseRun(run), parseTask(task)),
   });
 }
@@ -34,7 +26,7 @@ export function callsOf(control: Control): CallTable {
 export function followsOf(control: Control): FollowTable {
   return table({
     events: ([run, afterSeq]: Arguments) => control.events(parseRun(run), parseSeq(afterSeq)),
-    logs: ([query]: Arguments) => control.logs(parseDocument<LogsQuery>(query)),
+    logs: ([query]: Arguments) => control.logs(parseLogsQuery(query)),
   });
 }
 
@@ -75,11 +67,4 @@ function parseSeq(value: unknown): number {
     throw new ControlError("invalid", `afterSeq: expected a whole number from 0 on, got ${JSON.stringify(value) ?? "nothing"}`);
   }
   return value;
-}
-
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names what the document is taken for
-function parseDocument<T>(value: unknown): T {
-  if (typeof value !== "object" || value === null)
-    throw new ControlError("invalid", `expected a document, got ${JSON.stringify(value) ?? "nothing"}`);
-  return value as T;
 }

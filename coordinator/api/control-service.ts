@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { status, type sendUnaryData, type ServerUnaryCall, type StatusObject } from "@grpc/grpc-js";
 import { ControlError, type Control } from "../../proto/control.ts";
 import { NameError } from "../../proto/ids.ts";
+import { ParseError } from "../../proto/parse/combinators.ts";
 import { statusOf } from "../../sdk/wire/control-client.ts";
 import type { ControlRequest, FollowCall } from "../../sdk/wire/services.ts";
 import { callsOf, followsOf, type CallTable, type FollowTable } from "./control-methods.ts";
@@ -86,6 +87,6 @@ function parseArguments(bytes: Uint8Array): readonly unknown[] {
 
 function serviceErrorOf(error: unknown): Partial<StatusObject> {
   if (error instanceof ControlError) return { code: statusOf(error.code), details: error.message };
-  if (error instanceof NameError) return { code: status.INVALID_ARGUMENT, details: error.message };
+  if (error instanceof NameError || error instanceof ParseError) return { code: status.INVALID_ARGUMENT, details: error.message };
   return { code: status.UNAVAILABLE, details: error instanceof Error ? error.message : String(error) };
 }

@@ -6,6 +6,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
+import { parseTaskOutcome } from "../../proto/parse/task.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { Batcher } from "../../sdk/wire/batcher.ts";
 import type { CoordinatorSideStream } from "../../sdk/wire/services.ts";
@@ -140,7 +141,7 @@ class WorkerSession implements WorkerLine {
 /** What cannot be read fails the attempt that it was reported for: nobody else will tell how that ended. */
 function parseOutcome(bytes: Uint8Array): TaskOutcome {
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as TaskOutcome;
+    return parseTaskOutcome(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()));
   } catch (error) {
     const nowMs = Date.now();
     const failure: Failure = {

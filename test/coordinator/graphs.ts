@@ -5,6 +5,7 @@ import type { SubmitRequest } from "../../proto/control.ts";
 import { defaultRunOptions, type RunOptions } from "../../proto/event.ts";
 import { defaultPolicy, stepNode, type FlowGraph, type StepNode, type StepPolicy, type Transition } from "../../proto/graph.ts";
 import { parseFlowName, parseSha256, parseStepName, type StepName } from "../../proto/ids.ts";
+import { unreachable } from "../../proto/unreachable.ts";
 import type { TakenTransition, TaskOrder, TaskOutcome } from "../../proto/order.ts";
 
 export const step = (name: string): StepName => parseStepName(name);
@@ -86,8 +87,12 @@ export function obedient(graph: FlowGraph, width = 0): (order: TaskOrder) => Tas
         return succeeded({ kind: "foreach", to: transition.to, elements: elements(width) });
       case "switch":
         throw new Error("these tests have no switch");
-      default:
+      case "end":
+      case "linear":
+      case "branch":
         return succeeded(transition);
+      default:
+        return unreachable(transition);
     }
   };
 }

@@ -113,19 +113,15 @@ export class SimulatedWorker {
   #receive(items: readonly CoordinatorItem[]): void {
     for (const item of items) {
       if (this.#options.forgetful !== true || item.kind === "welcome") this.received.push(item);
-      switch (item.kind) {
-        case "assign":
-          this.#execute(item.of, JSON.parse(Buffer.from(item.order).toString()) as TaskOrder);
-          break;
-        case "accepted":
-        case "revoke":
-          this.#outcomes.delete(keyOf(item.of));
-          this.held.delete(keyOf(item.of));
-          break;
-        default:
-      }
+      if (item.kind === "assign") this.#execute(item.of, JSON.parse(Buffer.from(item.order).toString()) as TaskOrder);
+      else if (item.kind === "accepted" || item.kind === "revoke") this.#forget(item.of);
     }
     this.#wake();
+  }
+
+  #forget(of: Held): void {
+    this.#outcomes.delete(keyOf(of));
+    this.held.delete(keyOf(of));
   }
 
   #execute(of: Held, order: TaskOrder): void {
