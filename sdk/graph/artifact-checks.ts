@@ -11,7 +11,7 @@ import type { Nesting } from "./nesting.ts";
 import { edgesOf } from "./sketch.ts";
 import type { SketchedStep, StepObjection } from "./sketch.ts";
 
-export type CheckedParts = {
+type CheckedParts = {
   readonly definition: FlowDefinition;
   readonly source: FlowSource;
   /** All steps, each after all that lead to it. */

@@ -9,7 +9,7 @@ import type { Problem } from "./problem.ts";
 
 export type { CheckedFlow, FaultyFlow, SoundFlow } from "./check-bundle.ts";
 
-export type CheckOptions = {
+type CheckOptions = {
   /** Needed where the file exports several. `flow.ts:TrainFlow` says the same. */
   readonly flowName?: string;
   /** Problems name files relative to this folder. Default: the process's. */

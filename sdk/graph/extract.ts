@@ -21,7 +21,7 @@ import { readStep } from "./step-syntax.ts";
 import type { StepSyntax } from "./step-syntax.ts";
 import type { WrittenTarget, WrittenTransition } from "./transition-syntax.ts";
 
-export type Extracted = { readonly graph: FlowGraph | null; readonly problems: readonly Problem[] };
+type Extracted = { readonly graph: FlowGraph | null; readonly problems: readonly Problem[] };
 
 /** `file` is the base name of the flow's file. The graph is null where there is an error. */
 export function extractGraph(definition: FlowDefinition, source: FlowSource, file: string): Extracted {

@@ -3,7 +3,7 @@
 
 export type Severity = "error" | "warning";
 
-export type ProblemRule = { readonly severity: Severity; readonly rule: string };
+type ProblemRule = { readonly severity: Severity; readonly rule: string };
 
 const error = (rule: string): ProblemRule => ({ severity: "error", rule });
 const warning = (rule: string): ProblemRule => ({ severity: "warning", rule });

@@ -4,7 +4,7 @@ import type { StepName } from "../../proto/ids.ts";
 import { edgesOf } from "./sketch.ts";
 import type { SketchedStep, StepObjection } from "./sketch.ts";
 
-export type Reach = {
+type Reach = {
   /** The steps that can be reached, each after all that lead to it; empty where there is a loop. */
   readonly order: readonly SketchedStep[];
   readonly objections: readonly StepObjection[];

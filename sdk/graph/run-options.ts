@@ -1,7 +1,7 @@
 // Options of `stepwell run` and `stepwell resume`, which parameters of a flow share their command lines with; `detach` and
 // `server` are kept free for runs elsewhere.
 
-export const runOptions: readonly string[] = [
+const runOptions: readonly string[] = [
   "color",
   "config",
   "detach",

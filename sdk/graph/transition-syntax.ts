@@ -13,9 +13,9 @@ export type WrittenTransition =
 
 /** `at` is an offset in the method's text. */
 export type WrittenTarget = { readonly step: string; readonly at: number };
-export type WrittenCase = WrittenTarget & { readonly key: string };
+type WrittenCase = WrittenTarget & { readonly key: string };
 
-export type Misread = { readonly misread: string; readonly hint: string; readonly at: number };
+type Misread = { readonly misread: string; readonly hint: string; readonly at: number };
 
 const forms =
   'the forms are this.next(this.a), this.next(this.a, this.b), this.next(this.a, { foreach: "items" }) and ' +

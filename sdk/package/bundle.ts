@@ -19,7 +19,7 @@ export type Bundle = {
   readonly places: SourcePlaces;
 };
 
-export type Bundled = { readonly bundle: Bundle | null; readonly problems: readonly Problem[] };
+type Bundled = { readonly bundle: Bundle | null; readonly problems: readonly Problem[] };
 
 /** `path` is the flow's file; `shown` turns the absolute path of a source into the name that problems give it. */
 type Naming = { readonly path: string; readonly shown: (path: string) => string };

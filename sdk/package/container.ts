@@ -4,7 +4,7 @@
 import { NameError, parseFlowName } from "../../proto/ids.ts";
 import type { FlowName } from "../../proto/ids.ts";
 
-export type PackageContent = {
+type PackageContent = {
   readonly flowName: FlowName;
   /** Name under which the flow's file exports the class. */
   readonly exportName: string;

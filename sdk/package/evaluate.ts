@@ -9,7 +9,7 @@ export type ProvidedModules = Readonly<Record<string, object>>;
 export type Exports = Readonly<Record<string, unknown>>;
 
 /** Evaluates the bundle anew. Throws what its modules throw. */
-export type Evaluate = (modules: ProvidedModules) => Exports;
+type Evaluate = (modules: ProvidedModules) => Exports;
 
 /** Stands before the flow's file in the stack traces of a bundle. */
 export const codeScheme = "stepwell-code:";

@@ -9,7 +9,7 @@ import { problem } from "../graph/problem.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Exports } from "./evaluate.ts";
 
-export type ChosenFlow = { readonly flowName: FlowName; readonly exportName: string; readonly flowClass: FlowClass };
+type ChosenFlow = { readonly flowName: FlowName; readonly exportName: string; readonly flowClass: FlowClass };
 
 /** Where the flow is looked for: `file` as problems name it, and its text. */
 export type FlowFile = { readonly file: string; readonly text: string };
