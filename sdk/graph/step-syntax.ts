@@ -8,7 +8,7 @@ import { readTransition } from "./transition-syntax.ts";
 import type { WrittenTransition } from "./transition-syntax.ts";
 import type { ProblemCode } from "./problem-codes.ts";
 
-export type Objection = {
+type Objection = {
   readonly code: ProblemCode;
   readonly message: string;
   readonly hint: string | null;
