@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -72,7 +72,7 @@ const exits: readonly (readonly [string, number, RegExp])[] = [
   ["runs", 0, /0 runs in namespace user:ana/],
   ["runs --since yesterday", 2, /error\[SW2004\]: --since expects a time/],
   ["runs 1Flow", 2, /error\[SW2004\]: "1Flow" is not a flow name/],
-  ["status GoodFlow/1", 3, /error\[SW3001\]: nothing has run here yet/],
+  ["status GoodFlow/1", 3, /error\[SW3001\]: (nothing has run here yet|there is no run GoodFlow\/1)/],
   ["compare GoodFlow/1", 2, /error\[SW2003\]: stepwell compare needs two runs/],
   ["completion tcsh", 2, /error\[SW2004\]: there is no completion for "tcsh"/],
   ["config show --config none.json", 2, /error\[SW2006\]: there is no settings file/],
@@ -102,6 +102,17 @@ void test("a refused flow tells its first problem and all of them as JSON", asyn
   assert.match(String(error["message"]), /ned/);
   assert.deepEqual({ ...(error["location"] as object), column: 0 }, { file: "bad.ts", line: 3, column: 0 });
   assert.ok(Array.isArray(error["details"]));
+});
+
+void test("where nothing has run, looking says so and leaves no trace", async () => {
+  const cwd = join(folder, "empty");
+  mkdirSync(cwd);
+  for (const line of ["status GoodFlow/1", "logs latest", "get GoodFlow/1/end/0/x", "resume"]) {
+    const said = await say(line.split(" "), { cwd });
+    assert.match(said.err, /error\[SW3001\]: nothing has run here yet: there is no .*empty\/\.stepwell\n {2}hint: start a run/);
+    assert.equal(said.exit, 3);
+  }
+  assert.deepEqual(readdirSync(cwd), []);
 });
 
 void test("every command's help fits a page and begins with an example", async () => {

@@ -28,7 +28,7 @@ export async function resume(context: Context): Promise<ExitCode> {
   const origin = await reading(context, (local) => findOrigin(context, local));
   if (!context.options.flag("in-place")) {
     if (context.options.flag("dry-run")) return reading(context, (local) => showPlan(context, local, origin));
-    return runLocally(context, async (cluster) => (await prepare(context, cluster, origin)).request);
+    return runLocally(context, async (starting) => (await prepare(context, await starting, origin)).request);
   }
   if (origin.from !== null) {
     throw new CliError("badValue", "--in-place goes on with what is unfinished and takes no step", {

@@ -4,9 +4,10 @@ import { stepOf, type RunId, type TaskId } from "../../proto/ids.ts";
 import { CliError, type ExitCode } from "../cli-error.ts";
 import type { Context } from "../context.ts";
 import { followRun } from "../follow-run.ts";
-import { startLocal, type LocalReader } from "../local-cluster.ts";
+import type { LocalReader } from "../local-cluster.ts";
 import { reading } from "../reading.ts";
 import { checkStep, resolvePath, viewRun } from "../run-name.ts";
+import { startCluster } from "./run.ts";
 
 /** Tasks that one command takes up by name. */
 const tasksMax = 10_000;
@@ -18,8 +19,8 @@ export async function retry(context: Context): Promise<ExitCode> {
 
 /** `tasks` null means all. Also takes up a run whose process died. */
 export async function retryInPlace(context: Context, run: RunId, tasks: readonly TaskId[] | null): Promise<ExitCode> {
-  const { dir, maxWorkers, isolation, logLevel, user, logs } = context.settings;
-  const cluster = await startLocal({ dir, slots: maxWorkers, isolation, log: logLevel });
+  const { user, logs } = context.settings;
+  const cluster = await startCluster(context);
   try {
     const { seq } = await cluster.control.run(run);
     await cluster.control.retry(run, user, tasks);

@@ -11,22 +11,25 @@ import { findFlowFile, readFlow } from "../flow-file.ts";
 import { resolveFlowParameters } from "../flow-parameters.ts";
 import { followRun } from "../follow-run.ts";
 import { formatDuration } from "../format/duration.ts";
-import { startLocal, type LocalCluster } from "../local-cluster.ts";
+import type { LocalCluster } from "../local-cluster.ts";
 import { checkedLine } from "../render/checked-line.ts";
 import { keepInputs, submitRequest } from "../submission.ts";
 import { addDecorators, decoratorsOf } from "../with-decorators.ts";
 
 export async function run(context: Context): Promise<ExitCode> {
   const [text = ""] = context.operands;
-  const startMs = context.nowMs();
   const file = findFlowFile(text, context.cwd);
-  const checked = withDecorators(context, await readFlow(context, file));
-  const values = await resolveFlowParameters(context, checked.definition);
-  if (context.options.flag("dry-run")) return showDryRun(context, checked, text);
-  showChecked(context, checked, { text, tookMs: context.nowMs() - startMs });
-  return runLocally(context, async (cluster) => {
-    const inputs = await keepInputs(cluster.store, checked, values);
-    return submitRequest(context, { graph: checked.graph, ...inputs, flowPath: file.path, resume: null });
+  const startMs = context.nowMs();
+  const check = async () => {
+    const code = withDecorators(context, await readFlow(context, file));
+    return { code, values: await resolveFlowParameters(context, code.definition) };
+  };
+  if (context.options.flag("dry-run")) return showDryRun(context, (await check()).code, text);
+  return runLocally(context, async (starting) => {
+    const { code, values } = await check();
+    showChecked(context, code, { text, tookMs: context.nowMs() - startMs });
+    const inputs = await keepInputs((await starting).store, code, values);
+    return submitRequest(context, { graph: code.graph, ...inputs, flowPath: file.path, resume: null });
   });
 }
 
@@ -35,18 +38,33 @@ export function withDecorators(context: Context, checked: FlowCode): FlowCode {
   return { ...checked, graph: addDecorators(checked.graph, specs, decoratorsOf(checked.definition)) };
 }
 
-/** Starts coordinator and worker, submits what `prepare` makes, and follows it to its end. */
-export async function runLocally(context: Context, prepare: (cluster: LocalCluster) => Promise<SubmitRequest>): Promise<ExitCode> {
-  const { dir, maxWorkers, isolation, logLevel } = context.settings;
-  const cluster = await startLocal({ dir, slots: maxWorkers, isolation, log: logLevel });
+/** Coordinator and worker start while `prepare` makes the request: a flow is bundled by another process meanwhile. */
+export async function runLocally(
+  context: Context,
+  prepare: (starting: Promise<LocalCluster>) => Promise<SubmitRequest>,
+): Promise<ExitCode> {
+  const starting = startCluster(context);
+  // What is wrong with the flow is told first; that the cluster did not start shows when it is waited for.
+  starting.catch(() => undefined);
   try {
-    const request = await prepare(cluster);
+    const request = await prepare(starting);
+    const cluster = await starting;
     const name = await cluster.control.submit(request);
     writeRunIdFile(context, name);
     return await followRun(context, cluster, { run: name, logs: context.settings.logs, own: cluster });
   } finally {
-    await cluster.close();
+    await starting.then(
+      (cluster) => cluster.close(),
+      () => undefined,
+    );
   }
+}
+
+/** Loads what only running needs: the transport is the largest part of the program. */
+export async function startCluster({ settings }: Context): Promise<LocalCluster> {
+  const { startLocal } = await import("../local-cluster.ts");
+  const { dir, maxWorkers, isolation, logLevel } = settings;
+  return startLocal({ dir, slots: maxWorkers, isolation, log: logLevel });
 }
 
 function writeRunIdFile(context: Context, run: RunId): void {
