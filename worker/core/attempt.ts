@@ -9,7 +9,7 @@ import type { Failure } from "../../proto/failure.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 
 /** Why an attempt is being stopped. */
-export type StopCause =
+type StopCause =
   | { readonly kind: "timeout"; readonly afterSeconds: number }
   | { readonly kind: "cancelled"; readonly by: string }
   | { readonly kind: "revoked" };

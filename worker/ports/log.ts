@@ -1,6 +1,6 @@
 // Where a worker says what it does. A pino logger is one.
 
-export type LogFields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 
 export interface WorkerLog {
   debug(fields: LogFields, message: string): void;

@@ -12,70 +12,18 @@ import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import type { LogText } from "../../sdk/wire/worker-items.ts";
 import { SpawnedTaskProcesses } from "../adapters/task-process/spawned.ts";
+import { buildStepsProgram } from "../../test/worker/steps-program.ts";
 import { AttemptRun } from "./attempt-run.ts";
 import type { OrderHead } from "./order-head.ts";
 import { ProcessPool } from "./process-pool.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "stepwell-attempt-"));
-const program = join(folder, "program.mjs");
-const serve = new URL("../adapters/task-process/serve.ts", import.meta.url).href;
-
-/** Prints its process's number, so that a test can tell one from another. */
-const source = `
-import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { TaskServer } from ${JSON.stringify(serve)};
-const failureOf = (error) => ({ kind: "userError", name: error.name, message: error.message, stack: error.stack, place: null });
-const forever = () => new Promise((resolve) => setTimeout(resolve, 2 ** 30));
-const steps = {
-  pid() { console.log(process.pid); },
-  burst(attempt) { for (let i = 0; i < 50; i += 1) process.stdout.write(attempt.order.text + " " + i + (i === 49 ? "" : "\\n")); },
-  flood() { const line = "x".repeat(99) + "\\n"; for (let i = 0; i < 50 * 10240; i += 1) process.stdout.write(line); },
-  exit() { console.log("last words"); process.exit(Number(0)); },
-  abort() { process.abort(); },
-  heap() { const all = []; for (;;) all.push(new Array(1e6).fill(1.5)); },
-  throws() { throw new RangeError("too far"); },
-  reject() { void Promise.reject(new Error("nobody waits")); },
-  async throwsLater() { setTimeout(() => { throw new Error("in a timer"); }, 1); await forever(); },
-  block() { console.log("blocking", process.pid); for (;;); },
-  async hang() { console.log("hanging", process.pid); await forever(); },
-  async keep(attempt) { attempt.codeReturned(); console.log("keeping", process.pid); await new Promise((resolve) => setTimeout(resolve, attempt.order.keepMs)); },
-  async tidy(attempt) {
-    await new Promise((resolve) => attempt.signal.addEventListener("abort", resolve));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    console.log("tidied up");
-  },
-  stubborn() { process.on("SIGTERM", () => {}); console.log("blocking", process.pid); for (;;); },
-  leak(attempt) { new Function("process", "console", attempt.order.code)(process, console); console.log(process.pid); },
-  temp(attempt) { writeFileSync(attempt.tempDir() + "/x", "x", { flag: "wx" }); console.log(process.pid); },
-  family() {
-    const inGroup = spawn("sleep", ["1000"], { stdio: "inherit" });
-    const away = spawn("sleep", ["1000"], { stdio: "ignore", detached: true });
-    away.unref(); inGroup.unref();
-    console.log(process.pid, inGroup.pid, away.pid);
-  },
-  async familyHangs() { steps.family(); await forever(); },
-};
-new TaskServer(process.argv[3], {
-  async execute(attempt) {
-    const usage = { startedAtMs: 0, finishedAtMs: 0, cpuMs: 0, peakMiB: 0 };
-    try {
-      const aborted = new Promise((resolve) => attempt.signal.addEventListener("abort", () => setTimeout(resolve, attempt.settleMs())));
-      await Promise.race([steps[attempt.order.step](attempt), aborted]);
-      return { kind: "succeeded", taken: { kind: "end" }, artifacts: {}, usage };
-    } catch (error) {
-      return { kind: "failed", failure: failureOf(error), artifacts: {}, usage };
-    }
-  },
-  failureOf,
-}).start();
-`;
-
+const program = join(folder, "program.cjs");
 let processes: SpawnedTaskProcesses;
 let pool: ProcessPool;
 
-before(() => {
-  writeFileSync(program, source);
+before(async () => {
+  await buildStepsProgram(program);
   processes = new SpawnedTaskProcesses({
     marker: `attempt-run-test-${process.pid}`,
     storeRoot: folder,
@@ -384,8 +332,15 @@ test("a program that cannot load is a start failure that says why, and is not tr
   }
 });
 
+test("a process that the system cannot start is a start failure, and the next order finds one", async () => {
+  const failure = await failureOf({ step: "pid", environment: { BAD: "a\0b" } });
+  assert.equal(failure.kind, "start");
+  assert.match(failure.message, /^the task process could not be started: /);
+  await pidOf({ step: "pid" });
+});
+
 test("when the pool is closed nothing is left: no process, no handle", async () => {
-  const before = process.getActiveResourcesInfo().length;
+  const before = process.getActiveResourcesInfo().filter((name) => name !== "Timeout").length;
   const own = new SpawnedTaskProcesses({ marker: `closed-test-${process.pid}`, storeRoot: folder, tempRoot: folder, program });
   const ours = pool;
   pool = new ProcessPool({ processes: own, slots: 2 });
@@ -394,5 +349,10 @@ test("when the pool is closed nothing is left: no process, no handle", async () 
   await pool.close();
   pool = ours;
   assert.ok(!isAlive(pid));
-  assert.ok(process.getActiveResourcesInfo().length <= before, process.getActiveResourcesInfo().join());
+  // Handles of processes that have ended close a moment later.
+  const deadline = performance.now() + 10_000;
+  while (process.getActiveResourcesInfo().filter((name) => name !== "Timeout").length > before) {
+    assert.ok(performance.now() < deadline, process.getActiveResourcesInfo().join());
+    await sleep(5);
+  }
 });

@@ -10,7 +10,7 @@ export const reportFrame = 3;
 
 const headerBytes = 5;
 /** Longest body: an order for a join over 100,000 inputs fits many times. Bytes. */
-export const bodyBytesMax = 1024 * 1024 * 1024;
+const bodyBytesMax = 1024 * 1024 * 1024;
 
 export function encodeFrame(kind: number, ...bodies: readonly Uint8Array[]): Buffer {
   let length = 0;

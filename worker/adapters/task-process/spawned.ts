@@ -52,19 +52,28 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     this.#count += 1;
     const marker = `${this.#options.marker}.${this.#count}`;
     const tempDir = `${this.#options.tempRoot}/${marker}`;
-    const flags = process.execArgv.filter((flag) => !ownFlags.test(flag));
-    const child = spawn(process.execPath, [...flags, this.#program, this.#options.storeRoot, tempDir], {
-      // A session and a group of its own: a signal from a terminal doesn't reach it, and one kill reaches its children.
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
-      env: { ...process.env, ...environment, [markerVariable]: marker },
-    });
+    let child: ChildProcess;
+    try {
+      child = this.#spawn({ ...process.env, ...environment, [markerVariable]: marker }, tempDir);
+    } catch (error) {
+      return neverStarted(error, events);
+    }
     // A process that has not run a step yet ends by itself when its worker is gone.
     const watched = (): void => (child.pid === undefined ? undefined : this.#reaper.watch(child.pid));
     const spawned = new Spawned(child, { marker, tempDir, watched }, events);
     void this.#whenEnded(spawned);
     this.#alive.add(spawned);
     return spawned;
+  }
+
+  #spawn(env: NodeJS.ProcessEnv, tempDir: string): ChildProcess {
+    const flags = process.execArgv.filter((flag) => !ownFlags.test(flag));
+    return spawn(process.execPath, [...flags, this.#program, this.#options.storeRoot, tempDir], {
+      // A session and a group of its own: a signal from a terminal doesn't reach it, and one kill reaches its children.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      env,
+    });
   }
 
   async #whenEnded(spawned: Spawned): Promise<void> {
@@ -193,9 +202,19 @@ class Spawned implements TaskProcess {
   }
 }
 
+/** What cannot even be tried, such as a variable that no environment can hold. */
+function neverStarted(error: unknown, events: TaskProcessEvents): TaskProcess {
+  const spawnError = error instanceof Error ? error.message : String(error);
+  const death = { code: null, signal: null, wasReady: false, spawnError, stderrTail: "", kernelOutOfMemory: false, peakMiB: 0 };
+  setImmediate(() => events.onEnd(death));
+  const nothing = (): void => undefined;
+  return { pid: null, run: nothing, abort: nothing, signal: nothing, hasChildren: () => false, samplePeakMiB: () => 0 };
+}
+
 function socketOf(child: ChildProcess): Socket | null {
-  const stream: unknown = child.stdio[3];
-  return stream === null || stream === undefined ? null : (stream as Socket);
+  // There are no streams at all where there were no descriptors left for them.
+  const streams: readonly unknown[] | undefined = child.stdio;
+  return (streams?.[3] ?? null) as Socket | null;
 }
 
 function exitOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
@@ -210,7 +229,7 @@ function exitOf(child: ChildProcess): Promise<{ code: number | null; signal: str
 
 /** Resolves when all pipes are at their end. Killed leftovers no longer hold them open; one that could not be found doesn't hold up the worker. */
 async function closed(child: ChildProcess): Promise<void> {
-  const streams = [child.stdout, child.stderr, socketOf(child)].filter((stream) => stream !== null);
+  const streams = [child.stdout ?? null, child.stderr ?? null, socketOf(child)].filter((stream) => stream !== null);
   const giveUp = setTimeout(() => streams.forEach((stream) => stream.destroy()), pipesOpenMsMax);
   const open = streams.filter((stream) => !stream.closed);
   await Promise.all(open.map((stream) => new Promise((resolve) => stream.once("close", resolve))));
