@@ -105,11 +105,11 @@ void test("a refused flow tells its first problem and all of them as JSON", asyn
 });
 
 void test("where nothing has run, looking says so and leaves no trace", async () => {
-  const cwd = join(folder, "empty");
-  mkdirSync(cwd);
+  const cwd = mkdtempSync(join(tmpdir(), "stepwell-empty-"));
+  after(() => rmSync(cwd, { recursive: true }));
   for (const line of ["status GoodFlow/1", "logs latest", "get GoodFlow/1/end/0/x", "resume"]) {
     const said = await say(line.split(" "), { cwd });
-    assert.match(said.err, /error\[SW3001\]: nothing has run here yet: there is no .*empty\/\.stepwell\n {2}hint: start a run/);
+    assert.match(said.err, /error\[SW3001\]: nothing has run here yet: there is no .*\/\.stepwell\n {2}hint: start a run/);
     assert.equal(said.exit, 3);
   }
   assert.deepEqual(readdirSync(cwd), []);
