@@ -34,7 +34,7 @@ export function playSchedule(seed: number): { readonly events: number; readonly 
   for (let i = random.below(160); i > 0; i--) world.act();
   finish(world);
   checkOutcome({ flow, script, options, world });
-  const resumed = random.chance(0.35) ? resume({ flow, script, options, random, world }) : null;
+  const resumed = random.chance(0.5) ? resume({ flow, script, options, random, world }) : null;
   return { events: world.ledger.length + (resumed?.ledger.length ?? 0), tasks: world.state.tasks.size };
 }
 
@@ -116,7 +116,7 @@ function resume({ flow, script, options, random, world }: Played & { readonly ra
   const changed = flow.graph.steps.map((node) => node.name).filter(() => random.chance(0.1));
   const readers = flow.graph.steps.map((node) => node.name).filter(() => random.chance(0.1));
   const from = random.chance(0.2) ? random.pick(flow.graph.steps).name : null;
-  const rerunCaught = random.chance(0.3);
+  const rerunCaught = random.chance(0.5);
   const request: SubmitRequest & { resume: object } = {
     graph: flow.graph,
     codePackage,
