@@ -205,3 +205,20 @@ void test("a full disk stops a run for as long as it is full, and loses nothing"
   await finished(coordinator, run);
   assert.equal((await coordinator.control.run(run)).status, "succeeded");
 });
+
+void test("a coordinator that closes keeps what it decided and lets go of its runs", options, async (t) => {
+  const house = await House.open(t);
+  const graph = linear(["start", "end"]);
+  const first = await house.start();
+  const worker = await house.worker(first, { slots: 1, execute: () => null });
+  const run = await first.control.submit(submission(graph));
+  await worker.until(() => worker.count("assign") === 1);
+  await first.close();
+  assert.ok((await house.kinds(run)).includes("taskStarted start/0"));
+  assert.equal(await house.ledger.owner(run), null);
+  await worker.until(() => worker.end !== null);
+  const second = await house.start({ name: "c2", adoptUnfinished: true });
+  await worker.connect(second.address);
+  worker.finish("start/0", succeeded({ kind: "linear", to: step("end") }));
+  await worker.until(() => worker.assigned("end/0").length === 1);
+});

@@ -151,11 +151,12 @@ export class Dispatcher {
   }
 
   #reconcileLater(): void {
-    this.#cancelReconcile = this.#options.clock.after(reconcileMs, () => {
+    const reconcile = (): void => {
       void this.#reconcile().finally(() => {
         if (!this.#closed) this.#reconcileLater();
       });
-    });
+    };
+    this.#cancelReconcile = this.#options.clock.after(reconcileMs, reconcile, { background: true });
   }
 
   /** What waits in the queue is not lost; only an empty queue can have lost what is published. */

@@ -223,11 +223,12 @@ export class Leases {
     const { clock, beatMs } = this.#options;
     const everyMs = beatMs / 2;
     const expectedMs = clock.monotonicMs() + everyMs;
-    this.#cancelWatch = clock.after(everyMs, () => {
+    const watch = (): void => {
       if (this.#closed) return;
       this.#watch(clock.monotonicMs() - expectedMs);
       this.#watchLater();
-    });
+    };
+    this.#cancelWatch = clock.after(everyMs, watch, { background: true });
   }
 
   #watch(lateMs: number): void {
