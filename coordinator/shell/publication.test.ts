@@ -54,9 +54,7 @@ function start(state: RunState, publication: Publication, { task, attempt }: Que
 }
 
 /** `width` elements for the task that opens the foreach. */
-function finish({ state, publication }: Fanned, { task, attempt, lease }: Leased, width = 0): void { task, attempt, lease }: QueuedTask & { readonly lease: number },
-  width: number,
-): void {
+function finish({ state, publication }: Fanned, { task, attempt, lease }: Leased, width = 0): void {
   const outcome: TaskOutcome = obedient(graph, width)({ step: step(task.slice(0, task.indexOf("/"))) } as never);
   apply(state, publication, decideOutcome(state, { task, attempt, lease, outcome, atMs: 0 }));
 }
