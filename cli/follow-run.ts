@@ -31,7 +31,9 @@ const graceSeconds = 30;
 
 export async function followRun(context: Context, local: LocalReader, followed: Followed): Promise<ExitCode> {
   const { control } = local;
-  const { run, logs } = followed;
+  const { run } = followed;
+  // A program reads everything or asks for less; a person wants to see the beginning.
+  const logs = followed.logs === "auto" && context.settings.output === "jsonl" ? "all" : followed.logs;
   const progress = new RunProgress(run, (await control.run(run)).graph);
   const selection = new Selection();
   const presenter = presenterFor(context, progress, selection);

@@ -117,6 +117,16 @@ void test("what runs can be watched, looked at, taken up, and compared", options
     assert.equal(events.filter((event) => event === "task.succeeded").length, 1);
   });
 
+  await t.test("JSON lines hold every event and every line of output, whatever the number of tasks", async () => {
+    writeFileSync(join(folder, "wide.ts"), flow(false).replace("SumFlow", "WideFlow").replace("[1, 2, 3]", "Array.from({ length: 25 }, (_, i) => i)"));
+    const events = (await say("run wide.ts -o jsonl")).out.trimEnd().split("\n");
+    const count = (name: string) => events.filter((line) => (JSON.parse(line) as { event: string }).event === name).length;
+    assert.deepEqual([count("task.started"), count("task.succeeded"), count("log")], [28, 28, 25]);
+    const { out } = await say("run wide.ts");
+    assert.equal(out.match(/^work\/\d+ \| working on/gm)?.length, 10);
+    assert.match(out, /output of further work tasks is kept but not shown: stepwell logs WideFlow\/2\/work/);
+  });
+
   await t.test("two runs side by side", async () => {
     const { out } = await say("compare SumFlow/1 SumFlow/2 --diff-only --artifacts");
     assert.match(out, /≠ {2}status +failed +succeeded/);
