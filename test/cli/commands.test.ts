@@ -118,7 +118,10 @@ void test("what runs can be watched, looked at, taken up, and compared", options
   });
 
   await t.test("JSON lines hold every event and every line of output, whatever the number of tasks", async () => {
-    writeFileSync(join(folder, "wide.ts"), flow(false).replace("SumFlow", "WideFlow").replace("[1, 2, 3]", "Array.from({ length: 25 }, (_, i) => i)"));
+    writeFileSync(
+      join(folder, "wide.ts"),
+      flow(false).replace("SumFlow", "WideFlow").replace("[1, 2, 3]", "Array.from({ length: 25 }, (_, i) => i)"),
+    );
     const events = (await say("run wide.ts -o jsonl")).out.trimEnd().split("\n");
     const count = (name: string) => events.filter((line) => (JSON.parse(line) as { event: string }).event === name).length;
     assert.deepEqual([count("task.started"), count("task.succeeded"), count("log")], [28, 28, 25]);
