@@ -9,12 +9,13 @@ import { controlService, workerService, type CoordinatorSideStream } from "../..
 import { ControlService } from "./control-service.ts";
 import { serveWorker, type WorkerServicePorts } from "./worker-service.ts";
 
+/** The address goes into the claims on runs before anybody listens there, so the port is a chosen one, not 0. */
 export type Listen = { readonly path: string } | { readonly host: string; readonly port: number };
 
 export type ServerPorts = WorkerServicePorts & { readonly control: Control };
 
 export interface GrpcServer {
-  /** Where workers and clients reach it; the port that was chosen where 0 was asked for. */
+  /** Where workers and clients reach it. */
   readonly address: string;
   close(): Promise<void>;
 }
@@ -31,11 +32,11 @@ export async function startGrpcServer(listen: Listen, ports: ServerPorts): Promi
   });
   // A socket that a dead process left is in the way; who starts here has made sure that its folder is its own.
   if (address.kind === "socket") await unlink(address.path).catch(() => undefined);
-  const port = await bind(server, addressText(address));
+  await bind(server, addressText(address));
   // Whoever may connect may run code as this user.
   if (address.kind === "socket") await chmod(address.path, 0o600);
   return {
-    address: addressText(address.kind === "tcp" ? { ...address, port } : address),
+    address: addressText(address),
     close: async () => {
       server.forceShutdown();
       if (address.kind === "socket") await unlink(address.path).catch(() => undefined);
@@ -43,10 +44,10 @@ export async function startGrpcServer(listen: Listen, ports: ServerPorts): Promi
   };
 }
 
-function bind(server: Server, target: string): Promise<number> {
+function bind(server: Server, target: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) resolve(port);
+    server.bindAsync(target, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) resolve();
       else reject(new Error(`the coordinator cannot listen at ${target}: ${error.message}`, { cause: error }));
     });
   });

@@ -2,6 +2,7 @@
 
 import type { Failure } from "../../proto/failure.ts";
 import type { RunId, TaskId } from "../../proto/ids.ts";
+import type { Task } from "../core/state.ts";
 import type { Held } from "../../sdk/wire/worker-items.ts";
 
 export type Assignment = {
@@ -28,4 +29,14 @@ export function isSame(assignment: Assignment, held: Held): boolean {
 
 export function heldOf({ run, task, attempt, lease }: Assignment): Held {
   return { run, task, attempt, lease };
+}
+
+/** What an attempt's own time-out is given to be enforced by the worker. Milliseconds. */
+const timeoutGraceMs = 30_000;
+
+/** For an attempt that begins, or is known to run, now. */
+export function timeoutBackstop(task: Task | undefined, nowMs: number): Backstop | null {
+  const seconds = task?.step.node.policy.timeoutSeconds ?? null;
+  if (seconds === null) return null;
+  return { dueMs: nowMs + seconds * 1000 + timeoutGraceMs, failure: { kind: "timeout", afterSeconds: seconds } };
 }

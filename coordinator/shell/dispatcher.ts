@@ -9,7 +9,7 @@ import { decideStart } from "../core/decide.ts";
 import { orderFor } from "../core/order.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueuedTask, TakenTask, TaskQueue } from "../ports/task-queue.ts";
-import { heldOf, type Assignment, type Backstop } from "./assignment.ts";
+import { heldOf, timeoutBackstop, type Assignment } from "./assignment.ts";
 import type { Drivers } from "./drivers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
 import type { RunDriver } from "./run-driver.ts";
@@ -34,8 +34,6 @@ const notNowMs = 500;
 const reconcileMs = 3000;
 /** Beats that may be missing before a worker gets no further work. */
 const beatsMissedMax = 3;
-/** What an attempt's own time-out is given before the coordinator decides it. Milliseconds. */
-export const timeoutGraceMs = 30_000;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -127,7 +125,7 @@ export class Dispatcher {
     };
     const start = decideStart(driver.state, { task, attempt, lease, worker: worker.id, atMs: clock.nowMs() });
     const nowMs = clock.monotonicMs();
-    const backstop = this.#timeoutBackstop(driver, queued, nowMs);
+    const backstop = timeoutBackstop(driver.state.tasks.get(task), nowMs);
     const assignment: Assignment = { run, task, attempt, lease, worker: worker.id, heldAtMs: nowMs, backstop, lines: 0 };
     const refusal = driver.propose(start, durableFirst ? send : null); // P3
     if (refusal !== null) {
@@ -142,12 +140,6 @@ export class Dispatcher {
     worker.assignments.add(assignment);
     if (!durableFirst) send();
     return true;
-  }
-
-  #timeoutBackstop(driver: RunDriver, { task }: QueuedTask, nowMs: number): Backstop | null {
-    const seconds = driver.state.tasks.get(task)?.step.node.policy.timeoutSeconds ?? null;
-    if (seconds === null) return null;
-    return { dueMs: nowMs + seconds * 1000 + timeoutGraceMs, failure: { kind: "timeout", afterSeconds: seconds } };
   }
 
   #reconcileLater(): void {

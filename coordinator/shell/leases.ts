@@ -10,7 +10,7 @@ import type { Decision } from "../core/decision.ts";
 import type { Effect } from "../core/effect.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Held } from "../../sdk/wire/worker-items.ts";
-import { heldOf, isSame, type Assignment } from "./assignment.ts";
+import { heldOf, isSame, timeoutBackstop, type Assignment } from "./assignment.ts";
 import type { Drivers } from "./drivers.ts";
 import type { CoordinatorLog } from "./log.ts";
 import type { RunDriver } from "./run-driver.ts";
@@ -124,7 +124,7 @@ export class Leases {
         lease,
         worker: id,
         heldAtMs: nowMs,
-        backstop: null,
+        backstop: timeoutBackstop(task, nowMs),
         lines: null,
       };
       driver.assignments.set(task.id, assignment);
