@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import type { Clock } from "../ports/clock.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -65,6 +66,16 @@ describe("SystemClock", () => {
     const cancel = clock.after(1, () => assert.fail("was cancelled"));
     cancel();
     await new Promise<void>((resolve) => clock.after(5, resolve));
+  });
+
+  test("a background alarm lets the process end, and another does not", () => {
+    const clockFile = new URL("system-clock.ts", import.meta.url).href;
+    const code = (options: string) =>
+      `import { SystemClock } from ${JSON.stringify(clockFile)}; new SystemClock().after(50, () => console.log("rang")${options});`;
+    const output = (options: string) =>
+      spawnSync(process.execPath, ["--input-type=module", "-e", code(options)], { encoding: "utf8", timeout: 10_000 }).stdout;
+    assert.equal(output(", { background: true }"), "");
+    assert.equal(output(""), "rang\n");
   });
 
   test("a delay longer than a Node timer can wait does not fire at once", async () => {

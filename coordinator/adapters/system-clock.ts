@@ -14,7 +14,7 @@ export class SystemClock implements Clock {
     return performance.now();
   }
 
-  after(delayMs: number, callback: () => void): () => void {
+  after(delayMs: number, callback: () => void, options?: { readonly background: boolean }): () => void {
     const dueMs = performance.now() + delayMs;
     let timer: NodeJS.Timeout;
     const wait = (): void => {
@@ -24,6 +24,7 @@ export class SystemClock implements Clock {
         () => (performance.now() < dueMs ? wait() : callback()),
         Math.min(Math.max(Math.ceil(leftMs), 0), timerDelayMsMax),
       );
+      if (options?.background === true) timer.unref();
     };
     wait();
     return () => clearTimeout(timer);

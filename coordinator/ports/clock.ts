@@ -4,6 +4,6 @@ export interface Clock {
   nowMs(): number;
   /** Milliseconds on a clock that never jumps, for leases and time-outs. */
   monotonicMs(): number;
-  /** Calls back once, not before `delayMs`. Returns the function that cancels it. */
-  after(delayMs: number, callback: () => void): () => void;
+  /** Calls back once, not before `delayMs`. Returns the function that cancels it. `background`: no reason for the process to stay alive. */
+  after(delayMs: number, callback: () => void, options?: { readonly background: boolean }): () => void;
 }

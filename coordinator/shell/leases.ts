@@ -32,7 +32,7 @@ export type LeasesOptions = {
 /** Beats that may pass without an assignment before it counts as never arrived. */
 const beatsUnheldMax = 3;
 /** Between the abort signal of a cancelled attempt and its end by force. Milliseconds. */
-export const stopGraceMs = 5000;
+const stopGraceMs = 5000;
 /** What a worker is given to report a stopped attempt, beyond that. Milliseconds. */
 const stopReportMs = 30_000;
 

@@ -42,6 +42,8 @@ const retryMsMin = 200;
 /** Before the first welcome: a worker may be there a moment before its coordinator is. */
 const firstRetryMsMin = 20;
 const retryMsMax = 5000;
+/** Tries before the first welcome that are nothing to worry about: together about a second. */
+const quietTries = 6;
 /** A coordinator that accepts a stream and says nothing is taken for broken. Milliseconds. */
 const welcomeMsMax = 10_000;
 
@@ -116,7 +118,9 @@ export class Agent {
     if (refused) return this.#giveUpCoordinator(`the coordinator refused this worker: ${reason}`);
     const ms = Math.min(retryMsMax, (this.#wasWelcomed ? retryMsMin : firstRetryMsMin) * 2 ** this.#failedTries) * (0.5 + Math.random());
     this.#failedTries += 1;
-    this.#options.log.warn({ event: "worker.disconnected", err: reason, retry_ms: Math.round(ms) }, "no connection to the coordinator");
+    // Where both start together, the coordinator is merely not there yet.
+    const level = this.#wasWelcomed || this.#failedTries > quietTries ? "warn" : "info";
+    this.#options.log[level]({ event: "worker.disconnected", err: reason, retry_ms: Math.round(ms) }, "no connection to the coordinator");
     this.#connection = { kind: "away", retry: setTimeout(() => this.#connect(), ms) };
   }
 
