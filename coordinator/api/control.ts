@@ -29,7 +29,7 @@ import { followEvents } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
 
 /** Opens the Control of the process that listens at `address`. */
-export type OpenControl = (address: string) => Promise<Control & { close(): void }>;
+type OpenControl = (address: string) => Promise<Control & { close(): void }>;
 
 export type ControlPorts = LogPorts & { readonly owner: Owner; readonly openControl: OpenControl };
 

@@ -4,7 +4,7 @@ export type Address =
   | { readonly kind: "socket"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
-export class AddressError extends Error {
+class AddressError extends Error {
   override readonly name = "AddressError";
 }
 

@@ -6,7 +6,7 @@ import type { ChannelOptions } from "@grpc/grpc-js";
  * Largest message in each direction. Batches are far smaller, but the order for a join over 100,000 inputs is one item of
  * more than 10 MB. One large message is simpler than pieces put together again, and such an order is rare.
  */
-export const messageBytesMax = 256 * 1024 * 1024;
+const messageBytesMax = 256 * 1024 * 1024;
 
 const both: ChannelOptions = {
   "grpc.max_receive_message_length": messageBytesMax,

@@ -1,14 +1,13 @@
 // The two services of proto/*.proto as grpc-js wants them. Batches are encoded before they are written (batcher.ts), so a
 // message that is sent is its bytes already.
 
-import type { ClientDuplexStream, MethodDefinition, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
+import type { MethodDefinition, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import { ProtoReader } from "./proto-reader.ts";
 import { ProtoWriter } from "./proto-writer.ts";
 import { readCoordinatorItems, readWorkerItems } from "./worker-codec.ts";
 import type { CoordinatorItem, WorkerItem } from "./worker-items.ts";
 
 /** What each side reads is items; what it writes is an encoded batch of them. */
-export type WorkerSideStream = ClientDuplexStream<Buffer, readonly CoordinatorItem[]>;
 export type CoordinatorSideStream = ServerDuplexStream<readonly WorkerItem[], Buffer>;
 
 const asItIs = (bytes: Buffer): Buffer => bytes;
