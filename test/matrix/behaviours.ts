@@ -56,19 +56,11 @@ export const retry: Behaviour = {
 function caught(name: string, fail: string, extra = ""): Behaviour {
   return {
     name,
-    fields: ["declare visits: number;", "declare oops?: Error;", "declare caughtBefore: number;"],
-    decorators: (step) => (mayCatch(step) && step.role !== "start" ? `@catchError({ var: "oops" }) ${extra}` : ""),
-    body: (step) => {
-      const count = countVisits(step);
-      if (step.role === "start") return `${count} this.caughtBefore = 0;`;
-      const seen =
-        step.role === "join"
-          ? "inputs.reduce((sum, input) => sum + input.caughtBefore + (input.oops ? 1 : 0), 0)"
-          : "this.caughtBefore + (this.oops ? 1 : 0)";
-      // One task of each step is enough; the others of a foreach succeed beside it.
-      const failing = step.role === "linear" ? ` if ((this.index ?? 0) === 0) { ${fail} }` : "";
-      return `${count} this.caughtBefore = ${seen};${failing}`;
-    },
+    fields: ["declare visits: number;", "declare oops?: Error;"],
+    decorators: (step) => (mayCatch(step) ? `@catchError({ var: "oops" }) ${extra}` : ""),
+    // One task of each step is enough; the others of a foreach succeed beside it.
+    body: (step) =>
+      `${countVisits(step)} ${step.role === "linear" ? `if ((this.foreachStack().at(-1)?.index ?? 0) === 0) { ${fail} }` : ""}`,
   };
 }
 
@@ -78,7 +70,12 @@ export const catchException = caught("catch_exception", 'throw new TypeError("on
 /** A process that dies takes its artifacts along; the inherited ones stay. */
 export const catchKill = caught("catch_kill", 'process.kill(process.pid, "SIGKILL"); await new Promise(() => {});');
 
-export const catchTimeout = caught("catch_timeout", "for (;;);", "@timeout({ seconds: 1 })");
+/** A step that waits hears of its time-out, and keeps what it has set. */
+export const catchTimeout = caught(
+  "catch_timeout",
+  "await new Promise((resolve) => setTimeout(resolve, 60_000));",
+  "@timeout({ seconds: 1 })",
+);
 
 /** Fails in the step that `FAIL_AT` names. */
 export const resume: Behaviour = {
@@ -86,7 +83,7 @@ export const resume: Behaviour = {
   fields: ["declare visits: number;"],
   decorators: () => "",
   body: (step) =>
-    `if (process.env["FAIL_AT"] === "${step.name}" && (this.index ?? 0) === 0) throw new Error("asked to fail"); ${countVisits(step)}`,
+    `if (process.env["FAIL_AT"] === "${step.name}" && (this.foreachStack().at(-1)?.index ?? 0) === 0) throw new Error("asked to fail"); ${countVisits(step)}`,
 };
 
 /** Prints, as `LINES` says, in every step. */
