@@ -1,7 +1,6 @@
 // What runs and what is kept on this machine: a cluster of one, with its ledger, artifacts and logs in a folder.
 
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { FileLogStore } from "../coordinator/adapters/file-log-store.ts";
@@ -49,7 +48,9 @@ export async function openLocal({ dir }: { readonly dir: string }): Promise<Loca
 /** @throws LedgerError */
 export async function startLocal({ dir, slots, isolation, log: level }: LocalOptions): Promise<LocalCluster> {
   const log = openLog(level);
-  const socket = join(tmpdir(), `stepwell-${process.pid}-${randomUUID().slice(0, 8)}.sock`);
+  const folder = join(tmpdir(), `stepwell-${process.pid}-${randomUUID().slice(0, 8)}`);
+  // In the worker's folder, which is removed even if this process is killed.
+  const socket = join(folder, "socket");
   const ports = openPorts(dir, log);
   // The worker comes first: its first task process starts while the rest is loading, and it connects when it can.
   const worker = startWorker({
@@ -62,6 +63,7 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
     labels: {},
     runs: [],
     log,
+    folder,
   });
   const coordinator = await coordinate(ports, { log, socket }).catch(async (error: unknown) => {
     await worker.stop();
@@ -75,7 +77,6 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
     kill,
     close: async () => {
       await stop(worker, ports, coordinator);
-      rmSync(socket, { force: true });
       process.off("exit", kill);
     },
   };

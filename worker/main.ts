@@ -28,6 +28,8 @@ export type WorkerOptions = {
   /** Takes work of these runs only; empty means any. */
   readonly runs: readonly string[];
   readonly log: WorkerLog;
+  /** For temporary files, made for this worker alone and removed with it, also when it is killed; one in the system's folder by default. */
+  readonly folder?: string;
   /** How long the coordinator may be away before the worker ends what it runs and gives up. Milliseconds; a minute by default. */
   readonly awayMsMax?: number;
 };
@@ -54,7 +56,7 @@ const mebibyte = 1024 * 1024;
 export function startWorker(options: WorkerOptions): Worker {
   const address = addressText(parseAddress(options.address));
   const marker = `${options.id.replaceAll(/[^A-Za-z0-9]/g, "-")}-${randomUUID().slice(0, 8)}`;
-  const tempRoot = join(tmpdir(), `stepwell-${marker}`);
+  const tempRoot = options.folder ?? join(tmpdir(), `stepwell-${marker}`);
   mkdirSync(tempRoot, { recursive: true, mode: 0o700 });
   const processes = new SpawnedTaskProcesses({ marker, storeRoot: options.store.root, tempRoot });
   const pool = new ProcessPool({ processes, slots: options.slots });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -294,11 +294,13 @@ test("what a step started ends with it when it is killed", async () => {
   }
 });
 
-test("when the worker is killed, its task processes and what they started end, also where a step blocks", async () => {
+test("when the worker is killed, its task processes, what they started and its temporary files go, also where a step blocks", async () => {
   const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+  const own = join(folder, "own");
+  mkdirSync(own);
   const worker = `
     import { SpawnedTaskProcesses } from ${url("../adapters/task-process/spawned.ts")};
-    const processes = new SpawnedTaskProcesses({ marker: "killed-" + process.pid, storeRoot: "/", tempRoot: ${JSON.stringify(folder)}, program: ${JSON.stringify(program)} });
+    const processes = new SpawnedTaskProcesses({ marker: "killed-" + process.pid, storeRoot: "/", tempRoot: ${JSON.stringify(own)}, program: ${JSON.stringify(program)} });
     const ignore = () => {};
     for (const step of ["block", "familyHangs", "block"]) {
       const events = { onReady: ignore, onCodeReturned: ignore, onReport: ignore, onOutput: (_, bytes) => process.stdout.write(bytes), onEnd: ignore };
@@ -314,6 +316,7 @@ test("when the worker is killed, its task processes and what they started end, a
   assert.ok(pids.every(isAlive));
   child.kill("SIGKILL");
   await untilGone(pids);
+  while (existsSync(own)) await new Promise((resolve) => setTimeout(resolve, 10));
 });
 
 test("a program that cannot load is a start failure that says why, and is not tried again and again", async () => {

@@ -1,4 +1,5 @@
-// Ends the task processes of a worker that was killed without being asked, also where a step blocks its event loop.
+// Ends the task processes of a worker that was killed without being asked, also where a step blocks its event loop, and
+// removes its temporary files.
 //
 // A shell of its own session waits for the worker to go; it costs a millisecond to start and a megabyte to keep,
 // where a watching thread in every task process would more than double the cost of starting one.
@@ -7,8 +8,9 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { markerVariable } from "./leftovers.ts";
 
 /**
- * $1 is the marker that all task processes of the worker begin with. Reads `+ GROUP` and `- GROUP` until the worker is
- * gone; `q` says that it goes in an orderly way.
+ * $1 is the marker that all task processes of the worker begin with, $2 the folder to remove. Reads `+ GROUP` and
+ * `- GROUP` until the worker is gone; `q` says that it goes in an orderly way. What is killed may have been about to start
+ * another process, so it looks again until it finds none, but not for ever.
  */
 const script = `
 trap '' INT TERM HUP
@@ -21,24 +23,36 @@ while read -r op group; do
   esac
 done
 for group in $groups; do kill -9 -- "-$group"; done
-for file in $(grep -als "${markerVariable}=$1" /proc/[0-9]*/environ); do
-  process="\${file#/proc/}"
-  kill -9 "\${process%/environ}"
+for look in 1 2 3 4 5; do
+  files="$(grep -als "${markerVariable}=$1" /proc/[0-9]*/environ)"
+  [ -n "$files" ] || break
+  for file in $files; do
+    process="\${file#/proc/}"
+    kill -9 "\${process%/environ}"
+  done
 done
+rm -rf -- "$2"
 `;
 
 export class Reaper {
   readonly #marker: string;
+  readonly #folder: string;
   #shell: ChildProcess | null = null;
 
-  /** `marker` must be safe within a basic regular expression. */
-  constructor(marker: string) {
+  /** `marker` must be safe within a basic regular expression; `folder` goes with the worker. */
+  constructor(marker: string, folder: string) {
     this.#marker = marker;
+    this.#folder = folder;
+  }
+
+  /** From now on nothing outlives the worker. */
+  begin(): void {
+    this.#shell ??= this.#start();
   }
 
   watch(group: number): void {
-    this.#shell ??= this.#start();
-    this.#shell.stdin?.write(`+ ${group}\n`);
+    this.begin();
+    this.#shell?.stdin?.write(`+ ${group}\n`);
   }
 
   release(group: number): void {
@@ -58,7 +72,7 @@ export class Reaper {
 
   #start(): ChildProcess {
     const { [markerVariable]: _inherited, ...env } = process.env;
-    const shell = spawn("/bin/sh", ["-c", script, "stepwell-reaper", this.#marker], {
+    const shell = spawn("/bin/sh", ["-c", script, "stepwell-reaper", this.#marker, this.#folder], {
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
       env,

@@ -20,7 +20,7 @@ export type SpawnOptions = {
   readonly marker: string;
   /** Folder of the file store. */
   readonly storeRoot: string;
-  /** Folder in which each process gets a temporary folder of its own. */
+  /** Folder in which each process gets a temporary folder of its own. Removed when the worker is killed. */
   readonly tempRoot: string;
   /** The program that a process runs; the one beside this file by default. */
   readonly program?: string;
@@ -42,7 +42,7 @@ export class SpawnedTaskProcesses implements TaskProcesses {
 
   constructor(options: SpawnOptions) {
     this.#options = options;
-    this.#reaper = new Reaper(`${options.marker}\\.`);
+    this.#reaper = new Reaper(`${options.marker}\\.`, options.tempRoot);
     // What is built is one file for the whole program: see scripts/bundle-task-program.ts.
     const beside = import.meta.url.endsWith(".ts") ? "./main.ts" : "./program.cjs";
     this.#program = options.program ?? fileURLToPath(new URL(beside, import.meta.url));
@@ -63,6 +63,7 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     const spawned = new Spawned(child, { marker, tempDir, watched }, events);
     void this.#whenEnded(spawned);
     this.#alive.add(spawned);
+    this.#reaper.begin();
     return spawned;
   }
 
