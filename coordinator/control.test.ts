@@ -46,6 +46,10 @@ void test("a remote client gets what a local one gets", options, async (t) => {
   const questions: ((control: Control) => Promise<unknown>)[] = [
     (control) => control.runs({ limit: 10, status: ["succeeded"] }),
     (control) => control.run(run),
+    (control) => control.flows(null),
+    (control) => control.flows("user:nobody"),
+    (control) => control.latest({ limit: 1, status: ["succeeded"] }),
+    (control) => control.latest({ limit: 1, status: ["failed"] }),
     (control) => control.tasks(run, { limit: 1 }),
     (control) => control.task(run, task),
     (control) => Array.fromAsync(control.events(run, 2)),

@@ -95,7 +95,11 @@ export interface Control {
   /** Failed and cancelled tasks of a finished run become ready again; also takes up a run whose coordinator died. */
   retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void>;
   tag(run: RunId, by: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }): Promise<readonly string[]>;
+  /** Names of the flows that have runs, in alphabetical order: of those in the namespace, or all for null. */
+  flows(namespace: string | null): Promise<readonly FlowName[]>;
   runs(query: RunsQuery): Promise<Page<RunSummary>>;
+  /** The whole view of the run that `runs` would list first; null where it would list none. */
+  latest(query: RunsQuery): Promise<RunView | null>;
   run(run: RunId): Promise<RunView>;
   tasks(run: RunId, query: TasksQuery): Promise<Page<TaskView>>;
   task(run: RunId, task: TaskId): Promise<TaskView>;

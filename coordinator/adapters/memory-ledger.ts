@@ -65,6 +65,11 @@ export class MemoryLedger implements Ledger {
     return { items: page.map(({ index }) => index), total: found.length, next };
   }
 
+  async flows(namespace: string | null): Promise<readonly FlowName[]> {
+    const found = [...this.#entries.values()].filter(({ index }) => matches(index, { namespace, limit: 0 }));
+    return [...new Set(found.map(({ index }) => index.flow))].sort();
+  }
+
   async claim(run: RunId, owner: Owner): Promise<Owner> {
     const entry = this.#entry(run);
     const holder = this.#living(entry);

@@ -14,7 +14,7 @@ import { checksumOf, parseEventRow } from "./event-row.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { IndexThrottle, type LateIndex } from "./index-throttle.ts";
 import { asLedgerError, isBusy, openFile } from "./sqlite-file.ts";
-import { listRows, type SummaryRow } from "./sqlite-listing.ts";
+import { flowRows, listRows, type SummaryRow } from "./sqlite-listing.ts";
 import { SqliteOwners } from "./sqlite-owners.ts";
 
 /** Rows read in one go, and held in memory at once. */
@@ -140,6 +140,10 @@ export class SqliteLedger implements Ledger {
   async list(query: RunsQuery): Promise<Page<RunIndex>> {
     const { rows, total, next } = await this.#whenFree(() => listRows(this.#database, query));
     return { items: rows.map((row) => this.#summaryOf(row)), total, next };
+  }
+
+  async flows(namespace: string | null): Promise<readonly FlowName[]> {
+    return await this.#whenFree(() => flowRows(this.#database, namespace));
   }
 
   claim(run: RunId, owner: Owner): Promise<Owner> {

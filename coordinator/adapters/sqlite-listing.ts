@@ -2,6 +2,7 @@
 
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { RunsQuery } from "../../proto/control.ts";
+import { parseFlowName, type FlowName } from "../../proto/ids.ts";
 import { LedgerError } from "../ports/ledger.ts";
 
 export type SummaryRow = { readonly key: number; readonly run: string; readonly summary: string | null; readonly checksum: number | null };
@@ -25,6 +26,17 @@ export function listRows(database: DatabaseSync, query: RunsQuery): Listing {
   const page = rows.slice(0, query.limit);
   const last = page.at(-1);
   return { rows: page, total, next: rows.length > query.limit && last !== undefined ? cursorOf(last.key) : null };
+}
+
+/** In alphabetical order. A number is given to a flow's first run only, so every flow of that table has one. */
+export function flowRows(database: DatabaseSync, namespace: string | null): readonly FlowName[] {
+  const rows =
+    namespace === null
+      ? database.prepare("SELECT flow FROM flows ORDER BY flow").all()
+      : database
+          .prepare("SELECT DISTINCT s.flow FROM tags t JOIN summaries s ON s.run_key = t.run_key WHERE t.tag = ? ORDER BY s.flow")
+          .all(namespace);
+  return rows.map((row) => parseFlowName(String(row["flow"])));
 }
 
 function conditionsOf(query: RunsQuery): Condition[] {

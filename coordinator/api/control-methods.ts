@@ -17,6 +17,8 @@ export function callsOf(control: Control): CallTable {
       control.retry(parseRun(run), parseText(by, "by"), tasks === null ? null : parseList(tasks, "tasks", parseTask)),
     tag: ([run, by, change]: Arguments) => control.tag(parseRun(run), parseText(by, "by"), parseTagChange(change)),
     runs: ([query]: Arguments) => control.runs(parseRunsQuery(query)),
+    flows: ([namespace]: Arguments) => control.flows(namespace === null ? null : parseText(namespace, "namespace")),
+    latest: ([query]: Arguments) => control.latest(parseRunsQuery(query)),
     run: ([run]: Arguments) => control.run(parseRun(run)),
     tasks: ([run, query]: Arguments) => control.tasks(parseRun(run), parseTasksQuery(query)),
     task: ([run, task]: Arguments) => control.task(parseRun(run), parseTask(task)),

@@ -12,13 +12,14 @@ import {
   type TasksQuery,
 } from "../../proto/control.ts";
 import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
-import type { RunId, TaskId } from "../../proto/ids.ts";
+import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
 import type { LogLine, RunSummary, RunView, TaskView } from "../../proto/view.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { decideCancel, decideRetry } from "../core/decide.ts";
 import type { Decision, Refused } from "../core/decision.ts";
 import { planResume, type PlannedResume } from "../core/resume.ts";
 import type { RunState, RunSubmitted } from "../core/state.ts";
+import { objectionToSubmission } from "../core/submission.ts";
 import { decideTags } from "../core/tags.ts";
 import { taskView, tasksPage } from "../core/task-view.ts";
 import { runView } from "../core/view.ts";
@@ -44,6 +45,8 @@ export class CoordinatorControl implements Control {
   }
 
   async submit(request: SubmitRequest): Promise<RunId> {
+    const objection = objectionToSubmission(request);
+    if (objection !== null) throw new ControlError("invalid", objection);
     const reused = request.resume === null ? [] : (await this.#planned({ ...request, resume: request.resume })).reused;
     const { clock, drivers } = this.#ports;
     return drivers.create(request.graph.flow, (run) => firstEvents(request, { run, reused, atMs: clock.nowMs() }));
@@ -79,6 +82,15 @@ export class CoordinatorControl implements Control {
 
   async runs(query: RunsQuery): Promise<Page<RunSummary>> {
     return this.#ports.ledger.list(query);
+  }
+
+  flows(namespace: string | null): Promise<readonly FlowName[]> {
+    return this.#ports.ledger.flows(namespace);
+  }
+
+  async latest(query: RunsQuery): Promise<RunView | null> {
+    const [newest] = (await this.#ports.ledger.list({ ...query, limit: 1 })).items;
+    return newest === undefined ? null : this.run(newest.run);
   }
 
   async run(run: RunId): Promise<RunView> {

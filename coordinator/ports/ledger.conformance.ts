@@ -215,6 +215,19 @@ function describeListing(ledger: () => Ledger): void {
     assert.deepEqual(await list({ namespace: null }), ["4", "3", "2", "1"]);
   });
 
+  test("the flows are named once, in alphabetical order, those of a namespace or all", async () => {
+    await createRun(ledger(), parseFlowName("AnotherFlow"), { tags: ["user:eve"] });
+    assert.deepEqual(await ledger().flows("user:bob"), ["ListFlow"]);
+    assert.deepEqual(await ledger().flows("user:eve"), ["AnotherFlow"]);
+    assert.deepEqual(await ledger().flows("user:nobody"), []);
+    const all = await ledger().flows(null);
+    assert.deepEqual(
+      all.filter((name) => name === "ListFlow" || name === "AnotherFlow"),
+      ["AnotherFlow", "ListFlow"],
+    );
+    assert.deepEqual(all, [...new Set(all)].sort());
+  });
+
   test("pages follow each other without a gap or a repetition while runs are added", async () => {
     const paged = parseFlowName("PageFlow");
     for (let i = 0; i < 7; i++) await createRun(ledger(), paged);

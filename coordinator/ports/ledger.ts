@@ -45,6 +45,8 @@ export interface Ledger {
    * list from `sinceMs` on and before `untilMs`. A cursor stays good while runs are added. `total` counts all pages.
    */
   list(query: RunsQuery): Promise<Page<RunIndex>>;
+  /** Flows of the runs that carry the tag `namespace`, or of all for null; each once, in alphabetical order. */
+  flows(namespace: string | null): Promise<readonly FlowName[]>;
   /** Takes the run over unless a live owner has it. Returns who owns it now. */
   claim(run: RunId, owner: Owner): Promise<Owner>;
   /** Who drives the run; null where nobody does, or its process is dead. */

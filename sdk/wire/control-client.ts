@@ -3,7 +3,7 @@
 import { Client, credentials, status, type ServiceError } from "@grpc/grpc-js";
 import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
-import type { RunId } from "../../proto/ids.ts";
+import type { FlowName, RunId } from "../../proto/ids.ts";
 import type { LogLine, RunView, TaskView } from "../../proto/view.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { addressText, parseAddress } from "./address.ts";
@@ -26,6 +26,8 @@ export function connectControl(address: string): ControlClient {
     retry: (run, by, tasks) => call("retry", run, by, tasks),
     tag: (run, by, change) => call<readonly string[]>("tag", run, by, change),
     runs: (query) => call("runs", query),
+    flows: (namespace) => call<readonly FlowName[]>("flows", namespace),
+    latest: (query) => call<RunView | null>("latest", query),
     run: (run) => call<RunView>("run", run),
     tasks: (run, query) => call("tasks", run, query),
     task: (run, task) => call<TaskView>("task", run, task),

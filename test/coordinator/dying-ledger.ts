@@ -62,6 +62,10 @@ export class DyingLedger implements Ledger {
     return this.#inner.read(run, afterSeq);
   }
 
+  flows(namespace: string | null): Promise<readonly FlowName[]> {
+    return this.#alive(() => this.#inner.flows(namespace));
+  }
+
   list(query: RunsQuery): Promise<Page<RunIndex>> {
     return this.#alive(() => this.#inner.list(query));
   }
