@@ -216,6 +216,18 @@ void test("what another process drives is read, and followed, from the ledger", 
   assert.equal((await other.control.run(run)).status, "succeeded");
 });
 
+void test("tags of a finished run change, and the change is durable when it is answered", options, async (t) => {
+  const { house, coordinator, worker, run } = await running(t);
+  await toTheEnd(worker);
+  await finished(coordinator, run);
+  const other = await house.start();
+  for (const control of [coordinator.control, other.control]) {
+    assert.deepEqual(await control.tag(run, "ada", { add: ["good", "best"], remove: [] }), ["good", "best"]);
+    assert.deepEqual(await control.tag(run, "ada", { add: [], remove: ["good", "best"] }), []);
+  }
+  assert.deepEqual((await other.control.run(run)).tags, []);
+});
+
 void test("a failed run is retried in place with the outcomes that it has", options, async (t) => {
   const house = await House.open(t);
   const coordinator = await house.start();

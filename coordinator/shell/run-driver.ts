@@ -246,7 +246,8 @@ export class RunDriver {
   }
 
   #settle(): void {
-    if (this.#ended) return;
+    // What is being appended comes back here; until then it is not known to be durable.
+    if (this.#ended || this.#appending) return;
     if (this.#pending.length > 0) return this.#schedule(this.#needsAppend() ? "now" : "soon");
     if (this.#waiters.length > 0) this.#waiters.splice(0).forEach(({ resolve }) => resolve());
     if (this.state.finishedAtMs === null) return this.#events.onReady(this);
