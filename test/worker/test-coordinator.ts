@@ -97,10 +97,13 @@ export class TestCoordinator {
     this.#ears.push({ of, settle, lines });
     this.#waiting.push({ item: { kind: "assign", of, order: Buffer.from(JSON.stringify(order)) } });
     this.#assignWhatWaits();
+    let ended: TaskOutcome | null = null;
+    void outcome.then((result) => (ended = result));
     const printed = async (pattern: RegExp): Promise<RegExpExecArray> => {
       for (;;) {
         const found = lines.map((line) => pattern.exec(line.text)).find((match) => match !== null);
         if (found) return found;
+        if (ended !== null) throw new Error(`${step} ended without printing ${pattern}: ${JSON.stringify(ended)}`);
         await this.#changed.promise;
       }
     };

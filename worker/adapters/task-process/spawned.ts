@@ -30,8 +30,8 @@ export type SpawnOptions = {
 const stderrTailMax = 4096;
 /** How long the pipes of a dead process may stay open before they are given up. Milliseconds. */
 const pipesOpenMsMax = 1000;
-/** Flags of the worker's own Node that must not be handed on: two processes can't share a debugger's port or a test's reporter. */
-const ownFlags = /^--?(inspect|debug|test|watch|eval|print|input-type|cpu-prof|heap-prof|e$|p$|pe$)/;
+/** Flags of the worker's own Node that are for step code too. Others are not: two processes can't share a debugger's port or a test's reporter. */
+const sharedFlags = /^--(max-[a-z-]+=|stack-size=|expose-gc$|no-warnings$|disable-warning=|use-[a-z]+-ca$|experimental-strip-types$)/;
 
 export class SpawnedTaskProcesses implements TaskProcesses {
   readonly #options: SpawnOptions;
@@ -68,7 +68,7 @@ export class SpawnedTaskProcesses implements TaskProcesses {
   }
 
   #spawn(env: NodeJS.ProcessEnv, tempDir: string): ChildProcess {
-    const flags = process.execArgv.filter((flag) => !ownFlags.test(flag));
+    const flags = process.execArgv.filter((flag) => sharedFlags.test(flag));
     return spawn(process.execPath, [...flags, this.#program, this.#options.storeRoot, tempDir], {
       // A session and a group of its own: a signal from a terminal doesn't reach it, and one kill reaches its children.
       detached: true,
