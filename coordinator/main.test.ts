@@ -38,3 +38,16 @@ void test("a wide foreach goes through a small window", options, async (t) => {
   assert.equal(view.status, "succeeded");
   assert.equal(view.counts.succeeded, 10_003);
 });
+
+void test("a graph that could never be joined is refused before anything is written", options, async (t) => {
+  const house = await House.open(t);
+  const coordinator = await house.start();
+  const graph = foreach();
+  const unjoined = { ...graph, steps: graph.steps.map((node) => ({ ...node, joins: null })) };
+  await assert.rejects(coordinator.control.submit(submission(unjoined)), {
+    name: "ControlError",
+    code: "invalid",
+    message: /cannot be run/,
+  });
+  assert.deepEqual((await coordinator.control.runs({ limit: 10 })).items, []);
+});

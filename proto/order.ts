@@ -20,8 +20,8 @@ export type TaskInputs =
       readonly split: "foreach" | "branch";
       readonly base: Artifacts;
       readonly inputs: readonly JoinInput[];
-      /** Of the foreach that the join closes, for `inputs[i].input`. */
-      readonly elements?: Elements;
+      /** Of the foreach that the join closes, for `inputs[i].input`; null for a branch. */
+      readonly elements: Elements | null;
     };
 
 export type JoinInput = {

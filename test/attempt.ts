@@ -88,7 +88,7 @@ export async function foreachJoin(rows: readonly Record<string, unknown>[], base
   const inputs = await Promise.all(
     rows.map(async (own, i) => ({ task: parseTaskId(`a/${i}`), branch: parseStepName("a"), own: await kept(own), missing: [] })),
   );
-  return { kind: "join", split: "foreach", base: await kept(base), inputs };
+  return { kind: "join", split: "foreach", base: await kept(base), inputs, elements: null };
 }
 
 export async function branchJoin(
@@ -102,5 +102,5 @@ export async function branchJoin(
     own: await kept(own),
     missing: [],
   });
-  return { kind: "join", split: "branch", base: await kept(base), inputs: [await input("a", a), await input("b", b)] };
+  return { kind: "join", split: "branch", base: await kept(base), inputs: [await input("a", a), await input("b", b)], elements: null };
 }

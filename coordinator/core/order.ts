@@ -56,8 +56,10 @@ function inputsOf({ source }: Task): TaskInputs {
     case "task":
       return { kind: "single", artifacts: visibleAfter(source.task) };
     case "split": {
-      const base = visibleAfter(source.split.opener);
-      return { kind: "join", split: source.split.fan.kind, base, inputs: joinInputsOf(source.split, base) };
+      const { fan, opener } = source.split;
+      const base = visibleAfter(opener);
+      const inputs = joinInputsOf(source.split, base);
+      return { kind: "join", split: fan.kind, base, inputs, elements: fan.kind === "foreach" ? fan.elements : null };
     }
     default:
       return unreachable(source);

@@ -160,6 +160,7 @@ const order: fc.Arbitrary<TaskOrder> = fc.record({
       split: fc.constantFrom("foreach", "branch"),
       base: artifacts,
       inputs: fc.array(fc.record({ task, branch: step, own: artifacts, missing: fc.array(text) })),
+      elements: fc.option(elements),
     }),
   ),
   parameters: artifacts,

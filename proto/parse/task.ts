@@ -48,7 +48,7 @@ const joinInput = object<JoinInput>({ task: taskId, branch: stepName, own: artif
 
 const inputs = union<TaskInputs>({
   single: object({ kind, artifacts }),
-  join: object({ kind, split: oneOf("foreach", "branch"), base: artifacts, inputs: arrayOf(joinInput) }),
+  join: object({ kind, split: oneOf("foreach", "branch"), base: artifacts, inputs: arrayOf(joinInput), elements: nullable(elements) }),
 });
 
 /** @throws ParseError */

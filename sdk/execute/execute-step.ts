@@ -170,7 +170,7 @@ function argumentsOf(
     index: frame?.index ?? null,
     elementAt: (index: number): unknown => {
       if (split === "branch") return task.input();
-      if (elements === undefined) throw new Error("the elements of this foreach are not known to its join");
+      if (elements === null) throw new Error("the inputs of a branch have no elements");
       return reader.readElement(elementAt(elements, index), `${order.run}/${order.task}`);
     },
   };
