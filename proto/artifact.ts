@@ -1,6 +1,6 @@
 // References to artifacts: what events and orders carry instead of the values themselves.
 
-import type { RunId, Sha256, TaskId } from "./ids.ts";
+import type { Sha256, TaskId } from "./ids.ts";
 import type { Failure } from "./failure.ts";
 
 /** Where the encoded bytes of a value are. */
@@ -57,9 +57,6 @@ export function sameValue(a: ArtifactRef, b: ArtifactRef): boolean {
   if (a.kind === "stored") return b.kind === "stored" && a.sha256 === b.sha256;
   return b.kind === "caught" && a.task === b.task && a.attempt === b.attempt;
 }
-
-/** Identifies an artifact for people and for errors. */
-export type ArtifactPath = { readonly run: RunId; readonly task: TaskId; readonly name: string };
 
 /** Values whose encoding is at most this long ride inline in the outcome. Bytes. */
 export const inlineBytesMax = 1024;

@@ -92,8 +92,6 @@ export type RunEvent =
       readonly remove: readonly string[];
     };
 
-export type RunEventKind = RunEvent["kind"];
-
 /** An event with its place in the run's ledger; the first has `seq` 1. */
 export type RecordedEvent = { readonly seq: number; readonly event: RunEvent };
 
