@@ -52,7 +52,8 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
   // In the worker's folder, which is removed even if this process is killed.
   const socket = join(folder, "socket");
   const ports = openPorts(dir, log);
-  // The worker comes first: its first task process starts while the rest is loading, and it connects when it can.
+  const listening = Promise.withResolvers<void>();
+  // The worker comes first: its first task process starts while the rest is loading.
   const worker = startWorker({
     address: `unix:${socket}`,
     slots,
@@ -64,11 +65,13 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
     runs: [],
     log,
     folder,
+    listening: listening.promise,
   });
   const coordinator = await coordinate(ports, { log, socket }).catch(async (error: unknown) => {
     await worker.stop();
     throw error;
   });
+  listening.resolve();
   const kill = (): void => worker.kill();
   process.once("exit", kill);
   return {

@@ -6,7 +6,6 @@ import { availableParallelism, hostname, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { addressText, parseAddress } from "../sdk/wire/address.ts";
 import { protocolVersion } from "../sdk/wire/worker-items.ts";
-import { openWorkerStream } from "../sdk/wire/worker-stream.ts";
 import { SpawnedTaskProcesses } from "./adapters/task-process/spawned.ts";
 import type { WorkerLog } from "./ports/log.ts";
 import { Agent } from "./shell/agent.ts";
@@ -30,6 +29,8 @@ export type WorkerOptions = {
   readonly log: WorkerLog;
   /** For temporary files, made for this worker alone and removed with it, also when it is killed; one in the system's folder by default. */
   readonly folder?: string;
+  /** Resolves when the coordinator listens, where that is known; the first task process is started meanwhile. */
+  readonly listening?: Promise<unknown>;
   /** How long the coordinator may be away before the worker ends what it runs and gives up. Milliseconds; a minute by default. */
   readonly awayMsMax?: number;
 };
@@ -76,13 +77,12 @@ export function startWorker(options: WorkerOptions): Worker {
       labels: options.labels,
       runs: options.runs,
     },
-    openStream: (events) => openWorkerStream(address, events),
     pool,
     log: options.log,
     isolated: options.isolation === "process",
     awayMsMax: options.awayMsMax ?? awayMsMaxDefault,
   });
-  agent.start();
+  void connect(agent, address, options.listening);
   return {
     id: options.id,
     lost: agent.lost,
@@ -96,4 +96,15 @@ export function startWorker(options: WorkerOptions): Worker {
       rmSync(tempRoot, { recursive: true, force: true });
     },
   };
+}
+
+async function connect(agent: Agent, address: string, listening: Promise<unknown> | undefined): Promise<void> {
+  // Loaded while the first task process starts.
+  const { openWorkerStream } = await import("../sdk/wire/worker-stream.ts");
+  try {
+    await listening;
+  } catch {
+    return; // Whoever waits for the coordinator as well says why there is none, and stops this worker.
+  }
+  agent.start((events) => openWorkerStream(address, events));
 }

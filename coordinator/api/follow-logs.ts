@@ -8,6 +8,7 @@ import type { LogLine } from "../../proto/view.ts";
 import type { RunState } from "../core/state.ts";
 import type { LogStore } from "../ports/log-store.ts";
 import type { LinesTaken, LogIntake } from "../shell/log-intake.ts";
+import type { RunDriver } from "../shell/run-driver.ts";
 import { pollMs, type FollowPorts } from "./follow-events.ts";
 
 export type LogPorts = FollowPorts & { readonly logs: LogStore; readonly intake: LogIntake };
@@ -19,7 +20,8 @@ export async function* followLogs(ports: LogPorts, query: LogsQuery): AsyncGener
   const { stream, follow, ...wanted } = query;
   const seen = new Map<string, number>();
   for (;;) {
-    const live = ports.drivers.get(query.run) === undefined ? null : new LiveLines(ports, query);
+    const driver = ports.drivers.get(query.run);
+    const live = driver === undefined ? null : new LiveLines(ports, query, driver);
     try {
       const ended = await hasEnded(ports, query);
       await ports.logs.flush();
@@ -35,7 +37,7 @@ export async function* followLogs(ports: LogPorts, query: LogsQuery): AsyncGener
         if (stream === undefined || line.stream === stream) yield line;
       }
       if (follow !== true || ended) return;
-      if (live === null) await wait(ports);
+      if (live === null) await new Promise<void>((resolve) => ports.clock.after(pollMs, resolve));
       else yield* live.unseen(seen, stream);
     } finally {
       live?.close();
@@ -47,21 +49,29 @@ export async function* followLogs(ports: LogPorts, query: LogsQuery): AsyncGener
 class LiveLines {
   readonly #ports: LogPorts;
   readonly #query: LogsQuery;
-  readonly #stop: () => void;
+  readonly #stopLines: () => void;
+  readonly #stopEvents: () => void;
   #waiting: LinesTaken[] = [];
   #count = 0;
   #overflowed = false;
+  /** Something has happened since it was last looked at. */
+  #woken = false;
   #wake: (() => void) | null = null;
 
-  constructor(ports: LogPorts, query: LogsQuery) {
+  constructor(ports: LogPorts, query: LogsQuery, driver: RunDriver) {
     this.#ports = ports;
     this.#query = query;
-    this.#stop = ports.intake.follow(query.run, (taken) => this.#take(taken));
+    this.#stopLines = ports.intake.follow(query.run, (taken) => this.#take(taken));
+    // The end of the driver, told without events, or one that may be the end of the task.
+    this.#stopEvents = driver.follow((events) => {
+      if (events.length === 0 || query.task !== undefined) this.#wakeUp();
+    });
   }
 
   /** Ends when the driver has, when what was asked for has ended, or when the reader is too slow: then the store is to be read again. */
   async *unseen(seen: Map<string, number>, stream: LogLine["stream"] | undefined): AsyncGenerator<LogLine, void, undefined> {
     for (;;) {
+      this.#woken = false;
       const ended = await hasEnded(this.#ports, this.#query);
       const waiting = this.#waiting;
       this.#waiting = [];
@@ -74,12 +84,13 @@ class LiveLines {
         for (const line of lines.slice(skip)) if (stream === undefined || line.stream === stream) yield line;
       }
       if (ended || this.#overflowed) return;
-      if (this.#waiting.length === 0) await wait(this.#ports, (wake) => (this.#wake = wake));
+      if (!this.#woken) await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
   close(): void {
-    this.#stop();
+    this.#stopLines();
+    this.#stopEvents();
   }
 
   #take(taken: LinesTaken): void {
@@ -87,19 +98,13 @@ class LiveLines {
     this.#count += taken.lines.length;
     this.#overflowed = this.#count > waitingMax;
     if (!this.#overflowed) this.#waiting.push(taken);
+    this.#wakeUp();
+  }
+
+  #wakeUp(): void {
+    this.#woken = true;
     this.#wake?.();
   }
-}
-
-/** Until `wake` is called, or for a short time: the end of a task wakes nobody. */
-function wait({ clock }: LogPorts, onWake?: (wake: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(pollMs, resolve);
-    onWake?.(() => {
-      cancel();
-      resolve();
-    });
-  });
 }
 
 /** Whether the run, or the task, will print nothing more. Asked before its lines are read. */

@@ -20,8 +20,6 @@ import type { ProcessPool } from "./process-pool.ts";
 
 export type AgentOptions = {
   readonly hello: Omit<Hello, "held">;
-  /** Opens a stream to the coordinator; one that cannot be reached ends it. */
-  readonly openStream: (events: WorkerStreamEvents) => WorkerStream;
   readonly pool: ProcessPool;
   readonly log: WorkerLog;
   /** Every order gets a fresh process. */
@@ -30,7 +28,12 @@ export type AgentOptions = {
   readonly awayMsMax: number;
 };
 
+/** Opens a stream to the coordinator; one that cannot be reached ends it. */
+export type OpenStream = (events: WorkerStreamEvents) => WorkerStream;
+
 type Connection =
+  /** There is nothing to connect to yet. */
+  | { readonly kind: "unopened" }
   | { readonly kind: "closed" }
   /** Waiting to try again. */
   | { readonly kind: "away"; readonly retry: NodeJS.Timeout }
@@ -54,7 +57,7 @@ export class Agent {
   readonly #running = new Map<string, { readonly of: Held; readonly run: AttemptRun }>();
   readonly #outbox = new Outbox();
   readonly #settleLost: (reason: string) => void;
-  #connection: Connection = { kind: "closed" };
+  #connection: Connection = { kind: "unopened" };
   #asked = 0;
   #draining = false;
   #failedTries = 0;
@@ -69,9 +72,11 @@ export class Agent {
     this.#settleLost = resolve;
   }
 
-  start(): void {
+  /** Connects, and again whenever the stream breaks; does nothing after `stop`. */
+  start(openStream: OpenStream): void {
+    if (this.#connection.kind !== "unopened") return;
     this.#awaitCoordinator();
-    this.#connect();
+    this.#connect(openStream);
   }
 
   /** Takes nothing more; resolves when everything that runs has ended and been accepted. */
@@ -90,26 +95,26 @@ export class Agent {
     await this.#options.pool.close();
   }
 
-  #connect(): void {
+  #connect(openStream: OpenStream): void {
     // Events of a stream that was given up come too late to matter.
     const isCurrent = (): boolean => "link" in this.#connection && this.#connection.link === link;
-    const link: WorkerStream = this.#options.openStream({
+    const link: WorkerStream = openStream({
       onItems: (items) => {
         for (const item of items) if (isCurrent()) this.#receive(link, item);
       },
       onEnd: ({ reason, refused }) => {
-        if (isCurrent()) this.#disconnected(reason, refused);
+        if (isCurrent()) this.#disconnected(openStream, { reason, refused });
       },
     });
     const silence = setTimeout(() => {
       link.close();
-      this.#disconnected("the coordinator accepted a stream and said nothing", false);
+      this.#disconnected(openStream, { reason: "the coordinator accepted a stream and said nothing", refused: false });
     }, welcomeMsMax);
     this.#connection = { kind: "greeting", link, silence };
     link.send({ kind: "hello", hello: { ...this.#options.hello, held: this.#held() } });
   }
 
-  #disconnected(reason: string, refused: boolean): void {
+  #disconnected(openStream: OpenStream, { reason, refused }: { readonly reason: string; readonly refused: boolean }): void {
     if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     if (this.#connection.kind === "welcomed") {
       clearInterval(this.#connection.beats);
@@ -121,7 +126,7 @@ export class Agent {
     // Where both start together, the coordinator is merely not there yet.
     const level = this.#wasWelcomed || this.#failedTries > quietTries ? "warn" : "info";
     this.#options.log[level]({ event: "worker.disconnected", err: reason, retry_ms: Math.round(ms) }, "no connection to the coordinator");
-    this.#connection = { kind: "away", retry: setTimeout(() => this.#connect(), ms) };
+    this.#connection = { kind: "away", retry: setTimeout(() => this.#connect(openStream), ms) };
   }
 
   #awaitCoordinator(): void {
@@ -140,6 +145,7 @@ export class Agent {
     const connection = this.#connection;
     this.#connection = { kind: "closed" };
     switch (connection.kind) {
+      case "unopened":
       case "closed":
         return;
       case "away":
