@@ -1,5 +1,6 @@
 // Shows a run from where it is to its end, reacts to interrupts, and turns how it ended into an exit code.
 
+import { stopGraceSeconds } from "../proto/control.ts";
 import type { RunId } from "../proto/ids.ts";
 import { unreachable } from "../proto/unreachable.ts";
 import type { RunView } from "../proto/view.ts";
@@ -25,9 +26,6 @@ export type Followed = {
   /** Where the run belongs to this process, which then ends it when interrupted. */
   readonly own?: LocalCluster;
 };
-
-/** The worker gives tasks so long to end when they are cancelled. */
-const graceSeconds = 30;
 
 export async function followRun(context: Context, local: LocalReader, followed: Followed): Promise<ExitCode> {
   const { control } = local;
@@ -73,7 +71,7 @@ type Reaction = {
 function interruptFirst(interrupt: Interrupt, { context, local, followed, presenter, progress, stop }: Reaction): void {
   if (followed.own === undefined) return stop();
   const tasks = progress.running === 1 ? "1 task" : `${progress.running} tasks`;
-  presenter.note(`cancelling, waiting for ${tasks} (grace ${graceSeconds} s); ^C again to kill now`);
+  presenter.note(`cancelling, waiting for ${tasks} (grace ${stopGraceSeconds} s); ^C again to kill now`);
   const by = `${interrupt.cause === "SIGINT" ? "Ctrl-C" : interrupt.cause} of ${context.settings.user}`;
   // The run may have ended in this very moment; then there is nothing left to cancel.
   local.control.cancel(followed.run, by).catch(() => undefined);

@@ -123,6 +123,28 @@ void test("where workers die with their coordinator, what ran is lost at once", 
   assert.equal((await second.control.run(run)).status, "succeeded");
 });
 
+void test("a run that was stopping when its coordinator died can be retried by the next one at once", options, async (t) => {
+  const house = await House.open(t);
+  const ledger = new DyingLedger(house.ledger, { atAppend: 2, when: "after" });
+  const first = await house.start({ ledger });
+  const worker = await house.worker(first, { slots: 1, execute: () => null });
+  const run = await first.control.submit(submission(linear(["start", "end"])));
+  await worker.until(() => worker.count("assign") === 1);
+  house.clock.advance(100);
+  await settle();
+  first.control.cancel(run, "ada").catch(() => undefined);
+  await ledger.died;
+  worker.disconnect();
+  ledger.bury();
+  house.dead.add("c1");
+  assert.equal((await house.kinds(run)).at(-1), "cancelRequested");
+  const second = await house.start({ name: "c2", adoptGraceMs: 0 });
+  await second.control.retry(run, "ada", null);
+  await house.worker(second, { id: "w2", slots: 1, execute: obedient(linear(["start", "end"])) });
+  await finished(second, run);
+  assert.equal((await second.control.run(run)).status, "succeeded");
+});
+
 void test("a run whose coordinator died is cancelled by whoever is asked", options, async (t) => {
   const { house, run } = await abandoned(t);
   const second = await house.start({ name: "c2", adoptGraceMs: 0, listen: null });

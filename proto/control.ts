@@ -76,6 +76,9 @@ export type LogsQuery = {
   readonly follow?: boolean;
 };
 
+/** Between the abort signal of a cancelled attempt and its end by force. */
+export const stopGraceSeconds = 5;
+
 /** Asked of a run or a task that doesn't exist, or that is in a state that forbids it. */
 export class ControlError extends Error {
   override readonly name = "ControlError";

@@ -64,7 +64,8 @@ export class CoordinatorControl implements Control {
     });
   }
 
-  retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void> {
+  async retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void> {
+    await this.#endStopping(run);
     return this.#change(run, {
       decide: (state, atMs) => decideRetry(state, { by, tasks, atMs }),
       forward: (control) => control.retry(run, by, tasks),
@@ -119,6 +120,21 @@ export class CoordinatorControl implements Control {
   async *logs(query: LogsQuery): AsyncIterable<LogLine> {
     await this.#read(query.run);
     yield* followLogs(this.#ports, query);
+  }
+
+  /** What was stopping when its coordinator died may have stopped with it: whoever takes the run up finds out before it decides. */
+  async #endStopping(run: RunId): Promise<void> {
+    const { drivers, history } = this.#ports;
+    if (drivers.get(run) !== undefined) return;
+    const state = await orNotFound(history.read(run));
+    if (state.stopping === null || state.finishedAtMs !== null) return;
+    try {
+      await drivers.adopt(run);
+      await new Promise((resolve) => setImmediate(resolve));
+      await drivers.get(run)?.settled();
+    } catch (error) {
+      if (!(error instanceof OwnedElsewhere || error instanceof DriverEnded)) throw error;
+    }
   }
 
   /** The run's state, everything in it durable. To be looked at before the next turn. */

@@ -4,6 +4,7 @@
 // L2. A report counts only under the assignment's own attempt and lease. Whoever reports under another one is told to stop.
 // L3. An assignment ends once: by an outcome, by a loss, or with its run's driver.
 
+import { stopGraceSeconds } from "../../proto/control.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { decideLost, decideOutcome } from "../core/decide.ts";
 import type { Decision } from "../core/decision.ts";
@@ -31,9 +32,7 @@ export type LeasesOptions = {
 
 /** Beats that may pass without an assignment before it counts as never arrived. */
 const beatsUnheldMax = 3;
-/** Between the abort signal of a cancelled attempt and its end by force. Milliseconds. */
-const stopGraceMs = 5000;
-/** What a worker is given to report a stopped attempt, beyond that. Milliseconds. */
+/** What a worker is given to report a stopped attempt, beyond the time that the attempt gets. Milliseconds. */
 const stopReportMs = 30_000;
 
 export class Leases {
@@ -102,7 +101,7 @@ export class Leases {
   stop(driver: RunDriver, effect: Extract<Effect, { kind: "stop" }>): void {
     const assignment = driver.assignments.get(effect.task);
     if (assignment === undefined || assignment.lease !== effect.lease) return;
-    const dueMs = this.#options.clock.monotonicMs() + stopGraceMs + stopReportMs;
+    const dueMs = this.#options.clock.monotonicMs() + 1000 * stopGraceSeconds + stopReportMs;
     assignment.backstop ??= { dueMs, failure: { kind: "cancelled", by: effect.by } };
     if (assignment.backstop.dueMs > dueMs) assignment.backstop = { dueMs, failure: { kind: "cancelled", by: effect.by } };
     this.#sendStop(assignment, effect.by);
@@ -188,7 +187,7 @@ export class Leases {
 
   #sendStop(assignment: Assignment, by: string): void {
     const line = this.#options.workers.get(assignment.worker)?.line;
-    line?.send({ kind: "stop", of: heldOf(assignment), graceMs: stopGraceMs, by });
+    line?.send({ kind: "stop", of: heldOf(assignment), graceMs: 1000 * stopGraceSeconds, by });
   }
 
   #lose(worker: Worker, assignment: Assignment, why: string): void {
