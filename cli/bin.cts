@@ -33,9 +33,20 @@ function tolerateClosedPipes(): void {
   }
 }
 
+function importMain() {
+  return import("./main.ts");
+}
+
+/** What is built is bundled, and keeps its compiled code: see scripts/bundle-command.ts. */
+function loadMain(): ReturnType<typeof importMain> {
+  if (__filename.endsWith(".cts")) return importMain();
+  require("module").enableCompileCache();
+  return Promise.resolve(require("./program.cjs"));
+}
+
 function runMain(words: string[], version: string): Promise<void> {
   const { env, stdout, stderr } = process;
-  return import("./main.ts")
+  return loadMain()
     .then(function (loaded) {
       return loaded.main({ words: words, env: env, cwd: process.cwd(), stdout: stdout, stderr: stderr, version: version });
     })
