@@ -44,6 +44,7 @@ const compilerOptions = {
   types: ["node"],
   strict: true,
   noEmit: true,
+  allowImportingTsExtensions: true,
   skipLibCheck: true,
 };
 
