@@ -2,4 +2,5 @@
 
 import "./open-session.ts";
 
-export { run, start, type RunnerOptions, type RunningRun } from "./runner/start-run.ts";
+export type { RunningRun } from "./runner/running-run.ts";
+export { resume, run, start, startResumed, type ParametersOf, type ResumeOptions, type RunnerOptions } from "./runner/start-run.ts";

@@ -12,6 +12,7 @@ import type { ArtifactStore } from "../sdk/artifact/store.ts";
 import { CliError } from "./cli-error.ts";
 import type { FlowCode } from "./flow-code.ts";
 import type { Context } from "./context.ts";
+import type { Settings } from "./settings.ts";
 
 export type Submission = {
   readonly graph: FlowGraph;
@@ -37,10 +38,16 @@ export async function keepInputs(
   return { codePackage, parameters };
 }
 
+/** What the person asked for beside the flow and its parameters. */
+export type Asked = { readonly settings: Settings; readonly tags: readonly string[] };
+
+export function askedOf(context: Context): Asked {
+  return { settings: context.settings, tags: context.options.texts("tag") };
+}
+
 /** @throws CliError badValue */
-export function submitRequest(context: Context, submission: Submission): SubmitRequest {
-  const { settings } = context;
-  const tags = [...new Set(context.options.texts("tag"))];
+export function submitRequest({ settings, tags: given }: Asked, submission: Submission): SubmitRequest {
+  const tags = [...new Set(given)];
   checkTags(tags);
   return {
     graph: submission.graph,
@@ -55,7 +62,7 @@ export function submitRequest(context: Context, submission: Submission): SubmitR
       isolation: settings.isolation,
     },
     tags,
-    systemTags: systemTags(context, submission.flowPath),
+    systemTags: systemTags(settings, submission.flowPath),
     namespace: settings.namespace === "" ? `user:${settings.user}` : settings.namespace,
     user: settings.user,
     resume: submission.resume,
@@ -68,13 +75,13 @@ function checkTags(tags: readonly string[]): void {
   if (wrong !== undefined) throw new CliError("badValue", `a tag has 1 to ${tagCharactersMax} characters, not ${wrong.length}`);
 }
 
-function systemTags(context: Context, flowPath: string | null): readonly string[] {
+function systemTags({ user, dir }: Settings, flowPath: string | null): readonly string[] {
   return [
-    `user:${context.settings.user}`,
+    `user:${user}`,
     `host:${hostname()}`,
     `node_version:${process.versions.node}`,
     "runtime:local",
-    ...(flowPath === null ? [] : [fileTag + relative(context.settings.dir, flowPath).replaceAll(sep, "/")]),
+    ...(flowPath === null ? [] : [fileTag + relative(dir, flowPath).replaceAll(sep, "/")]),
   ];
 }
 

@@ -1,28 +1,22 @@
 // `stepwell resume`: a new run that reuses what succeeded and is unchanged, or the same run taken up again.
 
-import { existsSync } from "node:fs";
-import { relative, resolve } from "node:path";
-import { sameValue, type Artifacts } from "../../proto/artifact.ts";
+import { relative } from "node:path";
 import type { ResumeRequest, SubmitRequest } from "../../proto/control.ts";
-import { parseStepName, type StepName } from "../../proto/ids.ts";
+import { parseStepName } from "../../proto/ids.ts";
 import type { RunView } from "../../proto/view.ts";
-import { readArtifact } from "../../sdk/artifact/read.ts";
-import { changedSteps, readCodeFacts } from "../../sdk/graph/code-changes.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
-import { codeOf, type FlowCode } from "../flow-code.ts";
+import { codeOf } from "../flow-code.ts";
 import { findFlowFile, readFlow, type FlowFile } from "../flow-file.ts";
 import { resolveFlowParameters } from "../flow-parameters.ts";
 import type { LocalReader } from "../local-cluster.ts";
 import { reading } from "../reading.ts";
 import { planLines } from "../render/plan-lines.ts";
+import { checkSameFlow, fileOf, resumeRequest, valuesOf, type Origin } from "../resumption.ts";
 import { checkStep, flowNames, newestRun, resolveRun, viewRun, type Scope } from "../run-name.ts";
-import { keepInputs, rememberedFile, submitRequest } from "../submission.ts";
+import { askedOf, keepInputs, submitRequest } from "../submission.ts";
 import { retryInPlace } from "./retry.ts";
 import { runLocally, withDecorators } from "./run.ts";
-
-/** Where to go on from. */
-type Origin = { readonly view: RunView; readonly from: StepName | null };
 
 export async function resume(context: Context): Promise<ExitCode> {
   const origin = await reading(context, (local) => findOrigin(context, local));
@@ -58,23 +52,17 @@ async function namesRun(text: string, { control }: Scope): Promise<boolean> {
 
 type Prepared = { readonly request: SubmitRequest & { readonly resume: ResumeRequest }; readonly file: FlowFile | null };
 
-async function prepare(context: Context, { store }: Pick<LocalReader, "store">, { view, from }: Origin): Promise<Prepared> {
+async function prepare(context: Context, { store }: Pick<LocalReader, "store">, origin: Origin): Promise<Prepared> {
+  const { view } = origin;
   const before = await codeOf(view, store);
   const file = flowFileOf(context, view);
   const code = withDecorators(context, file === null ? before : await readFlow(context, file));
-  checkSameFlow(code, view, file);
-  const values = await resolveFlowParameters(context, code.definition, await valuesOf(view, { store, code }));
+  if (file !== null) checkSameFlow(code, view, file.path);
+  const values = await resolveFlowParameters(context, code.definition, await valuesOf(view, code, store));
   const inputs = await keepInputs(store, code, values);
-  const facts = readCodeFacts(code.bytes);
-  const resume: ResumeRequest = {
-    origin: view.run,
-    from,
-    changedSteps: changedSteps(readCodeFacts(before.bytes), facts),
-    changedParameters: changedNames(view.parameters, inputs.parameters),
-    stepsReadingParameters: facts.readBy,
-    rerunCaught: context.options.flag("rerun-caught"),
-  };
-  const request = submitRequest(context, { graph: code.graph, ...inputs, flowPath: file?.path ?? null, resume });
+  const rerunCaught = context.options.flag("rerun-caught");
+  const resume = resumeRequest({ origin, before, code, parameters: inputs.parameters, rerunCaught });
+  const request = submitRequest(askedOf(context), { graph: code.graph, ...inputs, flowPath: file?.path ?? null, resume });
   return { request: { ...request, resume }, file };
 }
 
@@ -85,38 +73,13 @@ function flowFileOf(context: Context, view: RunView): FlowFile | null {
     const { path, flowName } = findFlowFile(given, context.cwd);
     return { path, flowName: flowName ?? view.flow };
   }
-  const remembered = rememberedFile(view.systemTags);
-  const path = remembered === null ? null : resolve(context.settings.dir, remembered);
-  if (path !== null && existsSync(path)) return { path, flowName: view.flow };
+  const remembered = fileOf(view, context.settings.dir);
+  if (remembered?.exists === true) return { path: remembered.path, flowName: view.flow };
   printNote(
     context,
-    `note: ${path ?? `the file of ${view.flow}`} is not here, so the code of ${view.run} is used as it was (--file FILE uses another)`,
+    `note: ${remembered?.path ?? `the file of ${view.flow}`} is not here, so the code of ${view.run} is used as it was (--file FILE uses another)`,
   );
   return null;
-}
-
-function checkSameFlow(code: FlowCode, view: RunView, file: FlowFile | null): void {
-  if (code.graph.flow === view.flow) return;
-  throw new CliError("badFile", `${file?.path} holds ${code.graph.flow}, but ${view.run} is a run of ${view.flow}`, {
-    hint: "name another file with --file FILE",
-  });
-}
-
-/** Parameters of the origin that the flow still has; the command line may change them. */
-async function valuesOf(view: RunView, { store, code }: { store: LocalReader["store"]; code: FlowCode }): Promise<Record<string, unknown>> {
-  const values: Record<string, unknown> = {};
-  for (const { spec } of code.definition.parameters) {
-    const ref = view.parameters[spec.name];
-    if (ref !== undefined) values[spec.name] = await readArtifact(ref, store);
-  }
-  return values;
-}
-
-function changedNames(before: Artifacts, after: Artifacts): readonly string[] {
-  return Object.entries(after).flatMap(([name, ref]) => {
-    const old = before[name];
-    return old !== undefined && sameValue(old, ref) ? [] : [name];
-  });
 }
 
 async function showPlan(context: Context, local: LocalReader, origin: Origin): Promise<ExitCode> {

@@ -13,7 +13,7 @@ import { followRun } from "../follow-run.ts";
 import { formatDuration } from "../format/duration.ts";
 import type { LocalCluster } from "../local-cluster.ts";
 import { checkedLine } from "../render/checked-line.ts";
-import { keepInputs, submitRequest } from "../submission.ts";
+import { askedOf, keepInputs, submitRequest } from "../submission.ts";
 import { addDecorators, decoratorsOf } from "../with-decorators.ts";
 
 export async function run(context: Context): Promise<ExitCode> {
@@ -29,7 +29,7 @@ export async function run(context: Context): Promise<ExitCode> {
     const { code, values } = await check();
     showChecked(context, code, { text, tookMs: context.nowMs() - startMs });
     const inputs = await keepInputs((await starting).store, code, values);
-    return submitRequest(context, { graph: code.graph, ...inputs, flowPath: file.path, resume: null });
+    return submitRequest(askedOf(context), { graph: code.graph, ...inputs, flowPath: file.path, resume: null });
   });
 }
 

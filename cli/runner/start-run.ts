@@ -1,138 +1,206 @@
 // Runs a flow from code: the same coordinator, worker and ledger as `stepwell run`, inside the caller's process.
 
-import { basename, resolve } from "node:path";
-import { defaultRunOptions } from "../../proto/event.ts";
-import type { RunId } from "../../proto/ids.ts";
 import type { SubmitRequest } from "../../proto/control.ts";
-import type { LogLine } from "../../proto/view.ts";
-import { keepArtifacts } from "../../sdk/artifact/keep.ts";
+import { parseStepName } from "../../proto/ids.ts";
 import { defaultSession } from "../../sdk/client/connection.ts";
-import type { DataOf } from "../../sdk/client/data.ts";
-import { Run } from "../../sdk/client/run.ts";
+import type { AnyFlow, DataOf } from "../../sdk/client/data.ts";
+import type { Run } from "../../sdk/client/run.ts";
+import { definitionOf, type FlowDefinition } from "../../sdk/flow/definition.ts";
 import type { FlowClass, FlowSpec } from "../../sdk/flow/flow-spec.ts";
 import { resolveParameters } from "../../sdk/flow/parameter-values.ts";
-import { checkFlow, type SoundFlow } from "../../sdk/graph/check-flow.ts";
+import { checkFlow } from "../../sdk/graph/check-flow.ts";
 import { formatProblem } from "../../sdk/graph/format-problem.ts";
 import { isError } from "../../sdk/graph/problem.ts";
-import { type LocalCluster, startLocal } from "../local-cluster.ts";
+import { codeOf, type FlowCode } from "../flow-code.ts";
+import { findFlowFile, type FlowFile } from "../flow-file.ts";
+import { startLocal, type LocalReader } from "../local-cluster.ts";
 import { settingsOfProcess } from "../process-settings.ts";
+import { checkSameFlow, fileOf, resumeRequest, valuesOf } from "../resumption.ts";
+import { checkStep, newestRun, resolveRun, viewRun } from "../run-name.ts";
 import type { Settings } from "../settings.ts";
+import { keepInputs, submitRequest } from "../submission.ts";
+import { RunningRun } from "./running-run.ts";
 import { sourceFileOf } from "./source-file.ts";
 
+/** What is left out comes from the settings of the folder and the environment, as for `stepwell run`. */
 export type RunnerOptions = {
   readonly tags?: readonly string[];
   /** Tasks at the same time; the machine's cores by default. */
   readonly maxWorkers?: number;
+  /** Largest number of elements that one foreach may have; 100,000 by default. */
   readonly maxSplits?: number;
+  /** `process` gives every task a fresh process. */
   readonly isolation?: "warm" | "process";
   /** Stops what still runs as soon as one task has failed for good. */
   readonly failFast?: boolean;
-  /** Cancels the run in an orderly way. */
+  /** Cancels the run in an orderly way: it ends as `cancelled`. Aborted before anything has run, it makes the call reject. */
   readonly signal?: AbortSignal;
 };
 
-/** A run that goes on. Its process holds the coordinator, so the run ends with it. */
-export type RunningRun<F> = {
-  readonly id: RunId;
-  /** The run as it is now. */
-  read(): Promise<Run<F>>;
-  /** Lines of all tasks as they are printed, until the run has ended. */
-  logLines(): AsyncIterable<LogLine>;
-  cancel(): Promise<void>;
-  /** Resolves when the run has ended, whatever its status, and everything that it started has too. */
-  readonly finished: Promise<Run<F>>;
+/**
+ * By name, typed as the flow reads them; the others take their values from the environment or their defaults. Names that are no
+ * parameters are refused when the run is submitted. A file parameter takes the file's content.
+ */
+export type ParametersOf<F> = Partial<DataOf<F>>;
+
+export type ResumeOptions<F = AnyFlow> = RunnerOptions & {
+  /** Changed ones; the others are the origin's. */
+  readonly parameters?: ParametersOf<F>;
+  /** This step and everything after it run again even where they succeeded. */
+  readonly from?: string;
+  /** The flow's file; by default the one that the origin was made of, or its code as it was where that file is gone. */
+  readonly file?: string;
+  /** Tasks whose failure was caught run again instead of being reused. */
+  readonly rerunCaught?: boolean;
 };
 
 /**
- * Submits the flow, by its class or by the path of its file, and returns while it runs.
+ * Submits the flow, by its class or by the path of its file (`flow.ts`, or `flow.ts:TrainFlow` where it exports several), and
+ * resolves while it runs. The run belongs to this process: it is interrupted if the process ends.
  * @throws Error that lists what is wrong with the flow or its parameters; nothing has run then
  */
-export async function start<F extends FlowSpec>(
-  flow: FlowClass<F> | string,
-  parameters: Partial<DataOf<F>> = {},
-  options: RunnerOptions = {},
+export function start<F = AnyFlow>(file: string, parameters?: ParametersOf<F>, options?: RunnerOptions): Promise<RunningRun<F>>;
+export function start<F extends FlowSpec>(
+  flow: FlowClass<F>,
+  parameters?: ParametersOf<F>,
+  options?: RunnerOptions,
+): Promise<RunningRun<F>>;
+export function start<F>(flow: FlowClass | string, parameters?: ParametersOf<F>, options: RunnerOptions = {}): Promise<RunningRun<F>> {
+  return begin<F>(flow, parameters, options);
+}
+
+async function begin<F>(flow: FlowClass | string, parameters: object | undefined, options: RunnerOptions): Promise<RunningRun<F>> {
+  const settings = settingsWith(options);
+  options.signal?.throwIfAborted();
+  const file = await fileOfFlow(flow);
+  const code = await readCode(file);
+  const values = await valuesFor(code.definition, { ...parameters }, settings);
+  return submit<F>(settings, options, async ({ store }) => {
+    const inputs = await keepInputs(store, code, values);
+    return submitRequest({ settings, tags: options.tags ?? [] }, { graph: code.graph, ...inputs, flowPath: file.path, resume: null });
+  });
+}
+
+/** Runs the flow to its end. Resolves whatever the run's status; look at `run.successful`. @throws as `start` does */
+export function run<F = AnyFlow>(file: string, parameters?: ParametersOf<F>, options?: RunnerOptions): Promise<Run<F>>;
+export function run<F extends FlowSpec>(flow: FlowClass<F>, parameters?: ParametersOf<F>, options?: RunnerOptions): Promise<Run<F>>;
+export async function run<F>(flow: FlowClass | string, parameters?: ParametersOf<F>, options: RunnerOptions = {}): Promise<Run<F>> {
+  return (await begin<F>(flow, parameters, options)).finished;
+}
+
+/**
+ * Starts a new run that takes over by reference everything that succeeded in the origin and is unchanged, and resolves while it
+ * runs. `origin` is `TrainFlow/17`, `TrainFlow/latest`, or null for the newest run in the namespace.
+ * @throws Error that tells what is wrong with the origin, the flow, or its parameters; nothing has run then
+ */
+export async function startResumed<F = AnyFlow>(origin: string | null = null, options: ResumeOptions<F> = {}): Promise<RunningRun<F>> {
+  const settings = settingsWith(options);
+  options.signal?.throwIfAborted();
+  return submit<F>(settings, options, (local) =>
+    requestToResume(origin, { ...options, parameters: { ...options.parameters } }, { settings, local }),
+  );
+}
+
+/** As `startResumed`, to the end of the run. */
+export async function resume<F = AnyFlow>(origin: string | null = null, options: ResumeOptions<F> = {}): Promise<Run<F>> {
+  return (await startResumed<F>(origin, options)).finished;
+}
+
+function settingsWith({ maxWorkers, maxSplits, isolation, failFast }: RunnerOptions): Settings {
+  return {
+    ...settingsOfProcess(),
+    ...(maxWorkers !== undefined && { maxWorkers: checkCount("maxWorkers", maxWorkers) }),
+    ...(maxSplits !== undefined && { maxSplits: checkCount("maxSplits", maxSplits) }),
+    ...(isolation !== undefined && { isolation }),
+    ...(failFast !== undefined && { failFast }),
+  };
+}
+
+function checkCount(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be a whole number of at least 1, not ${value}`);
+  return value;
+}
+
+async function submit<F>(
+  settings: Settings,
+  { signal }: RunnerOptions,
+  prepare: (local: LocalReader) => Promise<SubmitRequest>,
 ): Promise<RunningRun<F>> {
-  const settings = settingsOfProcess();
-  const file = resolve(typeof flow === "string" ? flow : await sourceFileOf(flow));
-  const checked = await check(file, typeof flow === "string" ? null : flow.name);
-  const values = await valuesOf(checked, parameters, settings);
-  const { maxWorkers = settings.maxWorkers, isolation = settings.isolation } = options;
-  const cluster = await startLocal({ dir: settings.dir, slots: maxWorkers, isolation, log: settings.logLevel });
+  const { dir, maxWorkers, isolation, logLevel } = settings;
+  const cluster = await startLocal({ dir, slots: maxWorkers, isolation, log: logLevel });
   try {
-    const inputs = new Map([...Object.entries(checked.definition.constants), ...values]);
-    const [codePackage, kept] = await Promise.all([cluster.store.put(checked.package), keepArtifacts(inputs, cluster.store)]);
-    const id = await cluster.control.submit({ ...requestOf(checked, settings, options), codePackage, parameters: kept });
-    return running<F>(cluster, id, options.signal);
+    const request = await prepare(cluster);
+    // Whoever has the run when it has ended reads on through this.
+    const session = await defaultSession();
+    signal?.throwIfAborted();
+    return new RunningRun<F>(await cluster.control.submit(request), { cluster, session, signal: signal ?? null });
   } catch (error) {
     await cluster.close();
     throw error;
   }
 }
 
-/** Runs the flow to its end. Resolves whatever the run's status; look at `run.successful`. */
-export async function run<F extends FlowSpec>(
-  flow: FlowClass<F> | string,
-  parameters: Partial<DataOf<F>> = {},
-  options: RunnerOptions = {},
-): Promise<Run<F>> {
-  return (await start(flow, parameters, options)).finished;
+async function fileOfFlow(flow: FlowClass | string): Promise<FlowFile> {
+  if (typeof flow === "string") return findFlowFile(flow, process.cwd());
+  return { path: await sourceFileOf(flow), flowName: definitionOf(flow).name };
 }
 
-async function check(file: string, flowName: string | null): Promise<SoundFlow> {
-  const checked = await checkFlow(file, flowName === null ? {} : { flowName });
-  if (checked.graph !== null) return checked;
+/** @throws Error that lists what is wrong */
+async function readCode({ path, flowName }: FlowFile): Promise<FlowCode> {
+  const checked = await checkFlow(path, flowName === undefined ? {} : { flowName });
+  if (checked.graph !== null) return { graph: checked.graph, definition: checked.definition, bytes: checked.package };
   const errors = checked.problems.filter(isError).map((problem) => formatProblem(problem, { color: false }));
-  throw new Error(`${basename(file)} cannot run:\n${errors.join("\n")}`);
+  throw new Error(`the flow cannot run:\n${errors.join("\n")}`);
 }
 
-async function valuesOf({ definition }: SoundFlow, parameters: object, settings: Settings): Promise<ReadonlyMap<string, unknown>> {
-  const sources = { values: { ...parameters }, environment: process.env };
-  const resolved = await resolveParameters(definition.parameters, sources, {
-    flow: definition.name,
-    user: settings.user,
-    directory: process.cwd(),
-  });
+async function valuesFor(
+  definition: FlowDefinition,
+  values: Readonly<Record<string, unknown>>,
+  settings: Settings,
+): Promise<ReadonlyMap<string, unknown>> {
+  const resolved = await resolveParameters(
+    definition.parameters,
+    { values, environment: process.env },
+    { flow: definition.name, user: settings.user, directory: process.cwd() },
+  );
   if (resolved.ok) return resolved.values;
-  throw new Error(resolved.problems.map((problem) => `${problem.message} (${problem.hint})`).join("\n"));
+  const problems = resolved.problems.map((problem) => `${problem.message} (${problem.hint})`);
+  throw new Error(`${definition.name} cannot run: ${problems.join("; ")}`);
 }
 
-function requestOf({ graph }: SoundFlow, settings: Settings, options: RunnerOptions): Omit<SubmitRequest, "codePackage" | "parameters"> {
-  const {
-    tags = [],
-    maxWorkers = settings.maxWorkers,
-    maxSplits = settings.maxSplits,
-    isolation = settings.isolation,
-    failFast = settings.failFast,
-  } = options;
-  return {
-    graph,
-    secrets: graph.parameters.filter((spec) => spec.secret).map((spec) => spec.name),
-    options: { ...defaultRunOptions, failFast, splitsMax: maxSplits, workersMax: maxWorkers, isolation },
-    tags,
-    systemTags: [`user:${settings.user}`, "runtime:local"],
-    namespace: settings.namespace === "" ? `user:${settings.user}` : settings.namespace,
-    user: settings.user,
-    resume: null,
-  };
-}
+type Resuming = { readonly settings: Settings; readonly local: LocalReader };
 
-function running<F>(cluster: LocalCluster, id: RunId, signal: AbortSignal | undefined): RunningRun<F> {
-  const session = { connection: cluster, namespace: null };
-  const read = async (): Promise<Run<F>> => new Run<F>(session, await cluster.control.run(id));
-  const cancel = (): Promise<void> => cluster.control.cancel(id, "the program that started it");
-  // A run that has ended meanwhile needs no cancelling.
-  const onAbort = (): void => void cancel().catch(() => undefined);
-  if (signal?.aborted === true) onAbort();
-  signal?.addEventListener("abort", onAbort, { once: true });
-  const finish = async (): Promise<Run<F>> => {
-    try {
-      await (await read()).wait();
-      // Outlives the cluster, so that the caller can go on reading.
-      return new Run<F>(await defaultSession(), await cluster.control.run(id));
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-      await cluster.close();
-    }
-  };
-  return { id, read, cancel, logLines: () => cluster.control.logs({ run: id, follow: true }), finished: finish() };
+async function requestToResume(origin: string | null, options: ResumeOptions, { settings, local }: Resuming): Promise<SubmitRequest> {
+  const { control, store } = local;
+  const scope = { control, namespace: settings.namespace };
+  const view = await viewRun(origin === null ? await newestRun(null, scope) : await resolveRun(origin, scope), control);
+  const { from = null, rerunCaught = false } = options;
+  if (from !== null) checkStep(view, from);
+  const before = await codeOf(view, store);
+  const remembered = fileOf(view, settings.dir);
+  const file =
+    options.file !== undefined
+      ? findFlowFile(options.file, process.cwd())
+      : remembered?.exists === true
+        ? { path: remembered.path, flowName: view.flow }
+        : null;
+  const code = file === null ? before : await readCode({ path: file.path, flowName: file.flowName ?? view.flow });
+  if (file !== null) checkSameFlow(code, view, file.path);
+  const values = await valuesFor(code.definition, { ...(await valuesOf(view, code, store)), ...options.parameters }, settings);
+  const inputs = await keepInputs(store, code, values);
+  return submitRequest(
+    { settings, tags: options.tags ?? [] },
+    {
+      graph: code.graph,
+      ...inputs,
+      flowPath: file?.path ?? null,
+      resume: resumeRequest({
+        origin: { view, from: from === null ? null : parseStepName(from) },
+        before,
+        code,
+        parameters: inputs.parameters,
+        rerunCaught,
+      }),
+    },
+  );
 }

@@ -1,4 +1,4 @@
-// Where the client's objects get their answers from, and which part of the world they see.
+// Where the client's objects get their answers from, on whose behalf they ask, and which part of the world they see.
 
 import type { Control } from "../../proto/control.ts";
 import type { ArtifactStore, BlockingReader } from "../artifact/store.ts";
@@ -9,40 +9,72 @@ export type Connection = {
   close(): Promise<void>;
 };
 
-/** A connection and the namespace that its listings keep to; null sees everything. */
-export type Session = { readonly connection: Connection; readonly namespace: string | null };
+/** Who asks, and the namespace that listings keep to; null sees everything. */
+export type Identity = { readonly user: string; readonly namespace: string | null };
 
-type Opener = () => Promise<Session>;
+/** A folder or a coordinator, as its connections are told apart. */
+type Place = { readonly place: string };
 
-let opener: Opener | null = null;
-let opened: Promise<Session> | null = null;
+export type Session = Identity & { readonly connection: Connection };
+
+/** How a program without a session of its own reaches the configured coordinator or the local folder. */
+type Defaults = { open(place: string): Promise<Connection>; settings(): Identity & Place };
+
+let defaults: Defaults | null = null;
+const opened = new Map<string, Promise<Connection>>();
 let chosenNamespace: string | null | undefined;
 
-/** Called once by the package entry, which knows how to reach the configured coordinator or the local folder. */
-export function registerOpener(open: Opener): void {
-  opener = open;
+/** Called once by the package entry. */
+export function registerDefaults(given: Defaults): void {
+  defaults = given;
 }
 
-/** The session that objects use which were given none; opened on first use. */
+/** The session that objects use which were given none; its connection is opened on first use. */
 export async function defaultSession(): Promise<Session> {
-  if (opener === null) throw new Error('no connection: import from "stepwell/client", or pass a session of your own');
-  opened ??= opener();
-  const session = await opened;
-  return chosenNamespace === undefined ? session : { ...session, namespace: chosenNamespace };
+  const { open, settings } = registered();
+  const { place, user } = settings();
+  const opening = opened.get(place) ?? open(place);
+  opened.set(place, opening);
+  try {
+    return { connection: await opening, user, namespace: getNamespace() };
+  } catch (error) {
+    // What failed may go better the next time: the folder may be there by then.
+    if (opened.get(place) === opening) opened.delete(place);
+    throw error;
+  }
 }
 
 /**
  * Changes what listings see from now on: runs that carry this tag, as `user:ana` or `production:token`; null for all.
- * Returns the namespace set.
+ * Runs that are named by their number are found in every namespace. Returns the namespace set.
  */
 export function namespace(name: string | null): string | null {
   chosenNamespace = name;
   return name;
 }
 
-/** Closes the default connection, so that a program may end; the next use opens a new one. */
+/** The namespace that listings keep to: the one set by `namespace()`, else the default. */
+export function getNamespace(): string | null {
+  return chosenNamespace === undefined ? registered().settings().namespace : chosenNamespace;
+}
+
+/** Goes back to the namespace of the settings, `user:<name>` unless they say otherwise, and returns it. */
+export function defaultNamespace(): string | null {
+  chosenNamespace = undefined;
+  return getNamespace();
+}
+
+/**
+ * Closes the default connections; the next use opens a new one. A program need not call it: an open connection doesn't keep
+ * it alive.
+ */
 export async function disconnect(): Promise<void> {
-  const closing = opened;
-  opened = null;
-  if (closing !== null) await (await closing).connection.close();
+  const closing = [...opened.values()];
+  opened.clear();
+  await Promise.all(closing.map(async (connection) => (await connection).close()));
+}
+
+function registered(): Defaults {
+  if (defaults === null) throw new Error('no connection: import from "stepwell/client", or pass a session of your own');
+  return defaults;
 }

@@ -3,14 +3,22 @@
 import { inspect } from "node:util";
 import { targetsOf } from "../../proto/graph.ts";
 import { type StepName, taskIdOf } from "../../proto/ids.ts";
-import type { TaskStatus, StepView } from "../../proto/view.ts";
+import type { LogLine, StepView, TaskCounts, TaskStatus } from "../../proto/view.ts";
+import type { AnyFlow } from "./data.ts";
 import type { Session } from "./connection.ts";
-import type { Run } from "./run.ts";
+import { following } from "./following.ts";
+import type { Run, RunLogsOptions } from "./run.ts";
 import { Task } from "./task.ts";
 
 const pageLength = 500;
 
-export class Step<F = unknown> {
+export type TasksFilter = {
+  readonly status?: TaskStatus | readonly TaskStatus[];
+  /** At most this many; all by default. */
+  readonly limit?: number;
+};
+
+export class Step<F = AnyFlow> {
   readonly parent: Run<F>;
   readonly #session: Session;
   readonly #view: StepView;
@@ -27,45 +35,68 @@ export class Step<F = unknown> {
   get pathspec(): string {
     return `${this.parent.id}/${this.#view.step}`;
   }
-  get counts(): StepView["counts"] {
+  /** Tasks by state. */
+  get counts(): TaskCounts {
     return this.#view.counts;
+  }
+  /** How many tasks the step will have; null while a foreach around it has not been counted. */
+  get total(): number | null {
+    return this.#view.total;
   }
   get tags(): readonly string[] {
     return this.parent.tags;
   }
+  /** When its first attempt started; null before, and where every task was taken over. */
+  get startedAt(): Date | null {
+    return this.#view.startedAtMs === null ? null : new Date(this.#view.startedAtMs);
+  }
   get finishedAt(): Date | null {
     return this.#view.finishedAtMs === null ? null : new Date(this.#view.finishedAtMs);
+  }
+  /** What the step's comment says; empty where there is none. */
+  get doc(): string {
+    return this.parent.graph.steps.find((node) => node.name === this.id)?.doc ?? "";
   }
   /** Steps that lead here. */
   get parentSteps(): readonly StepName[] {
     return this.parent.graph.steps.filter((node) => targetsOf(node.transition).includes(this.id)).map((node) => node.name);
   }
+  /** Steps that it may lead to. */
   get childSteps(): readonly StepName[] {
-    return this.parent.graph.steps.filter((node) => node.name === this.id).flatMap((node) => [...targetsOf(node.transition)]);
+    return this.parent.graph.steps.filter((node) => node.name === this.id).flatMap((node) => targetsOf(node.transition));
   }
 
-  /** The task outside any foreach, or the one with these foreach indexes. @throws ControlError notFound */
+  /** `task()` outside any foreach, `task(2)` within one, `task(2, 0)` within two. @throws ControlError notFound */
   async task(...indexes: number[]): Promise<Task<F>> {
     const view = await this.#session.connection.control.task(this.parent.id, taskIdOf(this.id, indexes));
     return new Task<F>(this.#session, view, this);
   }
 
-  /** In the order of the foreach indexes; filtered by the coordinator and fetched page by page. */
-  async *tasks(options: { readonly status?: readonly TaskStatus[] } = {}): AsyncGenerator<Task<F>> {
+  /** In the order in which they became known, which is that of the foreach; filtered by the coordinator and fetched page by page. */
+  async *tasks(filter: TasksFilter = {}): AsyncGenerator<Task<F>, void, undefined> {
+    const { status } = filter;
+    let left = filter.limit ?? Number.POSITIVE_INFINITY;
     let cursor: string | null = null;
-    do {
+    while (left > 0) {
       const page = await this.#session.connection.control.tasks(this.parent.id, {
         step: this.id,
-        limit: pageLength,
-        ...options,
+        limit: Math.min(left, pageLength),
+        ...(status !== undefined && { status: typeof status === "string" ? [status] : status }),
         ...(cursor !== null && { cursor }),
       });
       for (const view of page.items) yield new Task<F>(this.#session, view, this);
+      left -= page.items.length;
       cursor = page.next;
-    } while (cursor !== null);
+      if (cursor === null) return;
+    }
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Task<F>> {
+  /** Lines that the step's tasks printed, those of one task in their order. */
+  logLines(options: RunLogsOptions = {}): AsyncIterable<LogLine> {
+    return following(this.#session.connection.control.logs({ run: this.parent.id, step: this.id, ...options }));
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Task<F>, void, undefined> {
     return this.tasks();
   }
 
@@ -75,6 +106,7 @@ export class Step<F = unknown> {
 
   [inspect.custom](): string {
     const { succeeded, failed, running } = this.#view.counts;
-    return `Step ${this.pathspec} (${succeeded} succeeded, ${failed} failed, ${running} running of ${this.#view.total ?? "?"})`;
+    const trouble = failed === 0 ? "" : `, ${failed} failed`;
+    return `Step ${this.pathspec} · ${succeeded} of ${this.#view.total ?? "?"} ok${trouble}${running === 0 ? "" : `, ${running} running`}`;
   }
 }

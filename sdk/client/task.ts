@@ -7,10 +7,20 @@ import type { TaskId } from "../../proto/ids.ts";
 import type { AttemptView, LogLine, TaskStatus, TaskView } from "../../proto/view.ts";
 import { Artifact } from "./artifact.ts";
 import type { Session } from "./connection.ts";
-import { dataOf, type DataOf } from "./data.ts";
+import { nearest } from "../flow/nearest.ts";
+import { dataOf, isPrivate, type AnyFlow, type DataOf } from "./data.ts";
+import { following } from "./following.ts";
 import type { Step } from "./step.ts";
 
-export class Task<F = unknown> {
+export type TaskLogsOptions = {
+  /** Number of the attempt, counted from 0; the latest by default. */
+  readonly attempt?: number | "latest" | "all";
+  readonly stream?: "stdout" | "stderr";
+  /** Go on until the task has ended. */
+  readonly follow?: boolean;
+};
+
+export class Task<F = AnyFlow> {
   readonly parent: Step<F>;
   readonly #session: Session;
   readonly #view: TaskView;
@@ -34,6 +44,10 @@ export class Task<F = unknown> {
   get finished(): boolean {
     return ["succeeded", "failed", "cancelled"].includes(this.#view.status);
   }
+  /** Whether its failure was caught: the run goes on, and what the step had set until then is kept. */
+  get caught(): boolean {
+    return this.#view.caught;
+  }
   /** False for a task whose failure was caught, although its run went on. */
   get successful(): boolean {
     return this.#view.status === "succeeded" && !this.#view.caught;
@@ -46,6 +60,7 @@ export class Task<F = unknown> {
   get index(): number | null {
     return this.indexes.at(-1) ?? null;
   }
+  /** Oldest first: times in milliseconds since 1970, worker, outcome, failure, usage. Empty where the outcome was taken over. */
   get attempts(): readonly AttemptView[] {
     return this.#view.attempts;
   }
@@ -53,10 +68,12 @@ export class Task<F = unknown> {
   get currentAttempt(): number | null {
     return this.#view.attempts.at(-1)?.attempt ?? null;
   }
+  /** When its first attempt started. */
   get createdAt(): Date | null {
     const first = this.#view.attempts[0];
     return first === undefined ? null : new Date(first.startedAtMs);
   }
+  /** When it ended; null while it has not, and where its outcome was taken over. */
   get finishedAt(): Date | null {
     const at = this.finished ? this.#view.attempts.at(-1)?.finishedAtMs : null;
     return at === null || at === undefined ? null : new Date(at);
@@ -72,39 +89,55 @@ export class Task<F = unknown> {
   get tags(): readonly string[] {
     return this.parent.tags;
   }
-  /** Everything that is visible after the task; `task.data.model` reads when touched. */
+  /** Everything that is visible after the task; `task.data.model` reads when touched. @throws Error while it has not succeeded */
   get data(): DataOf<F> {
+    if (this.#view.status !== "succeeded") throw new Error(`${this.pathspec} is ${this.#describeStatus()}: it has no artifacts`);
     return dataOf<F>(this.#view.artifacts, this.#session.connection.store);
   }
   /** The public artifacts; `produced` tells which of them this task set. */
-  get artifacts(): readonly Artifact[] {
+  get artifacts(): readonly Artifact<unknown, F>[] {
     return Object.keys(this.#view.artifacts)
-      .filter((name) => !name.startsWith("_"))
+      .filter((name) => !isPrivate(name))
       .map((name) => this.artifact(name));
   }
+  /** Names of the artifacts that the task itself set. */
   get produced(): readonly string[] {
     return this.#view.produced;
   }
 
   /** @throws Error naming the artifacts that there are */
-  artifact<T = unknown>(name: string): Artifact<T> {
-    const ref = this.#view.artifacts[name];
-    if (ref === undefined)
-      throw new Error(`${this.pathspec} has no artifact "${name}"; it has ${Object.keys(this.#view.artifacts).join(", ") || "none"}`);
-    return new Artifact<T>(this.#session, `${this.pathspec}/${name}`, ref);
+  artifact<T = unknown>(name: string): Artifact<T, F> {
+    const ref = Object.hasOwn(this.#view.artifacts, name) ? this.#view.artifacts[name] : undefined;
+    if (ref !== undefined) return new Artifact<T, F>(this.#session, this, { name, ref });
+    if (this.#view.status !== "succeeded") throw new Error(`${this.pathspec} is ${this.#describeStatus()}: it has no artifacts`);
+    const names = Object.keys(this.#view.artifacts);
+    const close = nearest(name, names);
+    const hint = close !== null ? `did you mean "${close}"?` : names.length === 0 ? "it has none" : `it has ${names.join(", ")}`;
+    throw new Error(`${this.pathspec} has no artifact "${name}"; ${hint}`);
   }
 
+  [Symbol.iterator](): Iterator<Artifact<unknown, F>> {
+    return this.artifacts[Symbol.iterator]();
+  }
+
+  /** What the attempt printed, the last one unless another is given. */
   async stdout(attempt?: number): Promise<string> {
     return this.#text("stdout", attempt);
   }
   async stderr(attempt?: number): Promise<string> {
     return this.#text("stderr", attempt);
   }
-  /** Captured lines with their times, of the last attempt unless one is given. */
-  logLines(
-    options: { readonly attempt?: number | "latest" | "all"; readonly stream?: "stdout" | "stderr"; readonly follow?: boolean } = {},
-  ): AsyncIterable<LogLine> {
-    return this.#session.connection.control.logs({ run: this.#view.run, task: this.#view.task, ...options });
+  /** Captured lines with their times. Those of a task that was taken over are its original's. */
+  logLines(options: TaskLogsOptions = {}): AsyncIterable<LogLine> {
+    const run = this.#view.reusedFrom ?? this.#view.run;
+    return following(this.#session.connection.control.logs({ run, task: this.#view.task, ...options }));
+  }
+
+  get parentTaskPathspecs(): readonly string[] {
+    return this.#view.parents.map((task) => `${this.#view.run}/${task}`);
+  }
+  get childTaskPathspecs(): readonly string[] {
+    return this.#view.children.map((task) => `${this.#view.run}/${task}`);
   }
 
   async parentTasks(): Promise<readonly Task<F>[]> {
@@ -120,8 +153,15 @@ export class Task<F = unknown> {
   }
 
   [inspect.custom](): string {
+    const tries = this.attempts.length > 1 ? ` · ${this.attempts.length} attempts` : "";
+    const origin = this.originPathspec;
+    return `Task ${this.pathspec} · ${this.#describeStatus()}${tries}${origin === null ? "" : ` · taken over from ${origin}`}`;
+  }
+
+  #describeStatus(): string {
     const failure = this.failure;
-    return `Task ${this.pathspec} ${this.status}${failure === null ? "" : ` (${describeFailure(failure)})`}`;
+    const status = this.caught ? "caught" : this.status;
+    return failure === null ? status : `${status} (${describeFailure(failure)})`;
   }
 
   async #text(stream: "stdout" | "stderr", attempt: number | undefined): Promise<string> {

@@ -73,7 +73,8 @@ export function definitionOf(flowClass: FlowClass): FlowDefinition {
       hint: "choose an artifact",
     });
   }
-  return { name: flowClass.name, steps, parameters, constants, problems };
+  // A compiler that lowers decorators may have named a class that mentions itself `_TrainFlow`.
+  return { name: flowClass.name.replace(/^_+(?=[A-Za-z])/, ""), steps, parameters, constants, problems };
 }
 
 /** Asks whether a name is that of a step of the flow class. Costs nothing until it is asked. */

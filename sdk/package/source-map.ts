@@ -1,6 +1,7 @@
 // Places of the bundle to places of the author's sources. Nothing is decoded before the first question.
 
 export type SourceMap = {
+  readonly sources: readonly string[];
   /** Lines and columns are counted from 1. Null where the bundler wrote the code itself. */
   placeOf(line: number, column: number): MappedPlace | null;
   /** Text of a source, null where it is not known. */
@@ -15,6 +16,7 @@ export function openSourceMap(json: string): SourceMap {
   const map = parseMap(json);
   let decoded: Segments | null = null;
   return {
+    sources: map.sources,
     placeOf(line, column) {
       decoded ??= decodeMappings(map.mappings);
       const at = segmentAt(decoded, line - 1, column - 1);

@@ -6,6 +6,6 @@ import { Stepwell } from "../../sdk/client/stepwell.ts";
 
 export async function openClient(folder: string): Promise<{ readonly stepwell: Stepwell } & AsyncDisposable> {
   const connection = await openLocal({ dir: join(folder, ".stepwell") });
-  const stepwell = new Stepwell({ connection, namespace: null });
+  const stepwell = new Stepwell({ connection, user: "tester", namespace: null });
   return { stepwell, [Symbol.asyncDispose]: () => stepwell.close() };
 }
