@@ -33,6 +33,10 @@ function tolerateClosedPipes(): void {
   }
 }
 
+function openStdin(): NodeJS.ReadStream {
+  return process.stdin;
+}
+
 function importMain() {
   return import("./main.ts");
 }
@@ -48,7 +52,7 @@ function runMain(words: string[], version: string): Promise<void> {
   const { env, stdout, stderr } = process;
   return loadMain()
     .then(function (loaded) {
-      return loaded.main({ words: words, env: env, cwd: process.cwd(), stdout: stdout, stderr: stderr, version: version });
+      return loaded.main({ words: words, env: env, cwd: process.cwd(), stdout: stdout, stderr: stderr, stdin: openStdin, version: version });
     })
     .then(function (code) {
       process.exitCode = code;

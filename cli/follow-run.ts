@@ -8,10 +8,12 @@ import { exitCodes, type ExitCode } from "./cli-error.ts";
 import { printNote, type Context } from "./context.ts";
 import { Interrupts, type Interrupt } from "./interrupts.ts";
 import { finishedDocument } from "./live/event-documents.ts";
+import { Keyboard } from "./live/keyboard.ts";
+import { keyHints, pressKey, type KeyedWatch } from "./live/keys.ts";
 import { JsonLinesPresenter, PlainPresenter, SilentPresenter, WindowPresenter, type Presenter } from "./live/presenter.ts";
 import { RunProgress } from "./live/progress.ts";
 import { Selection } from "./live/selection.ts";
-import { watchRun, type LogsChoice } from "./live/watch.ts";
+import { followsLogs, watchRun, type LogsChoice } from "./live/watch.ts";
 import type { LocalCluster, LocalReader } from "./local-cluster.ts";
 import { runDocument } from "./render/run-document.ts";
 import { summaryLines } from "./render/run-summary.ts";
@@ -34,20 +36,31 @@ export async function followRun(context: Context, local: LocalReader, followed: 
   const logs = followed.logs === "auto" && context.settings.output === "jsonl" ? "all" : followed.logs;
   const progress = new RunProgress(run, (await control.run(run)).graph);
   const selection = new Selection();
-  const presenter = presenterFor(context, progress, selection);
+  const keyed: KeyedWatch = {
+    progress,
+    paint: narrative(context).paint,
+    logs: followsLogs(logs) ? logs : null,
+    interrupt: followed.own === undefined ? "leaves" : "cancels",
+  };
+  const presenter = presenterFor(context, selection, keyed);
+  const keyboard = keyboardFor(context, presenter, keyed);
   const stopped = Promise.withResolvers<null>();
   const interrupts = new Interrupts(context.timeoutMs, {
     first: (interrupt) => interruptFirst(interrupt, { context, local, followed, presenter, progress, stop: () => stopped.resolve(null) }),
     again: () => stopped.resolve(null),
   });
   try {
-    const view = await Promise.race([watchRun({ control, run, progress, selection, presenter, logs }, followed.afterSeq), stopped.promise]);
+    const view = await Promise.race([
+      watchRun({ control, run, progress, selection, presenter, logs: () => keyed.logs ?? logs }, followed.afterSeq),
+      stopped.promise,
+    ]);
     presenter.close();
     if (view === null) leave(context, followed);
     else await showEnd(context, local, { view, progress });
     if (interrupts.first !== null) return interrupts.first.exit;
     return view === null ? exitCodes.interrupted : exitOf(view);
   } finally {
+    keyboard?.close();
     presenter.close();
     interrupts.close();
   }
@@ -77,12 +90,26 @@ function interruptFirst(interrupt: Interrupt, { context, local, followed, presen
   local.control.cancel(followed.run, by).catch(() => undefined);
 }
 
-function presenterFor(context: Context, progress: RunProgress, selection: Selection): Presenter {
+function presenterFor(context: Context, selection: Selection, keyed: KeyedWatch): Presenter {
+  const { progress } = keyed;
   const { out, err } = context.terminal;
   if (context.settings.output === "jsonl") return new JsonLinesPresenter(progress.run, { out, err });
   if (context.quiet) return new SilentPresenter();
-  const look = { sink: narrative(context), zone: context.settings.tz, nowMs: context.nowMs };
+  const look = {
+    sink: narrative(context),
+    zone: context.settings.tz,
+    nowMs: context.nowMs,
+    hints: keyHints(keyed),
+    group: context.terminal.githubActions ? progress.run : null,
+  };
   return look.sink.live ? new WindowPresenter(progress, selection, look) : new PlainPresenter(progress, selection, look);
+}
+
+/** Keys mean something where there is a window to look at. */
+function keyboardFor({ terminal }: Context, presenter: Presenter, keyed: KeyedWatch): Keyboard | null {
+  if (!(presenter instanceof WindowPresenter) || terminal.keys === null) return null;
+  const keys = terminal.keys();
+  return keys.isTTY === true ? new Keyboard(keys, (key) => presenter.answer(pressKey(key, keyed))) : null;
 }
 
 /** Where the story of a run is told: stdout belongs to the document when one is asked for. */

@@ -3,6 +3,7 @@
 
 import { createRequire } from "node:module";
 import { hostname } from "node:os";
+import type pinoModule from "pino";
 import type { CoordinatorLog, LogFields } from "../coordinator/shell/log.ts";
 import { packageVersion } from "./package-version.ts";
 
@@ -24,7 +25,7 @@ export function openLog(level: string): CoordinatorLog {
 
 function openPino(level: string): CoordinatorLog {
   const require = createRequire(import.meta.url);
-  const { pino }: typeof import("pino") = require("pino");
+  const { pino }: typeof pinoModule = require("pino");
   return pino(
     {
       level,

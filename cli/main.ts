@@ -10,7 +10,7 @@ import { asCliError } from "./known-errors.ts";
 import { commandHelp, overviewHelp } from "./help.ts";
 import { parseDuration } from "./format/duration.ts";
 import { loadSettings, type LoadedSettings } from "./settings.ts";
-import { openTerminal, type Environment, type Stream } from "./terminal.ts";
+import { openTerminal, type Environment, type Keys, type Stream } from "./terminal.ts";
 
 export type Process = {
   readonly words: readonly string[];
@@ -18,6 +18,8 @@ export type Process = {
   readonly cwd: string;
   readonly stdout: Stream;
   readonly stderr: Stream;
+  /** Opened where single keys are read. */
+  readonly stdin?: () => Keys;
   readonly version: string;
 };
 

@@ -18,6 +18,17 @@ export type Stream = {
   once(event: "drain" | "close", listener: () => void): unknown;
 };
 
+/** The part of a tty.ReadStream that is used. */
+export type Keys = {
+  readonly isTTY?: boolean;
+  setRawMode(raw: boolean): unknown;
+  on(event: "data", listener: (typed: Uint8Array | string) => void): unknown;
+  on(event: "error", listener: () => void): unknown;
+  off(event: "data", listener: (typed: Uint8Array | string) => void): unknown;
+  resume(): unknown;
+  pause(): unknown;
+};
+
 export type Sink = {
   write(text: string): void;
   /** Resolves when the stream takes more, so that large data never piles up. */
@@ -30,16 +41,23 @@ export type Sink = {
   rows(): number;
 };
 
-export type Terminal = { readonly out: Sink; readonly err: Sink; readonly githubActions: boolean };
+export type Terminal = {
+  readonly out: Sink;
+  readonly err: Sink;
+  /** Where keys are pressed; opened when it is asked for. Null where nobody presses any. */
+  readonly keys: (() => Keys) | null;
+  readonly githubActions: boolean;
+};
 
 export function openTerminal(
-  streams: { readonly stdout: Stream; readonly stderr: Stream },
+  streams: { readonly stdout: Stream; readonly stderr: Stream; readonly stdin?: () => Keys },
   env: Environment,
   color: ColorChoice,
 ): Terminal {
   return {
     out: openSink(streams.stdout, env, color),
     err: openSink(streams.stderr, env, color),
+    keys: streams.stdin ?? null,
     githubActions: env["GITHUB_ACTIONS"] === "true",
   };
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { LogLine } from "../../proto/view.ts";
 import { parseTaskId } from "../../proto/ids.ts";
 import { widthOf } from "../format/table.ts";
+import { keyHints } from "../live/keys.ts";
 import { PlainPresenter, WindowPresenter, JsonLinesPresenter, type Presenter } from "../live/presenter.ts";
 import { finishedDocument } from "../live/event-documents.ts";
 import { RunProgress } from "../live/progress.ts";
@@ -29,7 +30,7 @@ for (const place of places) {
   void test(`a run is shown as a terminal of this kind can show it: ${place.name}`, (context) => {
     const { sink, written } = sinkOf(place);
     const shown = { progress: new RunProgress(run, graph), selection: new Selection() };
-    const look = { sink, zone: "utc", nowMs: () => nowMs } as const;
+    const look = { sink, zone: "utc", nowMs: () => nowMs, hints: keyHints({ logs: "auto", interrupt: "cancels" }), group: null } as const;
     const presenter = sink.live
       ? new WindowPresenter(shown.progress, shown.selection, look)
       : new PlainPresenter(shown.progress, shown.selection, look);
@@ -38,7 +39,7 @@ for (const place of places) {
     presenter.close();
     const scrolled = written().split("\n").slice(0, -1);
     const window = sink.live
-      ? windowLines(shown.progress, { columns: place.columns, rows: place.rows, paint: sink.paint, nowMs, hints: "^C cancels" })
+      ? windowLines(shown.progress, { columns: place.columns, rows: place.rows, paint: sink.paint, nowMs, hints: look.hints })
       : [];
     compare(context, `run-${place.name}`, [...scrolled, ...window]);
     assert.ok(window.length <= place.rows / 3, `the window takes ${window.length} of ${place.rows} rows`);

@@ -22,7 +22,15 @@ export interface Presenter {
   close(): void;
 }
 
-export type Look = { readonly sink: Sink; readonly zone: TimeZone; readonly nowMs: () => number };
+export type Look = {
+  readonly sink: Sink;
+  readonly zone: TimeZone;
+  readonly nowMs: () => number;
+  /** What the keys do. */
+  readonly hints: string;
+  /** On GitHub, whose pages fold what belongs to a group, so that the summary is seen first. */
+  readonly group: string | null;
+};
 
 /** Time between two pictures of the window. */
 const frameMs = 100;
@@ -34,9 +42,10 @@ export class WindowPresenter implements Presenter {
   readonly #look: Look;
   readonly #timer: NodeJS.Timeout;
   #pending: string[] = [];
-  #hints = "^C cancels";
+  #hints: string;
 
   constructor(progress: RunProgress, selection: Selection, look: Look) {
+    this.#hints = look.hints;
     this.#progress = progress;
     this.#scroll = new ScrollLines(progress, selection, { paint: look.sink.paint, zone: look.zone });
     this.#screen = new Screen(look.sink);
@@ -59,9 +68,16 @@ export class WindowPresenter implements Presenter {
     this.#draw();
   }
 
+  /** What somebody asked for by a key. */
+  answer(lines: readonly string[]): void {
+    this.#pending.push(...lines);
+    this.#draw();
+  }
+
   close(): void {
     clearInterval(this.#timer);
-    this.#screen.update(this.#pending, []);
+    if (this.#pending.length > 0) this.#screen.update(this.#pending, []);
+    this.#pending = [];
     this.#screen.close();
   }
 
@@ -83,8 +99,11 @@ export class PlainPresenter implements Presenter {
   readonly #lines: PlainLines;
   readonly #look: Look;
   readonly #timer: NodeJS.Timeout;
+  #groupOpen = false;
 
   constructor(progress: RunProgress, selection: Selection, look: Look) {
+    if (look.group !== null) look.sink.write(`::group::${look.group}\n`);
+    this.#groupOpen = look.group !== null;
     this.#lines = new PlainLines(progress, selection);
     this.#look = look;
     this.#timer = setInterval(() => this.#write(this.#lines.tick(look.nowMs())), progressEveryMs);
@@ -105,6 +124,8 @@ export class PlainPresenter implements Presenter {
 
   close(): void {
     clearInterval(this.#timer);
+    if (this.#groupOpen) this.#write(["::endgroup::"]);
+    this.#groupOpen = false;
   }
 
   #write(lines: readonly string[]): void {

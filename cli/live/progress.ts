@@ -76,6 +76,9 @@ export class StepProgress {
   }
 }
 
+/** Tasks that failed for good with the same error. */
+export type FailureGroup = { readonly text: string; readonly first: TaskId; readonly count: number };
+
 /** `final` is false while a split around the step has not been counted to its end. */
 export type Total = { readonly count: number; readonly final: boolean };
 
@@ -95,7 +98,7 @@ export class RunProgress {
   readonly #fates = new FailureFates();
   readonly #failed = new Set<TaskId>();
   readonly #cancelled = new Set<TaskId>();
-  readonly #errors = new Map<string, number>();
+  readonly #errors = new Map<string, FailureGroup>();
 
   constructor(run: RunId, graph: FlowGraph) {
     this.run = run;
@@ -112,7 +115,12 @@ export class RunProgress {
 
   /** Tasks that failed for good with the same error. */
   failedLike(failure: Failure): number {
-    return this.#errors.get(describeFailure(failure)) ?? 0;
+    return this.#errors.get(describeFailure(failure))?.count ?? 0;
+  }
+
+  /** Tasks that failed for good, by their error. */
+  failureGroups(): readonly FailureGroup[] {
+    return [...this.#errors.values()];
   }
 
   step(name: StepName): StepProgress {
@@ -208,7 +216,7 @@ export class RunProgress {
         step.failed += 1;
         this.#failed.add(task);
         this.cancelling ||= this.#failFast;
-        this.#countError(failure);
+        this.#countError(task, failure);
         return { ...failed, kind: "taskFailed" };
       default:
         return unreachable(fate);
@@ -269,9 +277,11 @@ export class RunProgress {
     if (join !== undefined) join.known += 1;
   }
 
-  #countError(failure: Failure): void {
+  #countError(task: TaskId, failure: Failure): void {
     const text = describeFailure(failure);
-    if (this.#errors.size < errorsMax || this.#errors.has(text)) this.#errors.set(text, (this.#errors.get(text) ?? 0) + 1);
+    const known = this.#errors.get(text);
+    if (known === undefined && this.#errors.size >= errorsMax) return;
+    this.#errors.set(text, { text, first: known?.first ?? task, count: (known?.count ?? 0) + 1 });
   }
 
   #takeUp(tasks: readonly TaskId[] | null): void {

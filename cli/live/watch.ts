@@ -20,7 +20,8 @@ export type Watched = {
   readonly progress: RunProgress;
   readonly selection: Selection;
   readonly presenter: Presenter;
-  readonly logs: LogsChoice;
+  /** Asked before each line; that output is followed at all is decided at the beginning. */
+  readonly logs: () => LogsChoice;
 };
 
 /** Lines of a failed attempt that `--logs failed` shows. */
@@ -29,7 +30,7 @@ const failedLinesMax = 200;
 /** Resolves with the finished run. `afterSeq` leaves out what happened before the command began. */
 export async function watchRun(watched: Watched, afterSeq = 0): Promise<RunView> {
   const { control, run, progress, selection, presenter } = watched;
-  const live = watched.logs === "auto" || watched.logs === "all" ? followLogs(watched) : Promise.resolve();
+  const live = followsLogs(watched.logs()) ? followLogs(watched) : Promise.resolve();
   const failed = new FailedLogs(watched);
   // The caller sees the events' error first; the rejection of `live` must not go unhandled meanwhile.
   live.catch(() => undefined);
@@ -38,17 +39,23 @@ export async function watchRun(watched: Watched, afterSeq = 0): Promise<RunView>
     if (change?.kind === "taskStarted") selection.admit(change.task);
     if (recorded.seq <= afterSeq) continue;
     presenter.recorded(recorded, change);
-    if (change?.kind === "taskFailed" && watched.logs === "failed") failed.show(change);
+    if (change?.kind === "taskFailed" && watched.logs() === "failed") failed.show(change);
   }
   await live;
   await failed.done();
   return control.run(run);
 }
 
+export function followsLogs(logs: LogsChoice): boolean {
+  return logs === "auto" || logs === "all";
+}
+
 async function followLogs({ control, run, selection, presenter, logs }: Watched): Promise<void> {
   const left = new Set<StepName>();
   for await (const line of control.logs({ run, attempt: "all", follow: true })) {
-    if (logs === "all" || selection.admit(line.task)) presenter.line(line);
+    const choice = logs();
+    if (choice === "none") continue;
+    if (choice === "all" || selection.admit(line.task)) presenter.line(line);
     else if (!left.has(stepOf(line.task))) presenter.line(leftOut(line, left));
   }
 }

@@ -10,7 +10,7 @@ import type { Decision } from "../../coordinator/core/decision.ts";
 import { orderFor } from "../../coordinator/core/order.ts";
 import { outstanding } from "../../coordinator/core/effect.ts";
 import { readyTasks, type RunState } from "../../coordinator/core/state.ts";
-import { ManualClock } from "../../coordinator/adapters/manual-clock.ts";
+import type { ManualClock } from "../../coordinator/adapters/manual-clock.ts";
 import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
 import type { Clock } from "../../coordinator/ports/clock.ts";
 import { defaultRunOptions, type RunEvent } from "../../proto/event.ts";

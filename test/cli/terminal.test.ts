@@ -60,8 +60,12 @@ class Terminal {
     this.#tmux("send-keys", line, "Enter");
   }
 
+  press(key: string): void {
+    this.#tmux("send-keys", key);
+  }
+
   interrupt(): void {
-    this.#tmux("send-keys", "C-c");
+    this.press("C-c");
   }
 
   resize(columns: number, rows: number): void {
@@ -114,10 +118,54 @@ void test("the window stays below what scrolls, keeps to a third, and survives a
 
   terminal.interrupt();
   const ended = await terminal.shows(/ended with \d+\n/);
-  assert.match(ended, /cancelling, waiting for 2 tasks/);
+  assert.match(ended, /cancelling, waiting for \d tasks?/);
   assert.match(ended, /■ SlowFlow\/1 cancelled after/);
   assert.match(ended, /ended with 130\n/);
   assert.equal(windowOf(ended).length, 0, "the window is gone at the end");
+});
+
+void test(
+  "keys list failures, choose the output, and leave the terminal as it was, also when the process is stopped",
+  options,
+  async (t) => {
+    const terminal = new Terminal({ columns: 100, rows: 30 });
+    t.after(() => terminal.close());
+    const failing = flow.replace(
+      "return this.next(this.join);",
+      "if (item < 3) throw new Error('too small'); return this.next(this.join);",
+    );
+    writeFileSync(join(terminal.folder, "slow.ts"), failing);
+    terminal.type(`node ${bin} run slow.ts --max-workers 2; echo "ended with $?"`);
+    await terminal.shows(/│ ✗ work .* 3 failed/);
+    terminal.press("f");
+    await terminal.shows(/failed so far:\n {2}work\/\d {3}Error: too small {3}and 2 more like it\n/);
+    terminal.press("l");
+    await terminal.shows(/output of tasks from here on: all\n/);
+    terminal.press("?");
+    assert.match(await terminal.shows(/\^C cancel the run/), /└ .* \^C cancels · f failures · l logs · \? help/);
+
+    terminal.press("C-z");
+    await terminal.shows(/Stopped/);
+    terminal.type("echo echoed");
+    await terminal.shows(/\$ echo echoed\nechoed\n/);
+    terminal.type('fg; echo "ended with $?"');
+    await terminal.shows(/┌ SlowFlow\/1/);
+    terminal.press("l");
+    await terminal.shows(/output of tasks from here on: none\n/);
+    terminal.interrupt();
+    const ended = await terminal.shows(/ended with 130\n/);
+    assert.equal(ended.match(/cancelling, asked by/g)?.length, 1, `nothing is said twice:\n${ended}`);
+    terminal.type("echo still echoed");
+    await terminal.shows(/\$ echo still echoed\nstill echoed\n/);
+  },
+);
+
+void test("a run in the background leaves the keyboard to the shell", options, async (t) => {
+  const terminal = new Terminal({ columns: 100, rows: 30 });
+  t.after(() => terminal.close());
+  writeFileSync(join(terminal.folder, "slow.ts"), flow.replace("2000", "20"));
+  terminal.type(`node ${bin} run slow.ts --max-workers 2 --logs none & wait; echo "ended with $?"`);
+  await terminal.shows(/✓ SlowFlow\/1 succeeded/);
 });
 
 void test("a second interrupt ends at once, and says how to go on", options, async (t) => {

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import picocolors from "picocolors";
+import { firstMinute, graph, run } from "../golden/train-run.ts";
+import { inForeground } from "./keyboard.ts";
+import { keyHints, pressKey, type KeyedWatch } from "./keys.ts";
+import { RunProgress } from "./progress.ts";
+
+function watching(logs: KeyedWatch["logs"]): KeyedWatch {
+  return { progress: new RunProgress(run, graph), paint: picocolors.createColors(false), logs, interrupt: "cancels" };
+}
+
+void test("f lists what failed so far, one line for each error", () => {
+  const watch = watching("auto");
+  assert.deepEqual(pressKey("f", watch), ["no task has failed so far"]);
+  for (const event of firstMinute().events) watch.progress.apply(event);
+  const [head, ...lines] = pressKey("f", watch);
+  assert.equal(head, "failed so far:");
+  assert.equal(lines.length, new Set(watch.progress.failureGroups().map((group) => group.text)).size);
+  assert.match(lines[0] ?? "", /^ {2}train\/\d+ {3}TypeError: x is undefined/);
+});
+
+void test("l goes from the first ten to all, to none, and back", () => {
+  const watch = watching("auto");
+  const said = [1, 2, 3].map(() => pressKey("l", watch)[0]);
+  assert.deepEqual(said, [
+    "output of tasks from here on: all",
+    "output of tasks from here on: none",
+    "output of tasks from here on: of the first ten of each step",
+  ]);
+  assert.equal(watch.logs, "auto");
+});
+
+void test("l means nothing where output is not followed, and is not offered", () => {
+  const watch = watching(null);
+  assert.deepEqual(pressKey("l", watch), []);
+  assert.equal(keyHints(watch), "^C cancels · f failures · ? help");
+  assert.ok(pressKey("?", watch).every((line) => !line.startsWith("l ")));
+});
+
+void test("other keys mean nothing", () => {
+  const watch = watching("all");
+  assert.deepEqual(
+    ["x", "q", " ", "\r", "\u001B"].flatMap((key) => pressKey(key, watch)),
+    [],
+  );
+});
+
+void test("both ways of finding out who has the terminal say the same", () => {
+  assert.equal(inForeground("darwin"), inForeground("linux"));
+});
