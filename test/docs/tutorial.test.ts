@@ -60,7 +60,8 @@ test("a link in a document leads to a file that exists", () => {
 /** What `npm pack` needs of a clone that has been built. */
 function copyClone(clone: string): void {
   mkdirSync(clone);
-  for (const name of ["package.json", "README.md", "LICENSE", "dist", "docs"]) cpSync(join(root, name), join(clone, name), { recursive: true });
+  for (const name of ["package.json", "README.md", "LICENSE", "dist", "docs"])
+    cpSync(join(root, name), join(clone, name), { recursive: true });
 }
 
 /** Both streams in the order in which they were written. */
