@@ -4,6 +4,7 @@ import { type FlowGraph, type StepNode, stepNode } from "../../proto/graph.ts";
 import { parseStepName } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import type { FlowClass, FlowSpec } from "../../sdk/flow/flow-spec.ts";
+import { nearest } from "../../sdk/flow/nearest.ts";
 
 type StepBody<F, M> = M extends (...given: infer A) => unknown ? (this: F, ...given: A) => unknown : never;
 
@@ -22,7 +23,10 @@ export function overrideSteps<F extends FlowSpec>(flowClass: FlowClass<F>, graph
   const overridden = { [flowClass.name]: class extends Base {} }[flowClass.name] ?? Base;
   for (const [name, body] of bodies) {
     if (!graph.steps.some((step) => step.name === name)) {
-      throw new Error(`${flowClass.name} has no step "${name}" to override; it has ${graph.steps.map((step) => step.name).join(", ")}`);
+      const names = graph.steps.map((step) => step.name);
+      const close = nearest(name, names);
+      const hint = close === null ? `it has ${names.join(", ")}` : `did you mean "${close}"?`;
+      throw new Error(`${graph.flow} has no step "${name}" to override; ${hint}`);
     }
     if (typeof body !== "function") throw new TypeError(`the override of step "${name}" is no function`);
     // A function under a step's name; what it takes and gives is checked by the step's own type.

@@ -4,37 +4,40 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ManualClock } from "../../coordinator/adapters/manual-clock.ts";
 import { advance, fold } from "../../coordinator/core/advance.ts";
 import { decideOutcome, decideRetryDue, decideStart } from "../../coordinator/core/decide.ts";
 import type { Decision } from "../../coordinator/core/decision.ts";
-import { orderFor } from "../../coordinator/core/order.ts";
 import { outstanding } from "../../coordinator/core/effect.ts";
+import { orderFor } from "../../coordinator/core/order.ts";
 import { readyTasks, type RunState } from "../../coordinator/core/state.ts";
-import type { ManualClock } from "../../coordinator/adapters/manual-clock.ts";
-import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
-import type { Clock } from "../../coordinator/ports/clock.ts";
 import { defaultRunOptions, type RunEvent } from "../../proto/event.ts";
 import type { Failure } from "../../proto/failure.ts";
 import type { FlowGraph } from "../../proto/graph.ts";
 import { parseSha256, runIdOf, type TaskId } from "../../proto/ids.ts";
-import type { TaskOutcome } from "../../proto/order.ts";
+import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
 import { keepArtifacts } from "../../sdk/artifact/keep.ts";
 import { MemoryArtifactStore } from "../../sdk/artifact/memory-store.ts";
+import type { DataOf } from "../../sdk/client/data.ts";
 import { executeStep } from "../../sdk/execute/execute-step.ts";
 import { definitionOf, type FlowDefinition } from "../../sdk/flow/definition.ts";
 import type { FlowClass, FlowSpec } from "../../sdk/flow/flow-spec.ts";
 import { resolveParameters } from "../../sdk/flow/parameter-values.ts";
-import type { DataOf } from "../../sdk/client/data.ts";
 import { graphOf } from "./graph-of-class.ts";
-import { TestedRun } from "./tested-run.ts";
 import { overrideSteps, type StepOverrides } from "./override-steps.ts";
+import { TestClock } from "./test-clock.ts";
+import { TestedRun } from "./tested-run.ts";
 
 export type TestOptions<F extends FlowSpec> = {
-  /** By name; the others take their defaults. */
+  /** By name; the others take their defaults. A file parameter takes the file's content. */
   readonly parameters?: Partial<DataOf<F>>;
   /** Bodies that replace those of steps. One that returns no transition takes the step's own. */
   readonly steps?: StepOverrides<F>;
-  /** Drives back-offs and time-outs; without it back-offs pass at once and time-outs run in real time. */
+  /**
+   * The time of the flow. It stands still unless it is advanced, by the test or by a step: a step times out when the clock
+   * passes its `@timeout`, as in `clock.advance(121_000)`. Waits between attempts pass by themselves, and the clock shows it.
+   * Without a clock a time-out takes its real time; waits between attempts take none.
+   */
   readonly clock?: ManualClock;
   readonly tags?: readonly string[];
 };
@@ -42,21 +45,22 @@ export type TestOptions<F extends FlowSpec> = {
 const user = "test";
 
 /**
- * Resolves when the run has finished, whatever its status.
- * @throws Error when the flow's graph or its parameters are wrong
+ * Runs the flow to its end and resolves whatever its status. Steps run in this process, one at a time, with everything that a
+ * step may ask for: `current`, a temporary folder, the variables of `@environment`. Values go through the same encoding as in a
+ * real run, so that what cannot be kept fails here too.
+ * @throws Error when the flow's graph, its parameters or the overrides are wrong
  */
 export async function testFlow<F extends FlowSpec>(flowClass: FlowClass<F>, options: TestOptions<F> = {}): Promise<TestedRun<F>> {
   const definition = definitionOf(flowClass);
   const graph = graphOf(flowClass, definition);
-  const store = new MemoryArtifactStore();
   const flow = overrideSteps(flowClass, graph, options.steps ?? {});
-  const clock = options.clock ?? new SystemClock();
-  const state = fold(
-    await submitted({ definition, graph, store, clock, options: { parameters: options.parameters ?? {}, tags: options.tags ?? [] } }),
-  );
-  const temporary = mkdtempSync(join(tmpdir(), "stepwell-"));
+  const store = new MemoryArtifactStore();
+  const clock = new TestClock(options.clock ?? null);
+  const { parameters = {}, tags = [] } = options;
+  const state = fold(await submitted({ definition, graph, store, clock, parameters: { ...parameters }, tags }));
+  const temporary = mkdtempSync(join(tmpdir(), "stepwell-test-"));
   try {
-    await new TestDriver({ state, flow, store, clock, temporary, manual: options.clock !== undefined }).finish();
+    await new TestDriver({ state, flow, store, clock, temporary }).finish();
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
@@ -67,18 +71,18 @@ type Submission = {
   readonly definition: FlowDefinition;
   readonly graph: FlowGraph;
   readonly store: MemoryArtifactStore;
-  readonly clock: Clock;
-  readonly options: { readonly parameters: object; readonly tags: readonly string[] };
+  readonly clock: TestClock;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly tags: readonly string[];
 };
 
-async function submitted({ definition, graph, store, clock, options }: Submission): Promise<readonly RunEvent[]> {
-  const resolved = await resolveParameters(
-    definition.parameters,
-    { values: { ...options.parameters } },
-    { flow: graph.flow, user, directory: "." },
-  );
-  if (!resolved.ok) throw new Error(resolved.problems.map((problem) => `${problem.message} (${problem.hint})`).join("\n"));
-  const parameters = await keepArtifacts(new Map([...resolved.values, ...Object.entries(definition.constants)]), store);
+async function submitted({ definition, graph, store, clock, parameters: values, tags }: Submission): Promise<readonly RunEvent[]> {
+  const resolved = await resolveParameters(definition.parameters, { values }, { flow: graph.flow, user, directory: process.cwd() });
+  if (!resolved.ok) {
+    const problems = resolved.problems.map((problem) => `${problem.message} (${problem.hint})`);
+    throw new Error(`${graph.flow} cannot run: ${problems.join("; ")}`);
+  }
+  const parameters = await keepArtifacts(new Map([...Object.entries(definition.constants), ...resolved.values]), store);
   const atMs = clock.nowMs();
   return [
     {
@@ -90,7 +94,7 @@ async function submitted({ definition, graph, store, clock, options }: Submissio
       parameters,
       secrets: graph.parameters.filter((parameter) => parameter.secret).map((parameter) => parameter.name),
       options: { ...defaultRunOptions, workersMax: 1 },
-      context: { tags: options.tags, namespace: `user:${user}`, user, originRun: null },
+      context: { tags, namespace: `user:${user}`, user, originRun: null },
       systemTags: [`user:${user}`],
     },
     { kind: "runStarted", atMs },
@@ -101,9 +105,8 @@ type DriverParts = {
   readonly state: RunState;
   readonly flow: FlowClass;
   readonly store: MemoryArtifactStore;
-  readonly clock: Clock;
+  readonly clock: TestClock;
   readonly temporary: string;
-  readonly manual: boolean;
 };
 
 class TestDriver {
@@ -118,7 +121,7 @@ class TestDriver {
     const { state } = this.#parts;
     while (state.finishedAtMs === null) {
       const [next] = readyTasks(state);
-      if (next === undefined) await this.#passBackOff();
+      if (next === undefined) this.#passBackOff();
       else await this.#runAttempt(next.task, next.attempt);
     }
   }
@@ -127,45 +130,42 @@ class TestDriver {
     const { state, clock } = this.#parts;
     const lease = ++this.#lease;
     this.#apply(decideStart(state, { task, attempt, lease, worker: "test", atMs: clock.nowMs() }));
-    const outcome = await this.#execute(task, lease);
+    const order = orderFor(state, task, { lease });
+    const restore = setVariables(order.environment);
+    const outcome = await this.#execute(order).finally(restore);
     this.#apply(decideOutcome(state, { task, attempt, lease, outcome, atMs: clock.nowMs() }));
   }
 
-  async #execute(task: TaskId, lease: number): Promise<TaskOutcome> {
-    const { state, flow, store, clock, temporary } = this.#parts;
-    const order = orderFor(state, task, { lease });
+  async #execute(order: TaskOrder): Promise<TaskOutcome> {
+    const { flow, store, clock, temporary } = this.#parts;
+    const { timeoutSeconds } = order;
     const ending = new AbortController();
-    const cancelTimer =
-      order.timeoutSeconds === null
-        ? () => undefined
-        : clock.after(order.timeoutSeconds * 1000, () =>
-            ending.abort({ kind: "timeout", afterSeconds: order.timeoutSeconds ?? 0 } satisfies Failure),
-          );
+    const end = (afterSeconds: number): void => ending.abort({ kind: "timeout", afterSeconds } satisfies Failure);
+    const disarm = timeoutSeconds === null ? () => undefined : clock.after(timeoutSeconds * 1000, () => end(timeoutSeconds));
     try {
-      const tempDir = mkdtempSync(join(temporary, "task-"));
       return await executeStep({
         order,
         flowClass: flow,
         store,
         signal: ending.signal,
-        tempDir,
+        tempDir: mkdtempSync(join(temporary, "task-")),
         now: () => clock.nowMs(),
-        codeDone: cancelTimer,
+        codeDone: disarm,
         graceMs: 0,
       });
     } finally {
-      cancelTimer();
+      disarm();
     }
   }
 
-  /** Nothing is ready: time must pass until the next retry is due. */
-  async #passBackOff(): Promise<void> {
-    const { state, clock, manual } = this.#parts;
+  /** Nothing is ready: time passes until the next retry is due. */
+  #passBackOff(): void {
+    const { state, clock } = this.#parts;
     const timers = outstanding(state).flatMap((effect) => (effect.kind === "setTimer" ? [effect] : []));
     const next = timers.sort((a, b) => a.dueMs - b.dueMs)[0];
     if (next === undefined) throw new Error(`${state.submitted.run} stands still: nothing is ready and nothing is due`);
-    if (manual) await new Promise<void>((resolve) => void clock.after(next.dueMs - clock.nowMs(), resolve));
-    this.#apply(decideRetryDue(state, { task: next.task, attempt: next.attempt, atMs: Math.max(next.dueMs, clock.nowMs()) }));
+    clock.passUntil(next.dueMs);
+    this.#apply(decideRetryDue(state, { task: next.task, attempt: next.attempt, atMs: clock.nowMs() }));
   }
 
   #apply(decision: Decision): void {
@@ -173,4 +173,16 @@ class TestDriver {
     // Effects are not performed one by one: the driver asks the state what is ready and what is due.
     for (const event of decision.events) advance(this.#parts.state, event);
   }
+}
+
+/** For one attempt, as its process would have them. Returns what undoes it. */
+function setVariables(variables: Readonly<Record<string, string>>): () => void {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, variables);
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
 }

@@ -1,21 +1,26 @@
 // What a test asks of a finished run.
 
+import { inspect } from "node:util";
 import { taskView } from "../../coordinator/core/task-view.ts";
 import { runView } from "../../coordinator/core/view.ts";
 import type { RunState } from "../../coordinator/core/state.ts";
 import type { RunStatus } from "../../proto/event.ts";
 import { describeFailure, type Failure } from "../../proto/failure.ts";
 import { parseTaskId } from "../../proto/ids.ts";
-import type { AttemptView, TaskStatus } from "../../proto/view.ts";
+import type { AttemptView, RunView, TaskStatus } from "../../proto/view.ts";
 import type { BlockingReader } from "../../sdk/artifact/store.ts";
 import { dataOf, type DataOf } from "../../sdk/client/data.ts";
+import { nearest } from "../../sdk/flow/nearest.ts";
 
 export type TestedTask<F> = {
   readonly status: TaskStatus;
+  /** Succeeded although its code failed: `@catchError`. */
   readonly caught: boolean;
+  /** Oldest first, with times in milliseconds of the test's clock. */
   readonly attempts: readonly AttemptView[];
   /** Why the last attempt failed; null if it did not. */
   readonly failure: Failure | null;
+  /** Everything visible after the task. @throws Error while the task has not succeeded */
   readonly data: DataOf<F>;
 };
 
@@ -29,29 +34,62 @@ export class TestedRun<F> {
   }
 
   get status(): RunStatus {
-    return runView(this.#state, null).status;
+    return this.#view().status;
   }
   /** The first failure that was final; null if there is none. */
   get failure(): Failure | null {
-    return runView(this.#state, null).firstFailure?.failure ?? null;
+    return this.#view().firstFailure?.failure ?? null;
   }
-  /** What `end` left. @throws Error that tells why the run has no result */
+  /** Parameter values and class constants. */
+  get parameters(): DataOf<F> {
+    return dataOf<F>(this.#view().parameters, this.#store);
+  }
+  /** What is visible after `end`. @throws Error that tells why the run has no result, with the author's place */
   get data(): DataOf<F> {
-    const { result, status, firstFailure } = runView(this.#state, null);
+    const { result } = this.#view();
     if (result !== null) return dataOf<F>(result, this.#store);
-    const why = firstFailure === null ? "" : `: ${firstFailure.task} ${describeFailure(firstFailure.failure)}`;
-    throw new Error(`the run ${status}${why}`);
+    throw new Error(`the run has no result: it ${this.#describe()}`);
   }
   /** In the order in which they became known: `start/0`, `train/0`, `train/1`, … */
   get tasks(): readonly string[] {
     return this.#state.order.map((task) => task.id);
   }
 
-  /** `train/2`. @throws Error naming the tasks that there are */
+  /** `train/2`. @throws NameError, Error naming the tasks that there are */
   task(id: string): TestedTask<F> {
     const view = taskView(this.#state, parseTaskId(id));
-    if (view === null) throw new Error(`the run has no task ${id}; it has ${this.tasks.join(", ")}`);
-    const { status, caught, attempts } = view;
-    return { status, caught, attempts, failure: attempts.at(-1)?.failure ?? null, data: dataOf<F>(view.artifacts, this.#store) };
+    if (view === null) {
+      const close = nearest(id, this.tasks);
+      throw new Error(`the run has no task ${id}; ${close === null ? `it has ${this.tasks.join(", ")}` : `did you mean ${close}?`}`);
+    }
+    const { status, caught, attempts, artifacts } = view;
+    const failure = attempts.at(-1)?.failure ?? null;
+    const store = this.#store;
+    return {
+      status,
+      caught,
+      attempts,
+      failure,
+      get data() {
+        if (status === "succeeded") return dataOf<F>(artifacts, store);
+        throw new Error(`${id} has no artifacts: it is ${status}${failure === null ? "" : `: ${describeFailure(failure)}`}`);
+      },
+    };
+  }
+
+  [inspect.custom](): string {
+    return `TestedRun ${this.#describe()} · ${this.tasks.length} tasks`;
+  }
+
+  #view(): RunView {
+    return runView(this.#state, null);
+  }
+
+  #describe(): string {
+    const { status, firstFailure } = this.#view();
+    if (firstFailure === null) return status;
+    const { task, failure } = firstFailure;
+    const stack = failure.kind === "userError" ? `\n${failure.stack}` : "";
+    return `${status} in ${task}: ${describeFailure(failure)}${stack}`;
   }
 }

@@ -215,7 +215,9 @@ async function untilAborted(returned: PromiseLike<unknown>, signal: AbortSignal,
   const abort = (): void => {
     timer = setTimeout(() => ended.resolve(undefined), graceMs());
   };
-  signal.addEventListener("abort", abort, { once: true });
+  // The signal may have come before the step first waited.
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
   try {
     return await Promise.race([returned, ended.promise]);
   } finally {
