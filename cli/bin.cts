@@ -52,7 +52,15 @@ function runMain(words: string[], version: string): Promise<void> {
   const { env, stdout, stderr } = process;
   return loadMain()
     .then(function (loaded) {
-      return loaded.main({ words: words, env: env, cwd: process.cwd(), stdout: stdout, stderr: stderr, stdin: openStdin, version: version });
+      return loaded.main({
+        words: words,
+        env: env,
+        cwd: process.cwd(),
+        stdout: stdout,
+        stderr: stderr,
+        stdin: openStdin,
+        version: version,
+      });
     })
     .then(function (code) {
       process.exitCode = code;

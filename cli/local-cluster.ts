@@ -90,10 +90,14 @@ function openPorts(dir: string, log: CoordinatorLog): Ports {
   return {
     clock,
     queue: new MemoryTaskQueue({ clock, ackWaitMs }),
-    ledger: new SqliteLedger(join(dir, "ledger.db")),
+    ledger: new SqliteLedger(ledgerFile(dir)),
     logs: new FileLogStore({ root: join(dir, "logs"), onDropped: (message) => log.warn({ event: "logs.dropped" }, message) }),
     store: new FileArtifactStore(artifactsIn(dir)),
   };
+}
+
+export function ledgerFile(dir: string): string {
+  return join(dir, "ledger.db");
 }
 
 function artifactsIn(dir: string): string {

@@ -7,7 +7,18 @@ import type { ArtifactFile } from "../sdk/artifact/file.ts";
 export function valueText(value: unknown, color: boolean): string {
   if (typeof value === "string") return value;
   if (isFile(value)) return `file ${value.name} (${value.size} bytes, sha256 ${value.sha256})`;
-  return inspect(value, { colors: color, depth: 8, maxArrayLength: 200, maxStringLength: 20_000, compact: 3 });
+  return inspect(withoutStacks(value, new Set()), { colors: color, depth: 8, maxArrayLength: 200, maxStringLength: 20_000, compact: 3 });
+}
+
+/** Where a kept error was thrown is told in lines of the bundle, which nobody has seen: what it says is enough. */
+function withoutStacks(value: unknown, seen: Set<unknown>): unknown {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || seen.has(value)) return value;
+  seen.add(value);
+  if (value instanceof Error) value.stack = `${value.name}: ${value.message}`;
+  const inside = value instanceof Map ? [...value.keys(), ...value.values()] : value instanceof Set ? [...value] : Object.values(value);
+  for (const item of inside) withoutStacks(item, seen);
+  if (value instanceof Error) withoutStacks(value.cause, seen);
+  return value;
 }
 
 /** JSON has no maps, sets, dates, big integers or bytes: each becomes the nearest that it has. */

@@ -27,6 +27,8 @@ export function get(context: Context): Promise<ExitCode> {
     }
     const found = await artifactsOf(named, control);
     const ref = found.artifacts[artifact];
+    if (ref === undefined && found.secrets.includes(artifact))
+      throw new CliError("badValue", `${artifact} is a secret parameter of ${named.run}, and its value is not shown`);
     if (ref === undefined) throw unknownArtifact(`${named.run}/${found.task}`, artifact, Object.keys(found.artifacts));
     await print(context, await readArtifact(ref, store));
     return exitCodes.ok;

@@ -7,6 +7,7 @@ import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printNote, wantsJson, type Context } from "../context.ts";
 import { countOfThings } from "../format/count.ts";
 import { logDocument } from "../live/event-documents.ts";
+import { harmless } from "../live/screen.ts";
 import { parseMoment } from "../moment.ts";
 import { reading } from "../reading.ts";
 import { logLine, Tails } from "../render/log-lines.ts";
@@ -20,10 +21,16 @@ export function logs(context: Context): Promise<ExitCode> {
     await checkNamed(named, control);
     const query = queryOf(context, named);
     const keep = filterOf(context);
-    const print = printerOf(context, named.within.task === undefined);
+    const printed = { lines: 0 };
+    const printLine = printerOf(context, named.within.task === undefined);
+    const print = (line: LogLine): void => {
+      printed.lines += 1;
+      printLine(line);
+    };
     const tail = context.options.integer("tail", 0);
     if (tail !== undefined && query.follow !== true) await printTails(context, control.logs(query), { keep, print, tail });
     else for await (const line of control.logs(query)) if (keep(line)) print(line);
+    if (printed.lines === 0) printNote(context, "no lines");
     return exitCodes.ok;
   });
 }
@@ -72,7 +79,8 @@ function printerOf(context: Context, several: boolean): (line: LogLine) => void 
     prefix: choice === "always" || (choice === "auto" && several),
     timestamps: context.options.flag("timestamps"),
   };
-  return (line) => out.write(`${logLine(line, look)}\n`);
+  // What a task wrote may clear a screen, or worse; a file gets it as it was.
+  return (line) => out.write(`${logLine(out.isTTY ? { ...line, text: harmless(line.text) } : line, look)}\n`);
 }
 
 async function printTails(

@@ -8,6 +8,7 @@ import type { Page } from "../../proto/control.ts";
 import type { RunSummary } from "../../proto/view.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
+import { countOfThings, formatCount } from "../format/count.ts";
 import { didYouMean } from "../format/suggestion.ts";
 import { parseMoment } from "../moment.ts";
 import { reading } from "../reading.ts";
@@ -81,10 +82,11 @@ function show(context: Context, page: Page<RunSummary>): void {
 }
 
 function footer(context: Context, page: Page<RunSummary>): string {
-  const shown = `${page.items.length}${page.next !== null && page.total !== null ? ` of ${page.total}` : ""} ${page.items.length === 1 ? "run" : "runs"}`;
+  const cutFrom = page.next === null ? null : page.total;
+  const count = `${cutFrom === null ? "" : `${formatCount(page.items.length)} of `}${countOfThings(cutFrom ?? page.items.length, "run")}`;
   const scope =
     context.settings.namespace === "" || context.options.text("user") !== undefined
       ? ""
       : ` in namespace ${context.settings.namespace} (all: --namespace=)`;
-  return page.next === null ? shown + scope : `${shown}${scope} · older: add --cursor ${page.next}`;
+  return page.next === null ? count + scope : `${count}${scope} · older: add --cursor ${page.next}`;
 }

@@ -75,7 +75,7 @@ void test("artifacts, and two runs side by side", (context) => {
     { view: succeededView, parameters: { rate: "0.2" } },
   ];
   const rows = comparedRows(runs, true);
-  compare(context, "artifacts", artifactsTable(artifacts, new Set(["accuracy"])));
+  compare(context, "artifacts", artifactsTable({ artifacts, produced: new Set(["accuracy"]), parameters: new Set() }));
   compare(context, "compare", [
     ...comparisonTable(runs, rows),
     "",

@@ -5,13 +5,22 @@ import { describeFailure } from "../../proto/failure.ts";
 import { formatBytes } from "../format/count.ts";
 import { tableLines } from "../format/table.ts";
 
-export function artifactsTable(artifacts: Artifacts, produced: ReadonlySet<string>): readonly string[] {
+/** What is visible after a task, by who set it. */
+export type VisibleArtifacts = {
+  readonly artifacts: Artifacts;
+  /** By the task itself. */
+  readonly produced: ReadonlySet<string>;
+  /** By whoever started the run. */
+  readonly parameters: ReadonlySet<string>;
+};
+
+export function artifactsTable({ artifacts, produced, parameters }: VisibleArtifacts): readonly string[] {
   const rows = sorted(artifacts).map(([name, ref]) => [
     name,
     typeOf(ref),
     ref.kind === "stored" ? formatBytes(ref.size) : "-",
     hashOf(ref),
-    produced.has(name) ? "here" : "before",
+    produced.has(name) ? "here" : parameters.has(name) ? "parameter" : "before",
   ]);
   return tableLines(
     [{ title: "ARTIFACT" }, { title: "TYPE" }, { title: "SIZE", align: "right" }, { title: "SHA256" }, { title: "SET" }],
@@ -19,13 +28,14 @@ export function artifactsTable(artifacts: Artifacts, produced: ReadonlySet<strin
   );
 }
 
-export function artifactDocuments(artifacts: Artifacts, produced: ReadonlySet<string>): readonly Record<string, unknown>[] {
+export function artifactDocuments({ artifacts, produced, parameters }: VisibleArtifacts): readonly Record<string, unknown>[] {
   return sorted(artifacts).map(([name, ref]) => ({
     name,
     type: typeOf(ref),
     sizeBytes: ref.kind === "stored" ? ref.size : null,
     sha256: ref.kind === "stored" ? ref.sha256 : null,
     setHere: produced.has(name),
+    parameter: parameters.has(name),
   }));
 }
 

@@ -214,7 +214,9 @@ type Beginning = { readonly run: RunId; readonly reused: readonly ReusedTask[]; 
 
 function firstEvents(request: SubmitRequest, { run, reused, atMs }: Beginning): readonly [RunSubmitted, ...RunEvent[]] {
   const { graph, codePackage, parameters, secrets, options, systemTags, tags, namespace, user } = request;
-  const context = { tags, namespace, user, originRun: request.resume?.origin ?? null };
+  // What the system says of a run anyway is not said twice.
+  const own = [...new Set(tags)].filter((tag) => !systemTags.includes(tag));
+  const context = { tags: own, namespace, user, originRun: request.resume?.origin ?? null };
   const others: RunEvent[] = [];
   for (let from = 0; from < reused.length; from += reusedPerEvent) {
     others.push({ kind: "tasksReused", atMs, tasks: reused.slice(from, from + reusedPerEvent) });

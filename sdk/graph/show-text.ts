@@ -7,31 +7,61 @@ import type { StepName } from "../../proto/ids.ts";
 export function showAsText(graph: FlowGraph, file: string): string {
   const [firstLine = ""] = graph.doc.split("\n");
   const title = `${graph.flow}  ${file}${firstLine === "" ? "" : `        "${firstLine}"`}`;
-  const params = graph.parameters.map(showParameter).join("   ");
-  const lines = [title, ...picture(graph), ...(params === "" ? [] : [`params   ${params}`]), ...table(graph)];
+  const params = wrapped(graph.parameters.map(showParameter)).map((line, i) => `${i === 0 ? "params" : "      "}   ${line}`);
+  const lines = [title, ...picture(graph), ...params, ...table(graph)];
   return `${lines.map((line, i) => (i === 0 ? line : `  ${line}`.trimEnd())).join("\n")}\n`;
 }
+
+/** Columns that the picture and the parameters take at most, where they can be broken. */
+const columnsMax = 96;
+
+function wrapped(texts: readonly string[]): readonly string[] {
+  const lines: string[] = [];
+  for (const text of texts) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + text.length + 3 <= columnsMax) lines[lines.length - 1] = `${last}   ${text}`;
+    else lines.push(text);
+  }
+  return lines;
+}
+
+/** `rest` goes on below, from the left, with what has no room beside `block`. */
+type Drawing = { readonly block: readonly string[]; readonly rest: readonly string[] };
 
 /** Ways that come together again are drawn once; the others end in the step's name. */
 function picture(graph: FlowGraph): readonly string[] {
   const steps = new Map(graph.steps.map((step) => [step.name, step]));
   const drawn = new Set<StepName>();
-  const draw = (name: StepName): readonly string[] => {
+  const draw = (name: StepName): Drawing => {
     const step = steps.get(name);
-    if (step === undefined || drawn.has(name)) return [name];
+    if (step === undefined || drawn.has(name)) return { block: [name], rest: [] };
     drawn.add(name);
-    const ways = arrowsFrom(step, steps).map(({ arrow, to }) => ({ arrow, lines: draw(to) }));
-    if (ways.length === 0) return [name];
-    return ways.flatMap(({ arrow, lines }, i) => {
-      const only = ways.length === 1;
-      const last = i === ways.length - 1;
-      const fork = only ? " " : i === 0 ? " ─┬" : last ? "  └" : "  ├";
-      const lead = `${i === 0 ? name : " ".repeat(name.length)}${fork}${arrow} `;
-      const below = " ".repeat(name.length) + (only ? " " : last ? "   " : "  │");
-      return lines.map((line, at) => (at === 0 ? lead + line : below.padEnd(lead.length) + line));
-    });
+    const ways = arrowsFrom(step, steps).map(({ arrow, to }) => ({ arrow, drawing: draw(to) }));
+    const [first, second] = ways;
+    if (first === undefined) return { block: [name], rest: [] };
+    return second === undefined ? drawChain(name, first) : { block: drawFork(name, ways), rest: [] };
   };
-  return draw("start" as StepName);
+  const { block, rest } = draw("start" as StepName);
+  return [...block, ...rest];
+}
+
+type Way = { readonly arrow: string; readonly drawing: Drawing };
+
+function drawChain(name: StepName, { arrow, drawing: { block, rest } }: Way): Drawing {
+  const lead = `${name} ${arrow} `;
+  if (lead.length + Math.max(...block.map((line) => line.length)) > columnsMax) {
+    return { block: [lead.trimEnd()], rest: [...block.map((line) => `    ${line}`), ...rest] };
+  }
+  return { block: block.map((line, at) => (at === 0 ? lead : " ".repeat(lead.length)) + line), rest };
+}
+
+function drawFork(name: StepName, ways: readonly Way[]): readonly string[] {
+  return ways.flatMap(({ arrow, drawing: { block, rest } }, i) => {
+    const last = i === ways.length - 1;
+    const lead = `${i === 0 ? name : " ".repeat(name.length)}${i === 0 ? " ─┬" : last ? "  └" : "  ├"}${arrow} `;
+    const below = " ".repeat(name.length) + (last ? "   " : "  │");
+    return [...block, ...rest].map((line, at) => (at === 0 ? lead : below.padEnd(lead.length)) + line);
+  });
 }
 
 function arrowsFrom(step: StepNode, steps: ReadonlyMap<StepName, StepNode>): readonly { readonly arrow: string; readonly to: StepName }[] {
