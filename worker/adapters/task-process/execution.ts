@@ -2,7 +2,8 @@
 
 import type { Failure } from "../../../proto/failure.ts";
 import type { Sha256 } from "../../../proto/ids.ts";
-import type { TaskOutcome } from "../../../proto/order.ts";
+import type { TaskOrder, TaskOutcome } from "../../../proto/order.ts";
+import { parseTaskOrder } from "../../../proto/parse/task.ts";
 import type { ArtifactStore, BlockingReader } from "../../../sdk/artifact/store.ts";
 import { executeStep } from "../../../sdk/execute/execute-step.ts";
 import { failureOf } from "../../../sdk/execute/failure-of.ts";
@@ -21,14 +22,15 @@ export class PackageExecution implements Execution {
   }
 
   async execute(attempt: Attempt): Promise<TaskOutcome> {
-    const { order } = attempt;
+    let order: TaskOrder;
     let code: LoadedPackage;
     try {
+      order = parseTaskOrder(attempt.order);
       code = this.#open(order.codePackage);
     } catch (error) {
       return failed({
         kind: "start",
-        message: `the code package cannot be opened: ${error instanceof Error ? error.message : String(error)}`,
+        message: `the order cannot be read or its code package cannot be opened: ${error instanceof Error ? error.message : String(error)}`,
       });
     }
     let flowClass: FlowClass;
