@@ -130,7 +130,7 @@ test("without a clock the waits take no time, and the times of attempts still sh
     },
   });
   const [first, second] = run.task("work/0").attempts;
-  assert.ok(second!.startedAtMs - first!.finishedAtMs! >= 60_000);
+  assert.ok((second?.startedAtMs ?? 0) - (first?.finishedAtMs ?? 0) >= 60_000);
 });
 
 test("a step times out when the clock passes its limit, and is caught", async () => {
@@ -242,7 +242,9 @@ test("each attempt has a temporary folder, and nothing is left of it", async () 
 });
 
 test("a flow that cannot run is refused with every reason", async () => {
-  await assert.rejects(testFlow(flows["WrongFlow"]!), (error: Error) => {
+  const { WrongFlow } = flows;
+  assert.ok(WrongFlow !== undefined);
+  await assert.rejects(testFlow(WrongFlow), (error: Error) => {
     assert.match(error.message, /^WrongFlow cannot run:\n {2}SW\d+ .+/);
     return true;
   });

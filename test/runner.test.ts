@@ -1,0 +1,177 @@
+// The runner: flows by path and by class, from code that a compiler has lowered; watched, cancelled, resumed; nothing left behind.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { transformSync } from "esbuild";
+import { disconnect } from "../cli/client.ts";
+import { resume, run, start, startResumed } from "../cli/runner.ts";
+import type { FlowClass } from "../sdk/flow/flow-spec.ts";
+import { processesOf, root, temporaryFolder } from "./command.ts";
+
+const folder = temporaryFolder();
+const options = { timeout: 60_000 };
+const workers = { maxWorkers: 2 };
+
+const source = (name: string) => `import { FlowSpec, parameter, step, type Inputs } from "stepwell";
+export class ${name} extends FlowSpec {
+  rate = parameter.number({ default: 1 });
+  waitMs = parameter.integer({ default: 0 });
+  declare items: number[];
+  declare product: number;
+  declare sum: number;
+  @step start() {
+    this.items = [1, 2, 3];
+    return this.next(this.work, { foreach: "items" });
+  }
+  @step async work(item: number) {
+    console.log("item " + item);
+    await new Promise((resolve) => setTimeout(resolve, this.waitMs));
+    if (this.rate < 0) throw new Error("no rate");
+    this.product = item * this.rate;
+    return this.next(this.join);
+  }
+  @step join(inputs: Inputs<this>) {
+    this.sum = inputs.reduce((sum, input) => sum + input.product, 0);
+    return this.next(this.end);
+  }
+  @step end() {}
+}
+`;
+
+const file = folder.write("sum.ts", source("SumFlow"));
+
+/** The bundler keeps a process of its own as long as this one lives. */
+function leftProcesses(): readonly string[] {
+  return processesOf(folder.path).filter((pid) => !readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("esbuild"));
+}
+
+before(() => {
+  process.env["STEPWELL_DIR"] = join(folder.path, ".stepwell");
+  process.env["STEPWELL_USER"] = "ana";
+});
+after(async () => {
+  await disconnect();
+  folder[Symbol.dispose]();
+});
+
+test("a flow runs by the path of its file, with parameters by name", options, async () => {
+  const ran = await run(file, { rate: 2 }, { ...workers, tags: ["nightly", "nightly"] });
+  assert.deepEqual([ran.id, ran.status, ran.data["sum"], ran.userTags], ["SumFlow/1", "succeeded", 12, ["nightly"]]);
+  assert.ok(ran.systemTags.includes("user:ana") && ran.systemTags.includes("file:../sum.ts"));
+  assert.deepEqual(leftProcesses(), []);
+});
+
+test("a class that a compiler has lowered runs by the file that it came from", options, async () => {
+  mkdirSync(join(folder.path, "built"));
+  // The library is found from the repository, where the file doesn't lie.
+  const lowered = transformSync(source("BuiltFlow"), { loader: "ts", target: "node22" }).code;
+  const built = folder.write(
+    "built/flow.mjs",
+    lowered.replace('"stepwell"', JSON.stringify(pathToFileURL(join(root, "sdk/index.ts")).href)),
+  );
+  const loaded = (await import(pathToFileURL(built).href)) as { readonly BuiltFlow: FlowClass };
+  folder.write("built/flow.mjs", lowered);
+  const ran = await run(loaded.BuiltFlow, { rate: 3 } as never, workers);
+  assert.deepEqual([ran.flow, ran.status], ["BuiltFlow", "succeeded"]);
+});
+
+test("what is wrong is told before anything runs", options, async () => {
+  const faulty = folder.write("faulty.ts", source("FaultyFlow").replace("this.join)", "this.joyn)"));
+  await assert.rejects(run(faulty), (error: Error) => {
+    assert.match(error.message, /^the flow cannot run:\n/);
+    assert.match(error.message, /faulty\.ts:1[67]/);
+    return true;
+  });
+  await assert.rejects(run(file, { rat: 1 }), /SumFlow cannot run: "rat" is no parameter of the flow \(did you mean rate\?\)/);
+  await assert.rejects(run(file, { rate: "fast" }), /SumFlow cannot run: parameter rate: /);
+  await assert.rejects(run(join(folder.path, "none.ts")), /there is no file/);
+  await assert.rejects(run(file, {}, { maxWorkers: 0 }), /maxWorkers must be a whole number of at least 1, not 0/);
+  await assert.rejects(run(file, {}, { tags: [""] }), /a tag has 1 to 500 characters, not 0/);
+  class Anonymous {}
+  await assert.rejects(run(Anonymous as never), /flow/i);
+  await assert.rejects(resume("SumFlow/99"), /there is no run SumFlow\/99/);
+  await assert.rejects(resume("SumFlow/1", { from: "wrok" }), /SumFlow\/1 has no step "wrok"/);
+  const aborted = AbortSignal.abort(new Error("not now"));
+  await assert.rejects(run(file, {}, { signal: aborted }), /not now/);
+});
+
+test("a run that goes on shows its status, its lines and its events, to the last of them", options, async () => {
+  const running = await start(file, { waitMs: 50 }, workers);
+  assert.match(await running.status(), /pending|running/);
+  const lines: string[] = [];
+  let finishedWhileReading = false;
+  void running.finished.then(() => (finishedWhileReading = true));
+  const events = Array.fromAsync(running.events());
+  for await (const line of running.logLines()) lines.push(`${line.task} ${line.text}`);
+  assert.deepEqual(lines.sort(), ["work/0 item 1", "work/1 item 2", "work/2 item 3"]);
+  assert.equal((await events).at(-1)?.event.kind, "taskSucceeded");
+  const ran = await running.finished;
+  assert.equal(finishedWhileReading, true);
+  assert.equal(ran.data["sum"], 6);
+  assert.equal(await running.status(), "succeeded");
+  assert.equal((await Array.fromAsync(running.logLines())).length, 3, "also when it has ended");
+  await running.cancel();
+  assert.equal((await ran.refresh()).status, "succeeded", "a run that has ended stays as it is");
+});
+
+test("a slow reader, or one that stops reading, holds nothing up", options, async () => {
+  const running = await start(file, {}, workers);
+  const slow = running.logLines()[Symbol.asyncIterator]();
+  assert.equal((await slow.next()).done, false);
+  for await (const _line of running.logLines()) break;
+  await running.finished;
+  let rest = 0;
+  while ((await slow.next()).done !== true) rest += 1;
+  assert.equal(rest, 2);
+});
+
+test("a signal cancels the run in an orderly way, and so does cancel()", options, async () => {
+  const abort = new AbortController();
+  const running = await start(file, { waitMs: 30_000 }, { ...workers, signal: abort.signal });
+  const other = await start(file, { waitMs: 30_000 }, workers);
+  for (const each of [running, other]) for await (const _line of each.logLines()) break;
+  abort.abort();
+  await other.cancel();
+  for (const each of [await running.finished, await other.finished]) {
+    assert.equal(each.status, "cancelled");
+    const task = await each.task("work/0");
+    assert.deepEqual(task.failure, { kind: "cancelled", by: "the program of ana" });
+  }
+  assert.deepEqual(leftProcesses(), []);
+});
+
+test("several runs at once in one process, each with its own number and data", options, async () => {
+  const rates = [1, 2, 3, 4];
+  const runs = await Promise.all(rates.map((rate) => run(file, { rate }, workers)));
+  assert.deepEqual(
+    runs.map((each) => each.data["sum"]),
+    [6, 12, 18, 24],
+  );
+  assert.equal(new Set(runs.map((each) => each.id)).size, 4);
+});
+
+test("a failed run is resumed with changed parameters, and reuses what they don't change", options, async () => {
+  const failed = await run(file, { rate: -1 }, workers);
+  assert.deepEqual([failed.status, failed.failure?.failure.kind], ["failed", "userError"]);
+  const again = await startResumed(failed.id, { parameters: { rate: 5 }, ...workers, tags: ["again"] });
+  const ran = await again.finished;
+  assert.deepEqual(
+    [ran.status, ran.originRun, ran.data["sum"], ran.counts.reused, ran.userTags],
+    ["succeeded", failed.id, 30, 1, ["again"]],
+  );
+  const newest = await resume(null, { from: "join", ...workers });
+  assert.deepEqual([newest.originRun, newest.counts.reused, newest.data["sum"]], [ran.id, 4, 30]);
+});
+
+test("a program that runs a flow ends by itself, and leaves no process", options, () => {
+  const program = `
+    import { run } from ${JSON.stringify(new URL("../cli/runner.ts", import.meta.url).href)};
+    console.log((await run(${JSON.stringify(file)}, { rate: 2 })).data.sum);`;
+  const ran = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: 30_000 });
+  assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, "12\n", ""]);
+  assert.deepEqual(leftProcesses(), []);
+});
