@@ -294,7 +294,7 @@ test("a code package that is not there is a start failure", async (context) => {
   const result = await coordinator.assign("start", { codePackage: missing }).outcome;
   assert.equal(result.kind, "failed");
   assert.equal(result.failure.kind, "start");
-  assert.match(result.failure.message, /^the code package cannot be opened: /);
+  assert.match(result.failure.message, /^the attempt cannot be set up: /);
 });
 
 test("an order that cannot be read is a start failure, and the worker goes on", async (context) => {

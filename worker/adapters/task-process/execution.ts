@@ -30,7 +30,7 @@ export class PackageExecution implements Execution {
     } catch (error) {
       return failed({
         kind: "start",
-        message: `the order cannot be read or its code package cannot be opened: ${error instanceof Error ? error.message : String(error)}`,
+        message: `the attempt cannot be set up: ${error instanceof Error ? error.message : String(error)}`,
       });
     }
     let flowClass: FlowClass;
