@@ -4,12 +4,11 @@ import { hostname } from "node:os";
 import { relative, sep } from "node:path";
 import type { Artifacts } from "../proto/artifact.ts";
 import type { ResumeRequest, SubmitRequest } from "../proto/control.ts";
-import { defaultRunOptions, tagCharactersMax, tagsMax } from "../proto/event.ts";
+import { defaultRunOptions } from "../proto/event.ts";
 import type { FlowGraph } from "../proto/graph.ts";
 import type { Sha256 } from "../proto/ids.ts";
 import { keepArtifacts } from "../sdk/artifact/keep.ts";
 import type { ArtifactStore } from "../sdk/artifact/store.ts";
-import { CliError } from "./cli-error.ts";
 import type { FlowCode } from "./flow-code.ts";
 import type { Context } from "./context.ts";
 import type { Settings } from "./settings.ts";
@@ -45,10 +44,9 @@ export function askedOf(context: Context): Asked {
   return { settings: context.settings, tags: context.options.texts("tag") };
 }
 
-/** @throws CliError badValue */
+/** The coordinator refuses tags that cannot be given. */
 export function submitRequest({ settings, tags: given }: Asked, submission: Submission): SubmitRequest {
   const tags = [...new Set(given)];
-  checkTags(tags);
   return {
     graph: submission.graph,
     codePackage: submission.codePackage,
@@ -67,12 +65,6 @@ export function submitRequest({ settings, tags: given }: Asked, submission: Subm
     user: settings.user,
     resume: submission.resume,
   };
-}
-
-function checkTags(tags: readonly string[]): void {
-  if (tags.length > tagsMax) throw new CliError("badValue", `a run may have ${tagsMax} tags, not ${tags.length}`);
-  const wrong = tags.find((tag) => tag === "" || tag.length > tagCharactersMax);
-  if (wrong !== undefined) throw new CliError("badValue", `a tag has 1 to ${tagCharactersMax} characters, not ${wrong.length}`);
 }
 
 function systemTags({ user, dir }: Settings, flowPath: string | null): readonly string[] {
