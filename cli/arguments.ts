@@ -218,7 +218,8 @@ function byName(name: string): CommandSpec | undefined {
   return commands.find((command) => command.name === name || command.aliases?.includes(name) === true);
 }
 
-function unknownCommand(name: string, second: string | undefined): CliError {
+function unknownCommand(name: string, next: string | undefined): CliError {
+  const second = next === undefined || isOption(next) ? undefined : next;
   const group = commands.filter((command) => command.name.startsWith(`${name} `));
   if (group.length > 0) {
     const verbs = group.map((command) => command.name.slice(name.length + 1));

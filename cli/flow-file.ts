@@ -1,7 +1,7 @@
 // Reads and checks a flow's file for commands that need one, and shows what is wrong with it.
 
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { checkFlow, type CheckedFlow } from "../sdk/graph/check-flow.ts";
 import { formatProblem } from "../sdk/graph/format-problem.ts";
 import { isError, type Problem } from "../sdk/graph/problem.ts";
@@ -18,7 +18,10 @@ export function findFlowFile(text: string, cwd: string): FlowFile {
   const named = /^(?<file>.+\.[cm]?[jt]sx?):(?<flow>\w+)$/.exec(text)?.groups;
   const file = named?.["file"] ?? text;
   const path = resolve(cwd, file);
-  if (!existsSync(path)) throw new CliError("badFile", `there is no file ${file}`, { hint: "write a first flow with: stepwell init" });
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new CliError("badFile", `there is no file ${file}`, { hint: "write a first flow with: stepwell init" });
+  if (found.isDirectory())
+    throw new CliError("badFile", `${file} is a folder`, { hint: `name the flow's file in it: ${join(file, "flow.ts")}` });
   return { path, flowName: named?.["flow"] };
 }
 

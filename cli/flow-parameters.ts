@@ -1,13 +1,13 @@
 // The flow's own parameters among the words of the command line, from a JSON file, and from the environment.
 
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ParameterSpec } from "../proto/graph.ts";
 import type { FlowDefinition } from "../sdk/flow/definition.ts";
-import { resolveParameters } from "../sdk/flow/parameter-values.ts";
+import { resolveParameters, type ParameterProblem } from "../sdk/flow/parameter-values.ts";
 import { unknownOption } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 import type { Context } from "./context.ts";
+import { readJsonObject } from "./json-file.ts";
 
 /** `before` holds the values of a resumed run's origin: what is given now wins. @throws CliError badParameters, unknownOption, unexpected, missing */
 export async function resolveFlowParameters(
@@ -21,18 +21,29 @@ export async function resolveFlowParameters(
     definition.parameters,
     {
       commandLine: readParameterWords(context, specs),
-      values: { ...before, ...(file !== undefined && readParametersFile(resolve(context.cwd, file))) },
+      values: {
+        ...before,
+        ...(file !== undefined &&
+          readJsonObject({
+            path: resolve(context.cwd, file),
+            of: "parameters",
+            kind: "badFile",
+            example: '{ "rate": 0.2 }',
+          })),
+      },
       environment: context.env,
     },
     { flow: definition.name, user: context.settings.user, directory: context.cwd },
   );
   if (resolved.ok) return resolved.values;
-  const [first, ...others] = resolved.problems;
-  throw new CliError("badParameters", first?.message ?? `the parameters of ${definition.name} are not valid`, {
-    hint: first?.hint ?? null,
-    lines: others.map((problem) => `${problem.message} (${problem.hint})`),
-    details: resolved.problems,
-  });
+  throw badParameters(definition, resolved.problems);
+}
+
+function badParameters({ name }: FlowDefinition, problems: readonly ParameterProblem[]): CliError {
+  const [only, ...others] = problems;
+  if (only !== undefined && others.length === 0) return new CliError("badParameters", only.message, { hint: only.hint, details: problems });
+  const lines = problems.map((problem) => `${problem.message} (${problem.hint})`);
+  return new CliError("badParameters", `${problems.length} parameters of ${name} are not valid`, { lines, details: problems });
 }
 
 /** `--rate 0.2`, `--rate=0.2`, `--verbose-training`, `--no-verbose-training`. @throws CliError */
@@ -88,17 +99,4 @@ function unexpected(word: string, { command }: Pick<Context, "command">): CliErr
   return new CliError("unexpected", `stepwell ${command.name} doesn't know what to do with "${word}"`, {
     hint: `see stepwell ${command.name} --help`,
   });
-}
-
-function readParametersFile(path: string): Record<string, unknown> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw new CliError("badFile", `parameters cannot be read from ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new CliError("badFile", `${path} must hold a JSON object of parameters`, { hint: 'like { "rate": 0.2 }' });
-  }
-  return { ...parsed };
 }

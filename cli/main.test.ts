@@ -61,7 +61,7 @@ const exits: readonly (readonly [string, number, RegExp])[] = [
   ["run good.ts --params params.json", 2, /error\[SW2007\]: .*params\.json must hold a JSON object/],
   ["run good.ts --with retri", 2, /error\[SW2004\]: --with retri: there is no decorator "retri"\n {2}hint: did you mean "retry"\?/],
   ["run good.ts --with retry:times=-1", 2, /error\[SW2004\]: --with retry:times=-1: @retry: times is -1/],
-  ["run good.ts --max-workers 0", 2, /error\[SW2004\]: maxWorkers from --max-workers must be a whole number of at least 1, not "0"/],
+  ["run good.ts --max-workers 0", 2, /error\[SW2004\]: --max-workers must be a whole number of at least 1, not "0"/],
   ["run good.ts --timeout soon", 2, /error\[SW2004\]: --timeout expects a duration/],
   ["run good.ts --dry-run --rate 3 --deep", 0, /✓ checked good\.ts {2}2 steps\n/],
   ["run good.ts --dry-run --no-deep", 0, /✓ checked good\.ts/],
@@ -75,7 +75,7 @@ const exits: readonly (readonly [string, number, RegExp])[] = [
   ["status GoodFlow/1", 3, /error\[SW3001\]: (nothing has run here yet|there is no run GoodFlow\/1)/],
   ["compare GoodFlow/1", 2, /error\[SW2003\]: stepwell compare needs two runs/],
   ["completion tcsh", 2, /error\[SW2004\]: there is no completion for "tcsh"/],
-  ["config show --config none.json", 2, /error\[SW2006\]: there is no settings file/],
+  ["config show --config none.json", 2, /error\[SW2006\]: there is no file of settings/],
 ];
 
 for (const [line, exit, text] of exits) {

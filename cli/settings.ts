@@ -1,12 +1,13 @@
 // Settings: from flags, STEPWELL_* variables, the project's file, the user's file, or the default, in this order; each
 // remembers where it came from.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { availableParallelism, homedir, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Options } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 import { didYouMean } from "./format/suggestion.ts";
+import { readJsonObject } from "./json-file.ts";
 import type { Environment } from "./terminal.ts";
 
 export type Settings = {
@@ -103,18 +104,8 @@ function variableOf(name: SettingName): string {
 }
 
 function readFile(path: string, mustExist: boolean): Source[] {
-  if (!existsSync(path)) {
-    if (mustExist) throw new CliError("badConfig", `there is no settings file ${path}`);
-    return [];
-  }
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw new CliError("badConfig", `${path} is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
-    throw new CliError("badConfig", `${path} must hold a JSON object`);
+  if (!mustExist && !existsSync(path)) return [];
+  const parsed = readJsonObject({ path, of: "settings", kind: "badConfig", example: '{ "maxWorkers": 4 }' });
   return Object.entries(parsed).map(([name, value]) => {
     if (!names.some((known) => known === name)) {
       throw new CliError("badConfig", `${path}: there is no setting "${name}"`, {
@@ -130,7 +121,7 @@ function valueOf(name: SettingName, { value, origin, folder }: Source): unknown 
   const wrong = (expected: string) =>
     new CliError(
       origin.startsWith("--") ? "badValue" : "badConfig",
-      `${name} from ${origin} must be ${expected}, not ${JSON.stringify(value)}`,
+      `${origin.startsWith("--") ? origin : `${name} from ${origin}`} must be ${expected}, not ${JSON.stringify(value)}`,
     );
   switch (kind.kind) {
     case "text":

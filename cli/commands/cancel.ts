@@ -4,7 +4,7 @@ import { exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
 import { asCliError } from "../known-errors.ts";
 import { reading } from "../reading.ts";
-import { resolveRun } from "../run-name.ts";
+import { resolveRun, viewRun } from "../run-name.ts";
 
 /** Of several runs some may fail: then the others are cancelled all the same, and the exit code says `partial`. */
 export function cancel(context: Context): Promise<ExitCode> {
@@ -13,6 +13,7 @@ export function cancel(context: Context): Promise<ExitCode> {
     for (const text of context.operands) {
       try {
         const run = await resolveRun(text, { control, namespace: context.settings.namespace });
+        await viewRun(run, control); // For an error that tells which runs there are.
         await control.cancel(run, context.settings.user);
         results.push({ run, cancelled: true, error: null });
       } catch (error) {

@@ -1,13 +1,13 @@
 // `stepwell get`: the value of one artifact, of any size.
 
 import { createWriteStream } from "node:fs";
-import { resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { readArtifact } from "../../sdk/artifact/read.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printNote, wantsJson, type Context } from "../context.ts";
 import { didYouMean } from "../format/suggestion.ts";
+import { outputPath } from "../output-file.ts";
 import { reading } from "../reading.ts";
 import { resolvePath } from "../run-name.ts";
 import { isFile, valueJson, valueText } from "../value-text.ts";
@@ -50,7 +50,7 @@ async function print(context: Context, value: unknown): Promise<void> {
       ? rawChunks(value)
       : [`${format === "json" ? valueJson(value) : valueText(value, context.terminal.out.paint.isColorSupported)}\n`];
   if (out !== undefined) {
-    const path = resolve(context.cwd, out);
+    const path = outputPath("--out", out, context.cwd);
     await pipeline(Readable.from(chunks), createWriteStream(path));
     return printNote(context, `written to ${path}`);
   }

@@ -18,8 +18,8 @@ type Filter = (line: LogLine) => boolean;
 export function logs(context: Context): Promise<ExitCode> {
   return reading(context, async ({ control }) => {
     const named = await resolvePath(context.operands[0] ?? "", { control, namespace: context.settings.namespace });
-    await checkNamed(named, control);
     const query = queryOf(context, named);
+    await checkNamed(named, query, control);
     const keep = filterOf(context);
     const printed = { lines: 0 };
     const printLine = printerOf(context, named.within.task === undefined);
@@ -35,10 +35,15 @@ export function logs(context: Context): Promise<ExitCode> {
   });
 }
 
-async function checkNamed({ run, within }: Named, control: Control): Promise<void> {
+async function checkNamed({ run, within }: Named, { attempt, follow }: LogsQuery, control: Control): Promise<void> {
   const view = await viewRun(run, control);
   if (within.step !== undefined) checkStep(view, within.step);
-  if (within.task !== undefined) await control.task(run, within.task);
+  if (within.task === undefined) return;
+  const { attempts } = await control.task(run, within.task);
+  if (typeof attempt !== "number" || attempt < attempts.length || follow === true) return;
+  throw new CliError("notFound", `${run}/${within.task} has no attempt ${attempt}`, {
+    hint: attempts.length === 0 ? "it has not started yet" : `attempts: 0${attempts.length === 1 ? "" : ` to ${attempts.length - 1}`}`,
+  });
 }
 
 function queryOf(context: Context, { run, within }: Named): LogsQuery {

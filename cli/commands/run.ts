@@ -1,7 +1,6 @@
 // `stepwell run`: checks a flow, submits it to a coordinator in this process, and shows it until it ends.
 
 import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { SubmitRequest } from "../../proto/control.ts";
 import type { RunId } from "../../proto/ids.ts";
 import { exitCodes, type ExitCode } from "../cli-error.ts";
@@ -12,6 +11,7 @@ import { resolveFlowParameters } from "../flow-parameters.ts";
 import { followRun } from "../follow-run.ts";
 import { formatDuration } from "../format/duration.ts";
 import type { LocalCluster } from "../local-cluster.ts";
+import { outputPath } from "../output-file.ts";
 import { checkedLine } from "../render/checked-line.ts";
 import { askedOf, keepInputs, submitRequest } from "../submission.ts";
 import { addDecorators, decoratorsOf } from "../with-decorators.ts";
@@ -43,6 +43,8 @@ export async function runLocally(
   context: Context,
   prepare: (starting: Promise<LocalCluster>) => Promise<SubmitRequest>,
 ): Promise<ExitCode> {
+  const idFile = context.options.text("run-id-file");
+  if (idFile !== undefined) outputPath("--run-id-file", idFile, context.cwd);
   const starting = startCluster(context);
   // What is wrong with the flow is told first; that the cluster did not start shows when it is waited for.
   starting.catch(() => undefined);
@@ -69,7 +71,7 @@ export async function startCluster({ settings }: Context): Promise<LocalCluster>
 
 function writeRunIdFile(context: Context, run: RunId): void {
   const file = context.options.text("run-id-file");
-  if (file !== undefined) writeFileSync(resolve(context.cwd, file), `${run}\n`);
+  if (file !== undefined) writeFileSync(outputPath("--run-id-file", file, context.cwd), `${run}\n`);
 }
 
 /** Steps for Batch say once that they stay here. */

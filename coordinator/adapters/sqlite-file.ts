@@ -70,7 +70,7 @@ function makeFolder(folder: string, path: string): void {
   } catch (error) {
     throw new LedgerError(
       "readOnly",
-      `ledger ${path}: its folder cannot be made (${String(error)}); choose a folder that you may write to`,
+      `ledger ${path}: its folder cannot be made (${error instanceof Error ? error.message : String(error)}); choose a folder that you may write to`,
       {
         cause: error,
       },

@@ -62,7 +62,9 @@ function numberFrom(kind: "number" | "integer", text: string): Converted {
   const value = /^\s*$/.test(text) ? Number.NaN : Number(text);
   if (Number.isNaN(value)) return { ok: false, message: `expected ${kind === "integer" ? "a whole number" : "a number"}, got "${text}"` };
   const objection = objectionToValue(kind, value);
-  return objection === null ? { ok: true, value } : { ok: false, message: `expected a whole number, got "${text}"` };
+  if (objection === null) return { ok: true, value };
+  const range = Number.isInteger(value) ? ` from ${Number.MIN_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}` : "";
+  return { ok: false, message: `expected a whole number${range}, got "${text}"` };
 }
 
 function booleanFrom(text: string): Converted {

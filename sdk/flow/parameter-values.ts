@@ -19,7 +19,7 @@ export type ParameterSources = {
 
 type ParameterOrigin = "commandLine" | "values" | "environment" | "default" | "none";
 
-type ParameterProblem = {
+export type ParameterProblem = {
   readonly parameter: string;
   readonly origin: ParameterOrigin;
   readonly message: string;
@@ -128,7 +128,9 @@ async function valueOf(parameter: ParameterDefinition, given: Given | undefined,
   const { spec } = parameter;
   if (given === undefined) {
     const value = await parameter.makeDefault?.({ flow: context.flow, parameter: spec.name, user: context.user });
-    return spec.kind === "file" ? readContent(parameter, String(value), context) : value;
+    if (spec.kind !== "file") return value;
+    if (typeof value !== "string") throw new Error(`its default must be the path of a file, not ${show(value)}`);
+    return readContent(parameter, value, context);
   }
   if (given.text === undefined) return given.value;
   if (spec.kind === "file") return readContent(parameter, given.text, context);
