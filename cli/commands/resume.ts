@@ -1,9 +1,9 @@
 // `stepwell resume`: a new run that reuses what succeeded and is unchanged, or the same run taken up again.
 
 import { relative } from "node:path";
-import type { ResumeRequest, SubmitRequest } from "../../proto/control.ts";
-import { parseStepName } from "../../proto/ids.ts";
-import type { RunView } from "../../proto/view.ts";
+import type { Control, ResumePlan, ResumeRequest, SubmitRequest } from "../../proto/control.ts";
+import { parseStepName, type StepName, type TaskId } from "../../proto/ids.ts";
+import type { RunView, TaskStatus } from "../../proto/view.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
 import { codeOf } from "../flow-code.ts";
@@ -17,6 +17,11 @@ import { checkStep, flowNames, newestRun, resolveRun, viewRun, type Scope } from
 import { askedOf, keepInputs, submitRequest } from "../submission.ts";
 import { retryInPlace } from "./retry.ts";
 import { runLocally, withDecorators } from "./run.ts";
+
+/** Tasks of a step that the plan names. */
+const tasksNamedMax = 8;
+
+const unfinished: readonly TaskStatus[] = ["waiting", "ready", "running", "backoff", "failed", "cancelled"];
 
 export async function resume(context: Context): Promise<ExitCode> {
   const origin = await reading(context, (local) => findOrigin(context, local));
@@ -82,6 +87,16 @@ function flowFileOf(context: Context, view: RunView): FlowFile | null {
   return null;
 }
 
+/** Of steps of which a few tasks run again: which ones, if those are just what did not succeed. */
+async function unfinishedTasks({ origin, steps }: ResumePlan, control: Control): Promise<ReadonlyMap<StepName, readonly TaskId[]>> {
+  const partial = steps.filter((step) => step.reuse > 0 && step.run !== null && step.run > 0 && step.run <= tasksNamedMax);
+  const found = partial.map(async ({ step, run }) => {
+    const { items } = await control.tasks(origin, { step, status: unfinished, limit: tasksNamedMax + 1 });
+    return [step, items.length === run ? items.map((item) => item.task) : []] as const;
+  });
+  return new Map(await Promise.all(found));
+}
+
 async function showPlan(context: Context, local: LocalReader, origin: Origin): Promise<ExitCode> {
   const { request, file } = await prepare(context, local, origin);
   const plan = await local.control.plan(request);
@@ -90,6 +105,7 @@ async function showPlan(context: Context, local: LocalReader, origin: Origin): P
     return exitCodes.ok;
   }
   const lines = planLines(plan, {
+    unfinished: await unfinishedTasks(plan, local.control),
     paint: context.terminal.out.paint,
     file: file === null ? null : relative(context.cwd, file.path),
     changedSteps: request.resume.changedSteps,

@@ -1,8 +1,7 @@
 // `stepwell resume --dry-run`: what would be reused, what would run, and why.
 
 import type { ResumePlan } from "../../proto/control.ts";
-import type { StepName } from "../../proto/ids.ts";
-import { formatCount } from "../format/count.ts";
+import type { StepName, TaskId } from "../../proto/ids.ts";
 import type { Paint } from "../terminal.ts";
 
 export type PlanContext = {
@@ -10,6 +9,8 @@ export type PlanContext = {
   /** As shown to the person; null where the origin's own code would run. */
   readonly file: string | null;
   readonly changedSteps: readonly StepName[];
+  /** The tasks that run, of steps of which only a few do. */
+  readonly unfinished: ReadonlyMap<StepName, readonly TaskId[]>;
   /** Hashes of the two packages. */
   readonly code: { readonly from: string; readonly to: string };
 };
@@ -26,7 +27,7 @@ export function planLines(plan: ResumePlan, context: PlanContext): readonly stri
       : [`  ${context.paint.green("reuse")}   ${reused.map(reuseText).join(", ")}      artifacts by reference, 0 B copied`]),
     ...(running.length === 0
       ? ["  run     nothing: everything succeeded and is unchanged"]
-      : [`  ${context.paint.cyan("run")}     ${running.map(runText).join(", ")}`]),
+      : [`  ${context.paint.cyan("run")}     ${running.map((step) => runText(step, context)).join(", ")}`]),
     ...whyLines(running),
     ...changeLines(context),
   ];
@@ -43,12 +44,13 @@ function whyLines(steps: readonly PlannedStep[]): readonly string[] {
 
 function reuseText(step: PlannedStep): string {
   if (step.run === 0 && step.reuse === 1) return step.step;
-  return `${step.step} ${formatCount(step.reuse)}${step.run === null ? "" : `/${step.reuse + step.run}`}`;
+  return `${step.step} ${step.reuse}${step.run === null ? "" : `/${step.reuse + step.run}`}`;
 }
 
-function runText(step: PlannedStep): string {
+function runText(step: PlannedStep, { unfinished }: PlanContext): string {
   if (step.run === null || (step.run === 1 && step.reuse === 0)) return step.step;
-  return `${step.step} ${formatCount(step.run)}/${step.reuse + step.run}`;
+  const indexes = (unfinished.get(step.step) ?? []).map((task) => task.slice(step.step.length + 1));
+  return `${step.step} ${step.run}/${step.reuse + step.run}${indexes.length === 0 ? "" : ` (${indexes.join(", ")})`}`;
 }
 
 function changeLines(context: PlanContext): readonly string[] {

@@ -34,7 +34,7 @@ export class Project {
       },
       once: () => undefined,
     });
-    const words = typeof line === "string" ? line.split(" ") : line;
+    const words = typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line;
     const ended = main({
       words,
       env: { STEPWELL_USER: "ana", XDG_CONFIG_HOME: this.folder, ...env },
