@@ -6,9 +6,10 @@ import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
 import { keepArtifacts } from "../artifact/keep.ts";
 import { RefusedArtifactError } from "../artifact/refused.ts";
 import { type ArtifactStore, ArtifactStoreError, type BlockingReader } from "../artifact/store.ts";
-import { type CurrentTask, type Progress, withCurrent } from "../flow/current.ts";
+import { type CurrentTask, withCurrent } from "../flow/current.ts";
 import { stepTestOf } from "../flow/definition.ts";
 import type { FlowClass } from "../flow/flow-spec.ts";
+import { type Progress, progressOf } from "../flow/progress.ts";
 import { tie } from "../flow/task.ts";
 import { ArtifactReader } from "./artifact-reader.ts";
 import { failureOf, failureOfAbort, hintAtUnset, type Locate } from "./failure-of.ts";
@@ -200,7 +201,7 @@ function currentOf(input: ExecuteInput, flow: object): CurrentTask {
     },
     signal,
     idempotencyKey: `${order.run}/${order.task}`,
-    progress: (done, total, message) => report?.({ done, total: total ?? null, message: message ?? null }),
+    progress: (done, total, message) => report?.(progressOf(done, total, message)),
   };
 }
 

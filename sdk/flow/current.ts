@@ -3,14 +3,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { RunId, StepName, TaskId } from "../../proto/ids.ts";
 
-/** How far a step is, as it says itself. */
-export type Progress = {
-  readonly done: number;
-  /** Null where the step doesn't know. */
-  readonly total: number | null;
-  readonly message: string | null;
-};
-
 export type CurrentTask = {
   readonly flow: string;
   /** `TrainFlow/17` */

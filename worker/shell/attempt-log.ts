@@ -54,6 +54,11 @@ export class AttemptLog {
     if (head.length < bytes.length) this.#hold(stream, bytes.subarray(head.length), atMs);
   }
 
+  /** A line of our own about the attempt; passed on at once, and too seldom to count. */
+  tell(text: string, atMs: number): void {
+    this.#emit([{ stream: "system", atMs, text }]);
+  }
+
   /** The last lines, whether they were ended or not. Nothing is written afterwards. */
   end(atMs: number): void {
     const tail = this.#tail;
@@ -61,7 +66,7 @@ export class AttemptLog {
     if (this.#droppedBytes > 0) {
       const whole = tail.map((piece) => ({ ...piece, bytes: this.#afterCut(piece) }));
       this.#passRests(atMs); // What the head cut in the middle of a line comes before the gap.
-      this.#emit([{ stream: "system", atMs, text: noticeOf(this.#droppedBytes, this.#droppedLines) }]);
+      this.tell(noticeOf(this.#droppedBytes, this.#droppedLines), atMs);
       for (const { stream, bytes, atMs: writtenAtMs } of whole) this.#pass(stream, this.#splitters[stream].push(bytes), writtenAtMs);
     } else {
       for (const piece of tail)

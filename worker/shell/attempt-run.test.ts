@@ -303,7 +303,7 @@ test("when the worker is killed, its task processes, what they started and its t
     const processes = new SpawnedTaskProcesses({ marker: "killed-" + process.pid, storeRoot: "/", tempRoot: ${JSON.stringify(own)}, program: ${JSON.stringify(program)} });
     const ignore = () => {};
     for (const step of ["block", "familyHangs", "block"]) {
-      const events = { onReady: ignore, onCodeReturned: ignore, onReport: ignore, onOutput: (_, bytes) => process.stdout.write(bytes), onEnd: ignore };
+      const events = { onReady: ignore, onCodeReturned: ignore, onProgress: ignore, onReport: ignore, onOutput: (_, bytes) => process.stdout.write(bytes), onEnd: ignore };
       processes.start({}, events).run(Buffer.from(JSON.stringify({ step, timeoutSeconds: null })));
     }`;
   const file = join(folder, "worker.mjs");

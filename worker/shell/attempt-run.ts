@@ -79,6 +79,7 @@ export class AttemptRun {
     this.#watch = setTimeout(() => this.#watchMemory(), watchedAfterMs);
     return {
       onCodeReturned: () => this.#advance({ kind: "codeReturned" }),
+      onProgress: (line) => this.#log.tell(line, Date.now()),
       onOutput: (stream, bytes) => this.#log.write(stream, bytes, Date.now()),
       onReport: (report) => {
         this.#report = report;

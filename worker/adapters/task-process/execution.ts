@@ -48,6 +48,7 @@ export class PackageExecution implements Execution {
         return attempt.tempDir();
       },
       locate: code.locate,
+      report: (progress) => attempt.tell(progress),
       codeDone: () => attempt.codeReturned(),
       get graceMs() {
         return attempt.settleMs();

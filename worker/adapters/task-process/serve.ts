@@ -9,8 +9,10 @@ import { getEventListeners } from "node:events";
 import { Socket } from "node:net";
 import { describeFailure, type Failure } from "../../../proto/failure.ts";
 import type { TaskOrder, TaskOutcome } from "../../../proto/order.ts";
-import { abortFrame, codeReturnedFrame, encodeFrame, FrameReader, orderFrame, readyFrame, reportFrame } from "./frames.ts";
+import type { Progress } from "../../../sdk/flow/progress.ts";
+import { abortFrame, codeReturnedFrame, encodeFrame, FrameReader, orderFrame, progressFrame, readyFrame, reportFrame } from "./frames.ts";
 import { printWithoutDelay } from "./print.ts";
+import { ProgressTeller } from "./progress-teller.ts";
 import { Traces } from "./traces.ts";
 
 /** What an attempt gets from its process. */
@@ -24,6 +26,8 @@ export type Attempt = {
   tempDir(): string;
   /** To be called when the step's code has returned and only keeping its artifacts is left. */
   codeReturned(): void;
+  /** How far the step is, as it says. */
+  tell(progress: Progress): void;
 };
 
 export type Execution = {
@@ -55,6 +59,7 @@ export class TaskServer {
   readonly #tempDir: string;
   readonly #execution: Execution;
   readonly #traces = new Traces(printWithoutDelay());
+  readonly #teller = new ProgressTeller((line) => this.#socket.write(encodeFrame(progressFrame, Buffer.from(line))));
   #running: Running | null = null;
   #tempDirUsed = false;
 
@@ -94,10 +99,14 @@ export class TaskServer {
       settleMs: () => running.settleMs,
       tempDir: () => this.#useTempDir(),
       codeReturned: () => this.#codeReturned(running),
+      tell: (progress) => {
+        if (this.#running === running) this.#teller.tell(progress); // S1
+      },
     });
     // Promises that the step left rejected are reported to the process before the next turn: they count against the step.
     await new Promise((resolve) => setImmediate(resolve));
     this.#running = null;
+    this.#teller.finish();
     this.#report(running.cause === null ? outcome : failedWith(running.cause, outcome), running.cause !== null);
   }
 
