@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { cleanEnvironment, processesOf, root, temporaryFolder } from "./command.ts";
@@ -171,4 +171,34 @@ test("Vitest runs flows with the plugin, in its own process and as runs", option
   const out = succeed(process.execPath, [join("node_modules", "vitest", "vitest.mjs"), "run", "--reporter=json"]);
   const report = JSON.parse(out.slice(out.indexOf('{"num'))) as { readonly numPassedTests: number; readonly numTotalTests: number };
   assert.deepEqual([report.numPassedTests, report.numTotalTests], [2, 2]);
+});
+
+test("the oldest Node that the package allows runs all of it", options, () => {
+  const engines = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly engines: { readonly node: string } };
+  const oldest = `${engines.engines.node.replace(">=", "")}.0`;
+  const home = join(folder.path, "oldest");
+  mkdirSync(home);
+  folder.write("oldest/package.json", "{}");
+  const binaries = `node-${process.platform}-${process.arch}`;
+  succeed("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", `${binaries}@${oldest}`], home);
+  const oldNode = join(home, "node_modules", binaries, "bin", "node");
+  const command = join("node_modules", "stepwell", "dist", "cli", "bin.cjs");
+  const ran = execute(oldNode, [command, "run", "hello.ts", "--json", "--tag", oldest]);
+  assert.deepEqual([ran.code, (JSON.parse(ran.stdout) as { readonly status: string }).status], [0, "succeeded"], ran.stderr);
+  assert.doesNotMatch(ran.stderr, /Warning/);
+  const code = `
+    import { build } from "esbuild";
+    import { Flow } from "stepwell/client";
+    import { run } from "stepwell/runner";
+    import { testFlow } from "stepwell/testing";
+    const outfile = "hello.built.mjs";
+    await build({ entryPoints: ["hello.ts"], outfile, format: "esm", target: "node22" });
+    const { HelloFlow } = await import("./" + outfile);
+    const found = await new Flow("HelloFlow").latestSuccessfulRun({ tags: ["${oldest}"] });
+    const ran = await run(HelloFlow, { greeting: "Yo" });
+    const tested = await testFlow(HelloFlow);
+    console.log(process.version, found.data.letters, ran.data.letters, tested.data.letters);`;
+  folder.write("project/oldest.mjs", code);
+  const program = execute(oldNode, ["oldest.mjs"]);
+  assert.deepEqual([program.stdout.trimEnd().split("\n").at(-1), program.stderr], [`v${oldest} 41 32 41`, ""]);
 });

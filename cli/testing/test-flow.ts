@@ -18,17 +18,18 @@ import { parseSha256, runIdOf, type TaskId } from "../../proto/ids.ts";
 import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
 import { keepArtifacts } from "../../sdk/artifact/keep.ts";
 import { MemoryArtifactStore } from "../../sdk/artifact/memory-store.ts";
-import type { DataOf } from "../../sdk/client/data.ts";
+import type { AnyFlow, DataOf } from "../../sdk/client/data.ts";
 import { executeStep } from "../../sdk/execute/execute-step.ts";
-import { definitionOf, type FlowDefinition } from "../../sdk/flow/definition.ts";
+import type { Locate } from "../../sdk/execute/failure-of.ts";
+import type { FlowDefinition } from "../../sdk/flow/definition.ts";
 import type { FlowClass, FlowSpec } from "../../sdk/flow/flow-spec.ts";
 import { resolveParameters } from "../../sdk/flow/parameter-values.ts";
-import { graphOf } from "./graph-of-class.ts";
+import { flowInProcess, loadFlow } from "./loaded-flow.ts";
 import { overrideSteps, type StepOverrides } from "./override-steps.ts";
 import { TestClock } from "./test-clock.ts";
 import { TestedRun } from "./tested-run.ts";
 
-export type TestOptions<F extends FlowSpec> = {
+export type TestOptions<F> = {
   /** By name; the others take their defaults. A file parameter takes the file's content. */
   readonly parameters?: Partial<DataOf<F>>;
   /** Bodies that replace those of steps. One that returns no transition takes the step's own. */
@@ -45,22 +46,27 @@ export type TestOptions<F extends FlowSpec> = {
 const user = "test";
 
 /**
- * Runs the flow to its end and resolves whatever its status. Steps run in this process, one at a time, with everything that a
+ * Runs the flow to its end and resolves whatever its status. The flow is a class that the test runner has compiled, or the path
+ * of its file, which needs no compiler beside Stepwell: `testFlow<TrainFlow>("train.ts")`, with the type from an `import type`.
+ *
+ * Steps run in this process, one at a time, with everything that a
  * step may ask for: `current`, a temporary folder, the variables of `@environment`. Values go through the same encoding as in a
  * real run, so that what cannot be kept fails here too.
  * @throws Error when the flow's graph, its parameters or the overrides are wrong
  */
-export async function testFlow<F extends FlowSpec>(flowClass: FlowClass<F>, options: TestOptions<F> = {}): Promise<TestedRun<F>> {
-  const definition = definitionOf(flowClass);
-  const graph = graphOf(flowClass, definition);
-  const flow = overrideSteps(flowClass, graph, options.steps ?? {});
+export function testFlow<F extends FlowSpec>(flow: FlowClass<F>, options?: TestOptions<F>): Promise<TestedRun<F>>;
+export function testFlow<F = AnyFlow>(file: string, options?: TestOptions<F>): Promise<TestedRun<F>>;
+export async function testFlow<F>(flow: FlowClass | string, options: TestOptions<F> = {}): Promise<TestedRun<F>> {
+  const loaded = typeof flow === "string" ? await loadFlow(flow) : flowInProcess(flow);
+  const { definition, graph } = loaded;
+  const flowClass = overrideSteps(loaded.flowClass, graph, options.steps ?? {});
   const store = new MemoryArtifactStore();
   const clock = new TestClock(options.clock ?? null);
   const { parameters = {}, tags = [] } = options;
   const state = fold(await submitted({ definition, graph, store, clock, parameters: { ...parameters }, tags }));
   const temporary = mkdtempSync(join(tmpdir(), "stepwell-test-"));
   try {
-    await new TestDriver({ state, flow, store, clock, temporary }).finish();
+    await new TestDriver({ state, flowClass, locate: loaded.locate, store, clock, temporary }).finish();
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
@@ -103,7 +109,8 @@ async function submitted({ definition, graph, store, clock, parameters: values, 
 
 type DriverParts = {
   readonly state: RunState;
-  readonly flow: FlowClass;
+  readonly flowClass: FlowClass;
+  readonly locate: Locate | null;
   readonly store: MemoryArtifactStore;
   readonly clock: TestClock;
   readonly temporary: string;
@@ -137,7 +144,7 @@ class TestDriver {
   }
 
   async #execute(order: TaskOrder): Promise<TaskOutcome> {
-    const { flow, store, clock, temporary } = this.#parts;
+    const { flowClass, locate, store, clock, temporary } = this.#parts;
     const { timeoutSeconds } = order;
     const ending = new AbortController();
     const end = (afterSeconds: number): void => ending.abort({ kind: "timeout", afterSeconds } satisfies Failure);
@@ -145,13 +152,14 @@ class TestDriver {
     try {
       return await executeStep({
         order,
-        flowClass: flow,
+        flowClass,
         store,
         signal: ending.signal,
         tempDir: mkdtempSync(join(temporary, "task-")),
         now: () => clock.nowMs(),
         codeDone: disarm,
         graceMs: 0,
+        ...(locate !== null && { locate }),
       });
     } finally {
       disarm();

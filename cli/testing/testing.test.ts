@@ -42,6 +42,22 @@ test("a flow runs to its end, through foreach, join, switch, branch and inherite
   assert.deepEqual(run.task("start/0").data.facts, { run: "TestedFlow/1", tags: [], user: "test", attempt: 0 });
 });
 
+test("a flow may be given by the path of its file, without any compiler", async () => {
+  const path = new URL("../../test/flows/tested.flow.ts", import.meta.url).pathname;
+  const run = await testFlow<Tested>(`${path}:TestedFlow`, {
+    steps: {
+      work(item) {
+        this.product = item;
+      },
+    },
+  });
+  assert.deepEqual([run.data.total, run.data.finale], [6, "total 6"]);
+  await assert.rejects(testFlow(`${path}:WrongFlow`), /the flow cannot run:\n[^]*tested\.flow\.ts:\d+/);
+  const reading = new URL("../../test/flows/reading.flow.ts", import.meta.url).pathname;
+  const failed = await testFlow(reading, { parameters: { broken: true } });
+  assert.equal(failed.failure?.kind === "userError" && failed.failure.place?.file, "reading.flow.ts", "with the author's own place");
+});
+
 test("parameters are given by name, and refused as in a run", async () => {
   assert.equal((await testFlow(TestedFlow, { parameters: { factor: 100, text: "content" }, tags: ["x"] })).tasks.includes("big/0"), true);
   await assert.rejects(testFlow(TestedFlow, { parameters: { factor: "2" as never } }), /TestedFlow cannot run: parameter factor: /);

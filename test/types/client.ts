@@ -89,8 +89,17 @@ export async function testing(): Promise<void> {
   });
   tested.data.winner satisfies string;
   tested.task("work/0").data.trouble satisfies Error | undefined;
+  const byPath = await testFlow("flow.ts", { parameters: { rate: 1 }, steps: { work() {} } });
+  void byPath.data.anything;
+  (await testFlow<TypedFlow>("flow.ts", { parameters: { rate: 1 } })).data.winner satisfies string;
   // @ts-expect-error no such step
   await testFlow(TypedFlow, { steps: { wrok() {} } });
-  // @ts-expect-error the artifact has another type
-  await testFlow(TypedFlow, { steps: { start() { this.winner = 1; } } });
+  await testFlow(TypedFlow, {
+    steps: {
+      start() {
+        // @ts-expect-error the artifact has another type
+        this.winner = 1;
+      },
+    },
+  });
 }
