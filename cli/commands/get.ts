@@ -3,6 +3,7 @@
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { stepOf } from "../../proto/ids.ts";
 import { readArtifact } from "../../sdk/artifact/read.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printNote, wantsJson, type Context } from "../context.ts";
@@ -10,6 +11,7 @@ import { didYouMean } from "../format/suggestion.ts";
 import { outputPath } from "../output-file.ts";
 import { reading } from "../reading.ts";
 import { resolvePath } from "../run-name.ts";
+import { readStored } from "../stored.ts";
 import { isFile, valueJson, valueText } from "../value-text.ts";
 import { artifactsOf } from "./artifacts.ts";
 
@@ -30,7 +32,9 @@ export function get(context: Context): Promise<ExitCode> {
     if (ref === undefined && found.secrets.includes(artifact))
       throw new CliError("badValue", `${artifact} is a secret parameter of ${named.run}, and its value is not shown`);
     if (ref === undefined) throw unknownArtifact(`${named.run}/${found.task}`, artifact, Object.keys(found.artifacts));
-    await print(context, await readArtifact(ref, store));
+    const hint = `make it again: stepwell resume ${named.run} ${stepOf(found.task)}`;
+    const value = await readStored(`artifact ${artifact} of ${named.run}/${found.task}`, hint, readArtifact(ref, store));
+    await print(context, value);
     return exitCodes.ok;
   });
 }

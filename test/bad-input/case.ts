@@ -5,7 +5,7 @@
 //   ! VARIABLE=VALUE
 //   $ words after `stepwell`
 //   --- EXIT CODE
-//   what is on stderr, with FOLDER for the folder of the test
+//   what is on stderr, with FOLDER for the folder of the test and HASH for a blob's name
 //   --- json
 //   what is on stdout with --json; stderr is empty then
 //
@@ -50,19 +50,24 @@ export class Folder {
       stderr: stream("err"),
       version: "1.2.3",
     });
-    return { exit, out: said.out.replaceAll(this.path, "FOLDER"), err: said.err.replaceAll(this.path, "FOLDER") };
+    return { exit, out: this.#general(said.out), err: this.#general(said.err) };
+  }
+
+  #general(text: string): string {
+    return text.replaceAll(this.path, "FOLDER").replaceAll(/\b[0-9a-f]{2}\/?[0-9a-f]{62}\b/g, "HASH");
   }
 }
 
-/** Makes a test of each case in the file. `arrange` holds what some need beforehand, by title. */
-export function testCases(name: string, folder: Folder, arrange: Readonly<Record<string, () => void | Promise<void>>> = {}): void {
+type Arrange = () => void | Promise<void>;
+
+/** Makes a test of each case in the file. `arrange` holds what some need before their command, by title. */
+export function testCases(name: string, folder: Folder, arrange: Readonly<Record<string, Arrange>> = {}): void {
   const file = new URL(name, import.meta.url);
   const cases = parseCases(readFileSync(file, "utf8"));
   const seen: string[] = [];
   for (const { title, input, output } of cases) {
     void test(title, { timeout: 60_000 }, async () => {
-      await arrange[title]?.();
-      const actual = await observe(folder, input);
+      const actual = await observe(folder, input, arrange[title]);
       seen.push(`=== ${title}\n${input}\n${actual}\n`);
       if (process.env["UPDATE"] === undefined) assert.equal(actual, output);
     });
@@ -86,7 +91,7 @@ function parseCases(text: string): readonly Case[] {
     });
 }
 
-async function observe(folder: Folder, input: string): Promise<string> {
+async function observe(folder: Folder, input: string, arrange: Arrange | undefined): Promise<string> {
   const command = /^\$ (.*)$/m.exec(input)?.[1];
   assert.ok(command !== undefined, `no line with $ in:\n${input}`);
   const before = input.slice(0, input.indexOf(`$ ${command}`));
@@ -95,7 +100,9 @@ async function observe(folder: Folder, input: string): Promise<string> {
   }
   const env = Object.fromEntries([...before.matchAll(/^! (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
   const words = [...command.matchAll(/'([^']*)'|[^\s']+/g)].map(([word, quoted]) => quoted ?? word);
+  await arrange?.();
   const text = await folder.say(words, env);
+  await arrange?.();
   const json = await folder.say([...words, "--json"], env);
   assert.equal(json.exit, text.exit);
   assert.equal(json.err, "");
