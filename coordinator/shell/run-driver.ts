@@ -18,6 +18,7 @@ import type { RunState } from "../core/state.ts";
 import { summaryOf } from "../core/view.ts";
 import type { Clock } from "../ports/clock.ts";
 import { LedgerError, type Ledger } from "../ports/ledger.ts";
+import { AppendPace } from "./append-pace.ts";
 import type { Assignment } from "./assignment.ts";
 import type { LeaseNumbers } from "./lease-numbers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
@@ -50,6 +51,11 @@ type Entry = { readonly events: readonly RunEvent[]; readonly effects: readonly 
 type Append = { readonly entries: readonly Entry[]; readonly waiters: readonly Waiter[]; readonly events: readonly RunEvent[] };
 type Waiter = { readonly resolve: () => void; readonly reject: (error: Error) => void };
 
+/** D4 */
+function isWaitedFor({ events, onDurable }: Pick<Entry, "events" | "onDurable">): boolean {
+  return onDurable !== null || events.some(({ kind }) => kind !== "taskStarted");
+}
+
 /** How long a start may wait for something else to share its append. Milliseconds. */
 const startsWaitMs = 20;
 /** A full disk or a busy ledger is tried again. Milliseconds. */
@@ -68,6 +74,7 @@ export class RunDriver {
   readonly #timers = new Map<TaskId, () => void>();
   #pending: Entry[] = [];
   #waiters: Waiter[] = [];
+  readonly #pace = new AppendPace();
   /** Sequence number of the last durable event. */
   #durableSeq: number;
   #appending = false;
@@ -111,7 +118,7 @@ export class RunDriver {
     for (const event of decision.events) for (const effect of advance(this.state, event)) effects.push(effect);
     for (const effect of effects) if (effect.kind === "enqueue") this.publication.becameReady(effect.task);
     this.#pending.push({ events: decision.events, effects, onDurable });
-    this.#schedule(onDurable === null && decision.events.every((event) => event.kind === "taskStarted") ? "soon" : "now");
+    this.#schedule(isWaitedFor({ events: decision.events, onDurable }) ? "now" : "soon");
     return null;
   }
 
@@ -152,8 +159,9 @@ export class RunDriver {
   #schedule(when: "soon" | "now"): void {
     if (this.#appending || this.#scheduled === "now" || this.#scheduled === when) return;
     this.#scheduled = when;
-    if (when === "now") queueMicrotask(() => this.#append());
-    else this.#ports.clock.after(startsWaitMs, () => this.#scheduled === "soon" && this.#append());
+    const waitMs = when === "soon" ? startsWaitMs : this.#pace.waitMs(this.#ports.clock.monotonicMs());
+    if (waitMs === 0) queueMicrotask(() => this.#scheduled === when && this.#append());
+    else this.#ports.clock.after(waitMs, () => this.#scheduled === when && this.#append());
   }
 
   #append(): void {
@@ -170,7 +178,9 @@ export class RunDriver {
   }
 
   async #finishAppend({ entries, waiters, events }: Append): Promise<void> {
+    const beganMs = this.#ports.clock.monotonicMs();
     const failure = await this.#appendUntilDurable(events);
+    this.#pace.ended(entries.filter(isWaitedFor).length, beganMs, this.#ports.clock.monotonicMs());
     this.#appending = false;
     if (this.#ended) return waiters.forEach(({ reject }) => reject(new DriverEnded(`${this.run} is no longer driven here`)));
     if (failure !== null) {
@@ -256,10 +266,7 @@ export class RunDriver {
   }
 
   #needsAppend(): boolean {
-    return (
-      this.#waiters.length > 0 ||
-      this.#pending.some(({ onDurable, events }) => onDurable !== null || events.some(({ kind }) => kind !== "taskStarted"))
-    );
+    return this.#waiters.length > 0 || this.#pending.some(isWaitedFor);
   }
 
   #fail(reason: DriverFailure): void {
