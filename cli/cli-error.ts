@@ -23,7 +23,7 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** Every error that the command line itself finds. Those of flows have codes of their own, SW10xx to SW14xx. */
-const errorCodes = {
+export const errorCodes = {
   unknownCommand: { code: "SW2001", exit: exitCodes.usage },
   unknownOption: { code: "SW2002", exit: exitCodes.usage },
   missing: { code: "SW2003", exit: exitCodes.usage },
