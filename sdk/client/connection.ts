@@ -10,7 +10,7 @@ export type Connection = {
 };
 
 /** Who asks, and the namespace that listings keep to; null sees everything. */
-export type Identity = { readonly user: string; readonly namespace: string | null };
+type Identity = { readonly user: string; readonly namespace: string | null };
 
 /** A folder or a coordinator, as its connections are told apart. */
 type Place = { readonly place: string };

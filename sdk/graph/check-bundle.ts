@@ -18,7 +18,7 @@ import { problem } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 
 /** What is needed to run a flow. */
-export type SoundFlow = {
+type SoundFlow = {
   readonly graph: FlowGraph;
   readonly definition: FlowDefinition;
   /** Bytes of the code package. */

@@ -7,7 +7,7 @@ import type { CheckedFlow } from "./check-bundle.ts";
 import { isError } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 
-export type { CheckedFlow, SoundFlow } from "./check-bundle.ts";
+export type { CheckedFlow } from "./check-bundle.ts";
 
 type CheckOptions = {
   /** Needed where the file exports several. `flow.ts:TrainFlow` says the same. */
