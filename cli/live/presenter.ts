@@ -11,6 +11,7 @@ import type { Change, RunProgress } from "./progress.ts";
 import { Screen, harmless } from "./screen.ts";
 import { ScrollLines } from "./scroll-lines.ts";
 import type { Selection } from "./selection.ts";
+import { progressOn, SeldomTold } from "./told-progress.ts";
 import { windowLines } from "./window.ts";
 
 export interface Presenter {
@@ -59,7 +60,8 @@ export class WindowPresenter implements Presenter {
   }
 
   line(line: LogLine): void {
-    this.#pending.push(logLineText(line, this.#look.sink));
+    // The window shows it beside the step.
+    if (progressOn(line) === null) this.#pending.push(logLineText(line, this.#look.sink));
   }
 
   note(text: string): void {
@@ -97,6 +99,7 @@ export class WindowPresenter implements Presenter {
 
 export class PlainPresenter implements Presenter {
   readonly #lines: PlainLines;
+  readonly #told = new SeldomTold(progressEveryMs);
   readonly #look: Look;
   readonly #timer: NodeJS.Timeout;
   #groupOpen = false;
@@ -111,11 +114,14 @@ export class PlainPresenter implements Presenter {
   }
 
   recorded(_event: RecordedEvent, change: Change | null): void {
-    if (change !== null) this.#write(this.#lines.of(change));
+    if (change === null) return;
+    if ("task" in change) this.#told.forget(change.task);
+    this.#write(this.#lines.of(change));
   }
 
   line(line: LogLine): void {
-    this.#write([logLineText(line, this.#look.sink)]);
+    const told = progressOn(line);
+    if (told === null || this.#told.isShown(line, told)) this.#write([logLineText(line, this.#look.sink)]);
   }
 
   note(text: string): void {

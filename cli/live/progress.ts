@@ -13,6 +13,7 @@ import type { TakenTransition } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { conditionalSteps } from "./conditional.ts";
 import { FailureFates } from "./failure-fate.ts";
+import { ToldProgress } from "./told-progress.ts";
 
 /** What a person may want to hear of an event. */
 export type Change =
@@ -87,6 +88,7 @@ export class RunProgress {
   readonly graph: FlowGraph;
   readonly steps: readonly StepProgress[];
   readonly workers = new Set<string>();
+  readonly told = new ToldProgress();
   submittedAtMs = 0;
   seq = 0;
   cancelling = false;
@@ -227,6 +229,7 @@ export class RunProgress {
     const step = this.step(stepOf(event.task));
     step.running = Math.max(0, step.running - 1);
     step.lastAtMs = event.atMs;
+    this.told.forget(event.task);
     return step;
   }
 

@@ -10,6 +10,7 @@ import { stepOf } from "../../proto/ids.ts";
 import type { LogLine, RunView } from "../../proto/view.ts";
 import type { Presenter } from "./presenter.ts";
 import type { Change, RunProgress } from "./progress.ts";
+import { progressOn } from "./told-progress.ts";
 import { troublesShownMax, type Selection } from "./selection.ts";
 
 export type LogsChoice = "auto" | "all" | "failed" | "none";
@@ -50,13 +51,15 @@ export function followsLogs(logs: LogsChoice): boolean {
   return logs === "auto" || logs === "all";
 }
 
-async function followLogs({ control, run, selection, presenter, logs }: Watched): Promise<void> {
+async function followLogs({ control, run, progress, selection, presenter, logs }: Watched): Promise<void> {
   const left = new Set<StepName>();
   for await (const line of control.logs({ run, attempt: "all", follow: true })) {
+    const told = progressOn(line);
+    if (told !== null) progress.told.hear(line.task, told);
     const choice = logs();
     if (choice === "none") continue;
     if (choice === "all" || selection.admit(line.task)) presenter.line(line);
-    else if (!left.has(stepOf(line.task))) presenter.line(leftOut(line, left));
+    else if (told === null && !left.has(stepOf(line.task))) presenter.line(leftOut(line, left));
   }
 }
 

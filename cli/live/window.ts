@@ -5,6 +5,7 @@ import { formatDuration, formatRough } from "../format/duration.ts";
 import { cut, pad, widthOf } from "../format/table.ts";
 import type { Paint } from "../terminal.ts";
 import type { RunProgress, StepProgress, Total } from "./progress.ts";
+import { harmless } from "./screen.ts";
 
 export type WindowLook = {
   readonly columns: number;
@@ -17,6 +18,7 @@ export type WindowLook = {
 
 const barWidth = 12;
 const namesWidthMax = 24;
+const messageWidthMax = 30;
 
 /** At most a third of the terminal high, and never as wide as it, so that no line wraps. */
 export function windowLines(progress: RunProgress, look: WindowLook): readonly string[] {
@@ -63,6 +65,7 @@ function stepLine(progress: RunProgress, step: StepProgress, look: WindowLook & 
   if (done && step.failed === 0 && (total?.count ?? 1) <= 1) return head + oneDuration(step);
   const percent = percentText(step, total);
   const { main, more } = countTexts(step, total, look);
+  main.push(...toldTexts(progress, step));
   const { median, rate, left } = timeTexts(step, total, look);
   const all = [...main, ...more].join(" · ");
   const variants = [
@@ -124,6 +127,16 @@ function countTexts(step: StepProgress, total: Total | null, look: WindowLook): 
       ...text(step.retried, "retried"),
     ],
   };
+}
+
+/** What a running task says of itself; it is named where it is one of many. */
+function toldTexts(progress: RunProgress, step: StepProgress): readonly string[] {
+  const told = progress.told.of(step.node.name);
+  if (told === null || step.running === 0) return [];
+  const { done, total, message } = told.progress;
+  const share = total === null || total === 0 ? formatCount(done) : `${Math.floor(Math.min(1, done / total) * 100)}%`;
+  const words = message === null ? "" : ` ${cut(harmless(message), messageWidthMax)}`;
+  return [`${step.running > 1 ? `${told.task} ` : ""}${share}${words}`];
 }
 
 type TimeTexts = { readonly median: string; readonly rate: string; readonly left: string };
