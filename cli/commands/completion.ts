@@ -18,14 +18,20 @@ _stepwell() {
   candidates=("\${(@f)$(stepwell __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n "\${candidates[1]}" ]]; then compadd -Q -a candidates; else _files; fi
 }
+(( \$+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _stepwell stepwell
 `,
   fish: `complete -c stepwell -e
 function __stepwell_candidates
   set -l words (commandline -opc) (commandline -ct)
-  stepwell __complete -- $words[2..-1] 2>/dev/null
+  set -l found (stepwell __complete -- $words[2..-1] 2>/dev/null)
+  if test (count $found) -gt 0
+    printf '%s\\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c stepwell -a '(__stepwell_candidates)'
+complete -c stepwell -f -a '(__stepwell_candidates)'
 `,
 };
 
