@@ -18,7 +18,7 @@ _stepwell() {
   candidates=("\${(@f)$(stepwell __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n "\${candidates[1]}" ]]; then compadd -Q -a candidates; else _files; fi
 }
-(( \$+functions[compdef] )) || { autoload -Uz compinit && compinit }
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _stepwell stepwell
 `,
   fish: `complete -c stepwell -e
