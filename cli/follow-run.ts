@@ -125,7 +125,7 @@ async function showEnd(context: Context, local: LocalReader, { view, progress }:
   if (!context.quiet) {
     const sameError = view.firstFailure === null ? 0 : progress.failedLike(view.firstFailure.failure);
     const excerpt = await excerptOf(view, local.store);
-    sink.write(`${summaryLines(view, { paint: sink.paint, excerpt, sameError }).join("\n")}\n`);
+    sink.write(`${summaryLines(view, { paint: sink.paint, excerpt, sameError, columns: sink.live ? sink.columns() : null }).join("\n")}\n`);
     if (context.terminal.githubActions) annotate(view, sink);
   }
   if (context.settings.output === "json") out.write(`${JSON.stringify(runDocument(view))}\n`);

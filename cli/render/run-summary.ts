@@ -5,6 +5,7 @@ import { unreachable } from "../../proto/unreachable.ts";
 import type { RunView, StepView, TaskCounts } from "../../proto/view.ts";
 import { countOfThings, formatCount } from "../format/count.ts";
 import { formatDuration } from "../format/duration.ts";
+import { cut, widthOf } from "../format/table.ts";
 import type { Paint } from "../terminal.ts";
 
 /** Lines of the author's file around a place; numbers are counted from 1. */
@@ -16,6 +17,8 @@ export type SummaryContext = {
   readonly excerpt: Excerpt | null;
   /** Tasks that failed for good with the same error, the first included. */
   readonly sameError: number;
+  /** Of the terminal; null where lines may be as long as they are. */
+  readonly columns: number | null;
 };
 
 export function summaryLines(view: RunView, context: SummaryContext): readonly string[] {
@@ -60,21 +63,28 @@ function failureLines(view: RunView, context: SummaryContext): readonly string[]
   const others = more > 0 ? `(and ${countOfThings(more, "more task")} with the same error)` : "";
   const [headline, ...further] = describeFailure(first.failure).split("\n").slice(0, 6);
   const lines = [`  ${context.paint.bold(first.task)}   ${context.paint.red(headline ?? "")}`, ...further.map((line) => `     ${line}`)];
-  if (context.excerpt !== null) return [...lines, ...excerptLines(context.excerpt, context.paint, others)];
+  if (context.excerpt !== null) return [...lines, ...excerptLines(context.excerpt, context, others)];
   // A transition that the graph doesn't have says in its own words what to do.
   const advice = first.failure.kind === "badTransition" ? [] : [`     ${failureRules[first.failure.kind].advice}`];
   return [...lines, ...stackLines(first.failure), ...advice, ...(others === "" ? [] : [`     ${others}`])];
 }
 
-function excerptLines(excerpt: Excerpt, paint: Paint, others: string): readonly string[] {
+function excerptLines(excerpt: Excerpt, { paint, columns }: SummaryContext, others: string): readonly string[] {
   const { place } = excerpt;
   const width = Math.max(3, ...excerpt.lines.map(({ line }) => String(line).length));
+  const room = columns === null ? Infinity : Math.max(20, columns - width - 8);
+  // Where the terminal is too narrow for the place, all lines begin further right.
+  const from = place.column < room - 4 ? 0 : place.column - Math.floor(room / 2);
+  const seen = (text: string) => cut((from === 0 ? text : `…${text.slice(from + 1)}`).replaceAll("\t", " "), room);
+  const note = `${place.file}:${place.line}:${place.column}${others === "" ? "" : `  ${others}`}`;
+  const caret = " ".repeat(Math.max(0, place.column - 1 - from)) + paint.red("^");
+  const margin = `    ${" ".repeat(width)} |`;
   return excerpt.lines.flatMap(({ line, text }) => {
-    if (line !== place.line) return [`    ${String(line).padStart(width)} | ${text}`];
-    const caret = " ".repeat(Math.max(0, place.column - 1));
+    if (line !== place.line) return [`    ${String(line).padStart(width)} | ${seen(text)}`];
+    const beside = widthOf(caret) + 1 + widthOf(note) <= room;
     return [
-      `${paint.red("  >")} ${paint.bold(String(line).padStart(width))} | ${text}`,
-      `    ${" ".repeat(width)} | ${caret}${paint.red("^")} ${place.file}:${place.line}:${place.column}${others === "" ? "" : `  ${others}`}`,
+      `${paint.red("  >")} ${paint.bold(String(line).padStart(width))} | ${seen(text)}`,
+      ...(beside ? [`${margin} ${caret} ${note}`] : [`${margin} ${caret}`, `${margin} ${note}`]),
     ];
   });
 }
