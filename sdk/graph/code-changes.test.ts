@@ -67,3 +67,31 @@ test("a step that gives the whole flow away may read everything", async () => {
   const { readBy } = await factsOf({ ...before, "flow.ts": before["flow.ts"].replace("console.log(this.x)", "console.log(this)") });
   assert.deepEqual(readBy["rate"], ["middle", "end"]);
 });
+
+test("a parameter is read by whoever asks `current` for it, at whatever distance", async () => {
+  const readBy = async (from: string, to: string, code = "") => {
+    const source = `import { current } from "stepwell";\n${code}${before["flow.ts"].replace(from, to)}`;
+    return (await factsOf({ ...before, "flow.ts": source })).readBy["seed"];
+  };
+  const helper = "const given = () => current.parameters;\nconst seedOf = () => Number(given()[`seed`]);\n";
+  assert.deepEqual(await readBy("this.x = factor", "this.x = seedOf()", helper), ["start", "last"]);
+  assert.deepEqual(await readBy("console.log(this.x)", "const { parameters } = current; console.log(parameters)"), ["last", "end"]);
+  assert.deepEqual(await readBy("console.log(this.x)", "console.log(now.parameters)", "const now = current;\n"), ["last", "end"]);
+  assert.deepEqual(await readBy("console.log(this.x)", "console.log(current.tags)"), ["last"]);
+});
+
+test("a parameter is read by the join that takes it from an input", async () => {
+  const flow = (join: string) => ({
+    "flow.ts": flowText(`
+  rate = parameter.number({ default: 1 });
+  declare list: number[];
+  declare x: number;
+  @step start() { this.list = [1]; return this.next(this.each, { foreach: "list" }); }
+  @step each(n: number) { this.x = n; return this.next(this.join); }
+  @step join(inputs: Inputs<this>) { ${join} return this.next(this.end); }
+  @step end() {}`),
+  });
+  for (const join of ["this.x = inputs[0].rate;", "this.x = inputs.map(({ rate }) => rate)[0];", 'this.x = inputs[0]["rate"];'])
+    assert.deepEqual((await factsOf(flow(join))).readBy["rate"], ["join"]);
+  assert.deepEqual((await factsOf(flow("const rate = inputs.length; this.x = rate;"))).readBy["rate"], []);
+});

@@ -12,7 +12,8 @@ import { classTextsOf, membersOf } from "../package/flow-source.ts";
 import type { Member } from "../package/flow-source.ts";
 import { flowUses } from "./flow-uses.ts";
 import type { FlowUses } from "./flow-uses.ts";
-import { childrenOf } from "./syntax-tree.ts";
+import type { Use } from "./step-uses.ts";
+import { childrenOf, literalText } from "./syntax-tree.ts";
 
 export type CodeFacts = {
   /** Of a step's text and of all code of the package that it can come to; not of its decorators, `@environment` excepted. */
@@ -30,7 +31,6 @@ export function readCodeFacts(codePackage: Uint8Array): CodeFacts {
   const uses = flowUses(members);
   const steps = definition.steps.map((step) => ({ ...step, name: parseStepName(step.name) }));
   const names = [...definition.parameters.map((parameter) => parameter.spec.name), ...Object.keys(definition.constants)];
-  const reads = steps.map(({ name }) => ({ name, ...readsOf(name, uses) }));
   const texts = new StepTexts({
     code: loaded.code,
     classTexts: classTextsOf(flowClass),
@@ -38,8 +38,12 @@ export function readCodeFacts(codePackage: Uint8Array): CodeFacts {
     steps: new Set(steps.map((step) => step.name)),
     uses,
   });
+  const codes = new Map(steps.map(({ name }) => [name, texts.of(name)]));
+  const reads = steps.map(({ name }) => ({ name, ...readsOf(uses.of(name), codes.get(name)) }));
   return {
-    stepHashes: new Map(steps.map(({ name, policy }) => [name, hashOf([...texts.of(name), JSON.stringify(policy.environment)])])),
+    stepHashes: new Map(
+      steps.map(({ name, policy }) => [name, hashOf([...(codes.get(name)?.texts ?? []), JSON.stringify(policy.environment)])]),
+    ),
     readBy: Object.fromEntries(
       names.map((name) => [name, reads.filter((step) => step.everything || step.names.has(name)).map((step) => step.name)]),
     ),
@@ -55,10 +59,13 @@ function hashOf(texts: readonly string[]): Sha256 {
   return parseSha256(hash("sha256", texts.join("\0")));
 }
 
-function readsOf(step: StepName, uses: FlowUses): { readonly everything: boolean; readonly names: ReadonlySet<string> } {
-  const all = uses.of(step);
-  const names = new Set(all.flatMap((use) => (use.kind === "read" || use.kind === "call" ? [use.name] : [])));
-  return { everything: all.some((use) => use.kind === "escape"), names };
+type Reads = { readonly everything: boolean; readonly names: ReadonlySet<string> };
+
+/** Beside `this.rate`, a step finds its parameters in `current.parameters` and, a join, in its inputs: `inputs[0].rate`. */
+function readsOf(uses: readonly Use[], code: StepCode | undefined): Reads {
+  const names = new Set(code?.properties);
+  for (const use of uses) if (use.kind === "read" || use.kind === "call") names.add(use.name);
+  return { everything: code?.asksCurrent === true || uses.some((use) => use.kind === "escape"), names };
 }
 
 type Code = {
@@ -69,8 +76,17 @@ type Code = {
   readonly uses: FlowUses;
 };
 
+/** What a step comes to: its own text first, then that of others in a fixed order. */
+type StepCode = {
+  readonly texts: readonly string[];
+  /** What the step and the flow's other methods that it calls look up in anything. */
+  readonly properties: ReadonlySet<string>;
+  /** Some of it may look up `current.parameters`. */
+  readonly asksCurrent: boolean;
+};
+
 /** A statement at the top level of the bundle, with the names that it mentions. */
-type Statement = { readonly text: string; readonly mentions: ReadonlySet<string> };
+type Statement = { readonly text: string; readonly mentions: ReadonlySet<string>; readonly properties: ReadonlySet<string> };
 
 class StepTexts {
   readonly #code: Code;
@@ -82,8 +98,7 @@ class StepTexts {
     this.#statements = statementsByName(code);
   }
 
-  /** The step's own text first, then what it comes to, in a fixed order. */
-  of(step: StepName): readonly string[] {
+  of(step: StepName): StepCode {
     const { members, steps, uses } = this.#code;
     const all = uses.of(step);
     const helpers = [...members.values()].filter(({ name }) => {
@@ -91,10 +106,18 @@ class StepTexts {
       return all.some((use) => use.kind === "escape" || ((use.kind === "read" || use.kind === "call") && use.name === name));
     });
     const own = [members.get(step)?.text ?? "", ...helpers.map((member) => member.text)];
+    const trees = own.map((text) => parse(`class _ extends Object{${text}}`, { ecmaVersion: "latest", checkPrivateFields: false }));
     const reached = new Set<Statement>();
-    for (const text of own)
-      this.#reach(mentionsOf(parse(`class _ extends Object{${text}}`, { ecmaVersion: "latest", checkPrivateFields: false })), reached);
-    return [...own, ...[...reached].map((statement) => statement.text).toSorted()];
+    for (const tree of trees) this.#reach(mentionsOf(tree), reached);
+    const properties = new Set(trees.flatMap((tree) => [...propertiesOf(tree)]));
+    return {
+      texts: [...own, ...[...reached].map((statement) => statement.text).toSorted()],
+      properties,
+      asksCurrent: asksCurrent(
+        properties,
+        [...reached].map((statement) => statement.properties),
+      ),
+    };
   }
 
   #reach(names: ReadonlySet<string>, reached: Set<Statement>): void {
@@ -113,6 +136,7 @@ function statementsByName({ code, classTexts }: Code): ReadonlyMap<string, reado
   const statements = program.body.map((node) => ({
     text: code.slice(node.start, node.end),
     mentions: mentionsOf(node),
+    properties: propertiesOf(node),
     names: definedBy(node),
   }));
   // Flow classes hold the steps, which are judged one by one, and the decorators, which don't change what a step does.
@@ -148,6 +172,29 @@ function mentionsOf(node: AnyNode): ReadonlySet<string> {
           ? null
           : each.key;
     for (const child of childrenOf(each)) if (child !== skipped) visit(child);
+  };
+  visit(node);
+  return names;
+}
+
+/** In the bundle `current` is a property of the imported module. */
+function asksCurrent(own: ReadonlySet<string>, reached: readonly ReadonlySet<string>[]): boolean {
+  if (reached.some((properties) => properties.has("current") && properties.has("parameters"))) return true;
+  return own.has("parameters") && [own, ...reached].some((properties) => properties.has("current"));
+}
+
+/** Names that the tree looks up in objects; any text may be such a name. */
+function propertiesOf(node: AnyNode): ReadonlySet<string> {
+  const names = new Set<string>();
+  const visit = (each: AnyNode): void => {
+    if (each.type === "MemberExpression" && !each.computed && each.property.type === "Identifier") names.add(each.property.name);
+    if (each.type === "ObjectPattern") {
+      for (const property of each.properties)
+        if (property.type === "Property" && !property.computed && property.key.type === "Identifier") names.add(property.key.name);
+    }
+    const text = each.type === "Literal" || each.type === "TemplateLiteral" ? literalText(each) : null;
+    if (text !== null) names.add(text);
+    for (const child of childrenOf(each)) visit(child);
   };
   visit(node);
   return names;
