@@ -30,6 +30,9 @@ export type ArtifactRef = StoredRef | CaughtRef;
 
 export type Artifacts = Readonly<Record<string, ArtifactRef>>;
 
+/** The artifact under which a task's card is kept. It is the task's own: the tasks after it do not see it. */
+export const cardArtifact = "_card";
+
 /** The elements of a foreach, each encoded by itself, so that a child reads its own and nobody else's. */
 export type Elements =
   | { readonly kind: "inline"; readonly base64: readonly string[] }

@@ -3,6 +3,9 @@
 export { artifact } from "./artifact/file.ts";
 export type { ArtifactFile } from "./artifact/file.ts";
 export { TaskError } from "./artifact/task-error.ts";
+export { card } from "./card/construct.ts";
+export type { CardComponent } from "./card/component.ts";
+export { CardError } from "./card/parse-component.ts";
 export { current } from "./flow/current.ts";
 export { batch, catchError, environment, isolated, resources, retry, step, timeout } from "./flow/decorators.ts";
 export { FlowSpec } from "./flow/flow-spec.ts";

@@ -10,6 +10,8 @@ import { parseTaskId } from "../../proto/ids.ts";
 import type { AttemptView, RunView, TaskStatus } from "../../proto/view.ts";
 import type { BlockingReader } from "../../sdk/artifact/store.ts";
 import { dataOf, type DataOf } from "../../sdk/client/data.ts";
+import type { CardComponent } from "../../sdk/card/component.ts";
+import { readCard } from "../../sdk/card/read-card.ts";
 import { nearest } from "../../sdk/flow/nearest.ts";
 
 export type TestedTask<F> = {
@@ -22,6 +24,8 @@ export type TestedTask<F> = {
   readonly failure: Failure | null;
   /** Everything visible after the task. @throws Error while the task has not succeeded */
   readonly data: DataOf<F>;
+  /** What the step put on its card; null where it put nothing. */
+  readonly card: readonly CardComponent[] | null;
 };
 
 export class TestedRun<F> {
@@ -70,6 +74,9 @@ export class TestedRun<F> {
       caught,
       attempts,
       failure,
+      get card() {
+        return readCard(view, store);
+      },
       get data() {
         if (status === "succeeded") return dataOf<F>(artifacts, store);
         throw new Error(`${id} has no artifacts: it is ${status}${failure === null ? "" : `: ${describeFailure(failure)}`}`);

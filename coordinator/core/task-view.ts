@@ -8,7 +8,7 @@ import { childrenOf } from "./children.ts";
 import { refused, type Refused } from "./decision.ts";
 import { framesOf } from "./order.ts";
 import type { Attempt, RunState, Task } from "./state.ts";
-import { producedBy, visibleAfter } from "./visible.ts";
+import { producedBy, visibleAt } from "./visible.ts";
 
 /** Null where the run has no such task (yet). */
 export function taskView(state: RunState, id: TaskId): TaskView | null {
@@ -29,7 +29,7 @@ function viewOf(state: RunState, task: Task): TaskView {
     attempts: task.attempts.map(attemptView),
     frames: framesOf(task.seat),
     taken: success?.taken ?? null,
-    artifacts: success === null ? {} : visibleAfter(task),
+    artifacts: success === null ? {} : visibleAt(task),
     produced: Object.keys(producedBy(task)),
     parents: parentsOf(task),
     children: childrenOf(state, task),

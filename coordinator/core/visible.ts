@@ -2,8 +2,9 @@
 //
 // V1. Looking back is bounded: a task that splits, and every sixteenth of a chain, remembers all that is visible after it.
 // V2. Nothing is seen through a join but what the join set or merged; an empty foreach's join sees what its opener saw.
+// V3. A card is seen at its own task only.
 
-import { sameValue, type ArtifactRef, type Artifacts } from "../../proto/artifact.ts";
+import { cardArtifact, sameValue, type ArtifactRef, type Artifacts } from "../../proto/artifact.ts";
 import type { JoinInput } from "../../proto/order.ts";
 import type { Split, Task } from "./state.ts";
 
@@ -14,7 +15,15 @@ export function producedBy(task: Task): Artifacts {
   return task.state.kind === "succeeded" ? task.state.produced : nothing;
 }
 
-/** Everything visible after a task that has succeeded. */
+/** What a task set for others to see. (V3) */
+function passedOnBy(task: Task): Artifacts {
+  const produced = producedBy(task);
+  if (!Object.hasOwn(produced, cardArtifact)) return produced;
+  const { [cardArtifact]: _card, ...others } = produced;
+  return others;
+}
+
+/** Everything that tasks after one that has succeeded may see of it. */
 export function visibleAfter(task: Task): Artifacts {
   const back: Task[] = [];
   let at: Task | null = task;
@@ -24,7 +33,7 @@ export function visibleAfter(task: Task): Artifacts {
   }
   let seen = at?.visible ?? nothing;
   for (const passed of back.reverse()) {
-    seen = laid(seen, producedBy(passed));
+    seen = laid(seen, passedOnBy(passed));
     if (isLandmark(passed)) passed.visible = seen;
   }
   return seen;
@@ -50,6 +59,13 @@ function isEmpty(artifacts: Artifacts): boolean {
   return true;
 }
 
+/** Everything that belongs to a task that has succeeded: what is visible after it, and its card. */
+export function visibleAt(task: Task): Artifacts {
+  const seen = visibleAfter(task);
+  const card = producedBy(task)[cardArtifact];
+  return card === undefined ? seen : { ...seen, [cardArtifact]: card };
+}
+
 /** The inputs of a join against what its split's opener saw, so that a value that they share travels once. */
 export function joinInputsOf(split: Split, base: Artifacts): JoinInput[] {
   return split.arrivals.map((arrival, slot) => {
@@ -71,7 +87,7 @@ function ownSince(arrival: Task, opener: Task): { readonly own: Artifacts; reado
     at = seenThrough(at);
   }
   let own = nothing;
-  for (const passed of back.reverse()) own = laid(own, producedBy(passed));
+  for (const passed of back.reverse()) own = laid(own, passedOnBy(passed));
   return { own, cut: at === null };
 }
 

@@ -6,6 +6,8 @@ import { describeFailure } from "../../proto/failure.ts";
 import type { TaskId } from "../../proto/ids.ts";
 import type { AttemptView, LogLine, TaskStatus, TaskView } from "../../proto/view.ts";
 import { Artifact } from "./artifact.ts";
+import type { CardComponent } from "../card/component.ts";
+import { readCard } from "../card/read-card.ts";
 import type { Session } from "./connection.ts";
 import { nearest } from "../flow/nearest.ts";
 import { dataOf, isPrivate, type AnyFlow, type DataOf } from "./data.ts";
@@ -103,6 +105,18 @@ export class Task<F = AnyFlow> {
   /** Names of the artifacts that the task itself set. */
   get produced(): readonly string[] {
     return this.#view.produced;
+  }
+
+  /** What the step put on its card; null where it put nothing. Read when touched. @throws CardError, ArtifactStoreError */
+  get card(): readonly CardComponent[] | null {
+    return readCard(this.#view, this.#session.connection.store);
+  }
+  /** The card as one page that needs nothing else and runs nothing; null where the task has no card. */
+  async cardHtml(): Promise<string | null> {
+    const components = this.card;
+    if (components === null) return null;
+    const { cardPage } = await import("../card/page.ts");
+    return cardPage(this.pathspec, components);
   }
 
   /** @throws Error naming the artifacts that there are */

@@ -1,11 +1,12 @@
 // Runs one attempt of a task: the flow object with the artifacts that the order speaks of, the step, and what came out.
 
-import { type ArtifactRef, type Artifacts, elementAt } from "../../proto/artifact.ts";
+import { type ArtifactRef, type Artifacts, cardArtifact, elementAt } from "../../proto/artifact.ts";
 import type { Failure } from "../../proto/failure.ts";
 import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
 import { keepArtifacts } from "../artifact/keep.ts";
 import { RefusedArtifactError } from "../artifact/refused.ts";
 import { type ArtifactStore, ArtifactStoreError, type BlockingReader } from "../artifact/store.ts";
+import { TaskCard } from "../card/task-card.ts";
 import { type CurrentTask, withCurrent } from "../flow/current.ts";
 import { stepTestOf } from "../flow/definition.ts";
 import type { FlowClass } from "../flow/flow-spec.ts";
@@ -63,6 +64,7 @@ type Failed = Omit<Extract<TaskOutcome, { kind: "failed" }>, "usage">;
 class Attempt {
   readonly #input: ExecuteInput;
   readonly #path: string;
+  readonly #card = new TaskCard();
   #source = "";
   #flow: object = {};
   /** Null until the flow has been constructed. */
@@ -91,7 +93,7 @@ class Attempt {
     tie(flow, task);
     [this.#state, this.#task] = [state, task];
     const args = argumentsOf(order, { flow, reader, task, takesElement: takesArgument(method, this.#source) });
-    const returned: unknown = withCurrent(currentOf(this.#input, flow), () => Reflect.apply(method, flow, args));
+    const returned: unknown = withCurrent(currentOf(this.#input, { flow, card: this.#card }), () => Reflect.apply(method, flow, args));
     const settled = isThenable(returned) ? await untilAborted(returned, signal, () => this.#input.graceMs ?? 1000) : returned;
     if (signal.aborted) throw new Aborted(failureOfAbort(signal.reason));
     return settled;
@@ -104,6 +106,8 @@ class Attempt {
     const all = new Map(values);
     const variable = order.catchVar;
     if (variable !== null && !all.has(variable) && refs[variable] === undefined) all.set(variable, undefined);
+    const card = this.#card.kept();
+    if (card !== null) all.set(cardArtifact, card);
     const taken = await this.#task.taken(returned, store);
     return { kind: "succeeded", taken, artifacts: { ...refs, ...(await keepArtifacts(all, store)) } };
   }
@@ -126,6 +130,8 @@ class Attempt {
       for (const [name, value] of values) {
         if (name !== catchVar) Object.assign(kept, await this.#keepOne(name, value));
       }
+      const card = this.#card.kept();
+      if (card !== null) Object.assign(kept, await this.#keepOne(cardArtifact, card));
     } catch (error) {
       if (!(error instanceof RefusedArtifactError || error instanceof ArtifactStoreError)) throw error;
     }
@@ -178,7 +184,7 @@ function argumentsOf(
   return [buildInputs(build)];
 }
 
-function currentOf(input: ExecuteInput, flow: object): CurrentTask {
+function currentOf(input: ExecuteInput, { flow, card }: { readonly flow: object; readonly card: TaskCard }): CurrentTask {
   const { order, signal, report } = input;
   let parameters: Readonly<Record<string, unknown>> | undefined;
   return {
@@ -201,6 +207,7 @@ function currentOf(input: ExecuteInput, flow: object): CurrentTask {
     },
     signal,
     idempotencyKey: `${order.run}/${order.task}`,
+    card,
     progress: (done, total, message) => report?.(progressOf(done, total, message)),
   };
 }

@@ -2,6 +2,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { RunId, StepName, TaskId } from "../../proto/ids.ts";
+import type { CurrentCard } from "../card/task-card.ts";
 
 export type CurrentTask = {
   readonly flow: string;
@@ -27,6 +28,8 @@ export type CurrentTask = {
   readonly idempotencyKey: string;
   /** Tells whoever watches how far the step is: `current.progress(40, 100)`. */
   progress(done: number, total?: number, message?: string): void;
+  /** What people are to see of the step when it has succeeded: `current.card.append(card.markdown("## Fit"))`. */
+  readonly card: CurrentCard;
 };
 
 const storage = new AsyncLocalStorage<CurrentTask>();
@@ -82,6 +85,9 @@ export const current: CurrentTask = {
   },
   get idempotencyKey() {
     return running("idempotencyKey").idempotencyKey;
+  },
+  get card() {
+    return running("card").card;
   },
   progress(done, total, message) {
     running("progress").progress(done, total, message);
