@@ -51,8 +51,8 @@ test("only the kinds that @retry lists are retried", () => {
 
 test("what is caught goes on by the graph, keeps what it had set, and leaves its error as an artifact", () => {
   const run = runWith({ ...caught, retry });
-  assert.equal(run.fail("start/0", userError(), { half: "lost" }).keepOnFailure, false);
-  assert.equal(run.fail("start/0", userError(), { half: "kept" }).keepOnFailure, true);
+  run.fail("start/0", userError(), { half: "lost" });
+  run.fail("start/0", userError(), { half: "kept" });
   const order = run.succeed("end/0");
   assert.ok(order.inputs.kind === "single");
   assert.deepEqual(order.inputs.artifacts["seen"], { kind: "caught", task: "start/0", attempt: 1, failure: userError() });
@@ -61,6 +61,14 @@ test("what is caught goes on by the graph, keeps what it had set, and leaves its
   assert.deepEqual([view?.status, view?.caught, view?.attempts.map((each) => each.outcome)], ["succeeded", true, ["failed", "failed"]]);
   const { counts, status, firstFailure } = runView(run.state, null);
   assert.deepEqual([status, counts.caught, counts.retried, firstFailure], ["succeeded", 1, 1, null]);
+});
+
+test("what a first attempt had set is kept where its failure is caught although retries are left", () => {
+  const run = runWith({ ...caught, retry });
+  const failure: Failure = { kind: "refusedArtifact", artifact: "model", path: "", message: "it is a function" };
+  assert.equal(run.fail("start/0", failure, { half: "kept" }).keepOnFailure, true);
+  const { inputs } = run.succeed("end/0");
+  assert.ok(inputs.kind === "single" && "half" in inputs.artifacts && "seen" in inputs.artifacts);
 });
 
 test("an attempt that would be retried keeps nothing in the ledger", () => {

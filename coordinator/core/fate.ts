@@ -61,10 +61,3 @@ function onlyTransition(node: StepNode): TakenTransition | null {
       return unreachable(node.transition);
   }
 }
-
-/** Whether a failure of the task's next or present attempt may be the one that is caught, so that what it has set is worth keeping. */
-export function keepsOnFailure(task: Task): boolean {
-  const { catch: caught, retry } = task.step.node.policy;
-  if (caught === null) return false;
-  return retry === null || retry.on !== null || task.userFailures >= retry.times;
-}

@@ -5,7 +5,6 @@ import { defaultPolicy } from "../../proto/graph.ts";
 import type { TaskId } from "../../proto/ids.ts";
 import type { ForeachFrame, TaskInputs, TaskOrder } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
-import { keepsOnFailure } from "./fate.ts";
 import { currentAttempt, widthOf, type RunState, type Seat, type Task } from "./state.ts";
 import { joinInputsOf, visibleAfter } from "./visible.ts";
 
@@ -28,7 +27,8 @@ export function orderFor(state: RunState, id: TaskId, assigned: { readonly lease
     inputs: inputsOf(task),
     parameters: submitted.parameters,
     secrets: submitted.secrets,
-    keepOnFailure: keepsOnFailure(task),
+    // Also where a retry would follow: some failures are caught at once, and nobody knows which one it will be.
+    keepOnFailure: node.policy.catch !== null,
     catchVar: node.policy.catch?.var ?? null,
     timeoutSeconds: node.policy.timeoutSeconds,
     isolated: node.policy.isolated || submitted.options.isolation === "process",

@@ -117,7 +117,6 @@ export function scriptedFate(flow: RandomFlow, script: Script, splitsMax: number
     const isRetried = retry !== null && !neverRetried.includes(failure.kind) && (retry.on === null || retry.on.includes(failure.kind));
     if (scripted.times <= (isRetried ? retry.times : 0)) return width > splitsMax ? { kind: "failed" } : { kind: "ok" };
     if (failure.kind === "badTransition" || policy?.catch === null) return { kind: "failed" };
-    const isKept = retry === null || retry.on !== null || isRetried;
-    return { kind: "caught", failure, artifacts: isKept ? producedBeforeFailure(place) : {} };
+    return { kind: "caught", failure, artifacts: producedBeforeFailure(place) };
   };
 }
