@@ -71,7 +71,7 @@ export type ParameterSpec = {
   readonly help: string;
   readonly required: boolean;
   readonly secret: boolean;
-  /** JSON text of the default; null where there is none or it is computed when the run is submitted. */
+  /** JSON text of the default; null where there is none, it is secret, or it is computed when the run is submitted. */
   readonly defaultJson: string | null;
   readonly choices: readonly (string | number)[] | null;
 };

@@ -136,7 +136,7 @@ function defineParameter(name: string, declaration: ParameterDeclaration, proble
     help: options.help ?? "",
     required: options.required === true,
     secret: options.secret === true,
-    defaultJson: given === undefined || computed ? null : safeJson(given),
+    defaultJson: given === undefined || computed || options.secret === true ? null : safeJson(given),
     choices,
   };
   const definition: ParameterDefinition = {

@@ -77,9 +77,9 @@ function arrowsFrom(step: StepNode, steps: ReadonlyMap<StepName, StepNode>): rea
 }
 
 function showParameter(spec: ParameterSpec): string {
-  const value = spec.required ? " (required)" : spec.defaultJson === null ? "" : ` =${spec.secret ? "***" : spec.defaultJson}`;
+  const value = spec.required ? " (required)" : spec.defaultJson === null ? "" : ` =${spec.defaultJson}`;
   const choices = spec.choices === null ? "" : ` of ${spec.choices.join("|")}`;
-  return `${spec.name} ${spec.kind}${choices}${value}`;
+  return `${spec.name} ${spec.kind}${choices}${spec.secret ? " (secret)" : ""}${value}`;
 }
 
 function table(graph: FlowGraph): readonly string[] {

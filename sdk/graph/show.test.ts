@@ -36,7 +36,7 @@ test("as text: the way from start to end, the parameters, a line for each step",
          │        └size=small▶ small ═join▶ join
          ├▶ right ═foreach(items)▶ train ═join▶ best ═join▶ join
          └▶ node ═join▶ join
-  params   rate number =0.1   dataset string of iris|digits (required)   key string =***
+  params   rate number =0.1   dataset string of iris|digits (required)   key string (secret)
   step   type     next               decorators                                 line
   start  branch   left, right, node  -                                          8
   left   switch   big, small         -                                          9

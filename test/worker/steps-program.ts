@@ -16,6 +16,7 @@ const forever = () => new Promise((resolve) => setTimeout(resolve, 2 ** 30));
 const steps = {
   pid() { console.log(process.pid); },
   burst(attempt) { for (let i = 0; i < 50; i += 1) process.stdout.write(attempt.order.text + " " + i + (i === 49 ? "" : "\\n")); },
+  whisper(attempt) { attempt.hide(["sesame"]); process.stdout.write("open ses"); process.stdout.write("ame\\n"); spawn("sh", ["-c", "echo child says sesame"], { stdio: "inherit" }); },
   flood() { const line = "x".repeat(99) + "\\n"; for (let i = 0; i < 50 * 10240; i += 1) process.stdout.write(line); },
   exit() { console.log("last words"); process.exit(Number(0)); },
   abort() { process.abort(); },

@@ -22,6 +22,8 @@ export type TaskProcessEvents = {
   onReady(): void;
   /** The step's code has returned. Only for orders with a time-out. */
   onCodeReturned(): void;
+  /** Texts to hide in the attempt's output. Only for orders with secret parameters, and before the step has begun. */
+  onSecrets(secrets: readonly string[]): void;
   /** A line that tells how far the step is. */
   onProgress(line: string): void;
   /** All output of the attempt has been handed to `onOutput` before. */

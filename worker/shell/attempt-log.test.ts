@@ -6,7 +6,7 @@ import { AttemptLog, defaultLogLimits, lineBytesMax } from "./attempt-log.ts";
 
 function collect(limits = defaultLogLimits): { readonly log: AttemptLog; readonly lines: LogText[] } {
   const lines: LogText[] = [];
-  return { log: new AttemptLog((more) => lines.push(...more), limits), lines };
+  return { log: new AttemptLog((more) => lines.push(...more), limits === undefined ? {} : { limits }), lines };
 }
 
 const texts = (lines: readonly LogText[]): readonly string[] => lines.map((line) => line.text);
@@ -87,4 +87,26 @@ test("a flood is held in bounded memory, also where it is many short lines on bo
   assert.ok(held < 16 * 1024 * 1024, `${held} bytes held`);
   log.end(2);
   assert.ok(emitted <= defaultLogLimits.headLines + 2 * 64 * 1024, `${emitted} lines`);
+});
+
+test("G4: secrets are hidden in every line, wherever chunks were cut, and nothing is passed on before they are known", () => {
+  const texts: string[] = [];
+  const log = new AttemptLog((lines) => texts.push(...lines.map((line) => line.text)), { hasSecrets: true });
+  log.write("stdout", Buffer.from("key ses"), 1);
+  log.write("stdout", Buffer.from("ame\nnext "), 1);
+  assert.deepEqual(texts, []);
+  log.hide(["sesame"]);
+  assert.deepEqual(texts, ["key ****"]);
+  log.write("stdout", Buffer.from("sesame"), 2);
+  log.tell("progress 1/2 sesame", 2);
+  log.end(3);
+  assert.deepEqual(texts, ["key ****", "progress 1/2 ****", "next ****"]);
+});
+
+test("G4: what a process that never said its secrets had printed is passed on at the end", () => {
+  const texts: string[] = [];
+  const log = new AttemptLog((lines) => texts.push(...lines.map((line) => line.text)), { hasSecrets: true });
+  log.write("stderr", Buffer.from("cannot load\n"), 1);
+  log.end(2);
+  assert.deepEqual(texts, ["cannot load"]);
 });

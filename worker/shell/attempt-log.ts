@@ -4,7 +4,9 @@
 // G2. The head of the output is passed on as it comes; after it only the last `tailBytesMax` are held, and passed on
 //     at the end after a notice of what was dropped. So a flood costs no more memory than the tail.
 // G3. Within a stream lines keep their order.
+// G4. What must be hidden is in no line, wherever chunks were cut: nothing is passed on before it is known.
 
+import { hideSecrets } from "../../sdk/execute/secrets.ts";
 import type { LogText } from "../../sdk/wire/worker-items.ts";
 import type { OutputStream } from "../ports/task-process.ts";
 
@@ -39,10 +41,25 @@ export class AttemptLog {
   #tailBytes = 0;
   #droppedBytes = 0;
   #droppedLines = 0;
+  #secrets: readonly string[] = [];
+  /** Lines that wait for `hide`; null where none need to. */
+  #waiting: LogText[] | null;
 
-  constructor(emit: (lines: readonly LogText[]) => void, limits: LogLimits = defaultLogLimits) {
-    this.#emit = emit;
-    this.#limits = limits;
+  constructor(emit: (lines: readonly LogText[]) => void, options: { readonly limits?: LogLimits; readonly hasSecrets?: boolean } = {}) {
+    this.#waiting = options.hasSecrets === true ? [] : null;
+    this.#limits = options.limits ?? defaultLogLimits;
+    this.#emit = (lines) => {
+      if (this.#waiting !== null) this.#waiting.push(...lines);
+      else emit(this.#secrets.length === 0 ? lines : lines.map((line) => ({ ...line, text: hideSecrets(line.text, this.#secrets) })));
+    };
+  }
+
+  /** From now on lines are passed on, without these texts. (G4) */
+  hide(secrets: readonly string[]): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    this.#secrets = secrets;
+    if (waiting.length > 0) this.#emit(waiting);
   }
 
   /** `bytes` may be reused after the call. */
@@ -73,6 +90,7 @@ export class AttemptLog {
         this.#pass(piece.stream, this.#splitters[piece.stream].push(piece.bytes.subarray(0, piece.length)), piece.atMs);
     }
     this.#passRests(atMs);
+    this.hide(this.#secrets); // A process that died before it could say them had no step that knew them.
   }
 
   /** A line that has lost its beginning goes as a whole. */

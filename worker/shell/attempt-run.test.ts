@@ -43,7 +43,7 @@ type Ended = { readonly outcome: TaskOutcome | null; readonly lines: readonly Lo
 type Started = { readonly run: AttemptRun; readonly ended: Promise<Ended>; printed(pattern: RegExp): Promise<RegExpExecArray> };
 
 function start(order: Order): Started {
-  const head: OrderHead = { codePackage: "a", environment: {}, isolated: false, timeoutSeconds: null, ...order };
+  const head: OrderHead = { codePackage: "a", environment: {}, isolated: false, timeoutSeconds: null, hasSecrets: false, ...order };
   const lines: LogText[] = [];
   let outcome: TaskOutcome | null = null;
   const { promise: ended, resolve } = Promise.withResolvers<Ended>();
@@ -358,4 +358,10 @@ test("when the pool is closed nothing is left: no process, no handle", async () 
     assert.ok(performance.now() < deadline, process.getActiveResourcesInfo().join());
     await sleep(5);
   }
+});
+
+test("no line shows what the task process has said is secret, whoever prints it", async () => {
+  const { texts } = await start({ step: "whisper", hasSecrets: true }).ended;
+  assert.equal(texts[0], "open ****");
+  assert.ok(!texts.join("\n").includes("sesame"));
 });

@@ -47,7 +47,7 @@ export class AttemptRun {
     this.#head = order.head;
     this.#pool = pool;
     this.#events = events;
-    this.#log = new AttemptLog((lines) => events.onLines(lines));
+    this.#log = new AttemptLog((lines) => events.onLines(lines), { hasSecrets: order.head.hasSecrets });
     this.#wanted = {
       environment: order.head.environment,
       codePackage: order.head.codePackage,
@@ -79,6 +79,7 @@ export class AttemptRun {
     this.#watch = setTimeout(() => this.#watchMemory(), watchedAfterMs);
     return {
       onCodeReturned: () => this.#advance({ kind: "codeReturned" }),
+      onSecrets: (secrets) => this.#log.hide(secrets),
       onProgress: (line) => this.#log.tell(line, Date.now()),
       onOutput: (stream, bytes) => this.#log.write(stream, bytes, Date.now()),
       onReport: (report) => {

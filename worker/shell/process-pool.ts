@@ -10,6 +10,7 @@ import type { OutputStream, Report, TaskProcess, TaskProcesses } from "../ports/
 /** What happens to a process while an order has it. */
 export type LeaseEvents = {
   onCodeReturned(): void;
+  onSecrets(secrets: readonly string[]): void;
   onProgress(line: string): void;
   onReport(report: Report): void;
   onOutput(stream: OutputStream, bytes: Uint8Array): void;
@@ -147,6 +148,7 @@ export class ProcessPool {
     const process = this.#processes.start(environment, {
       onReady: () => this.#becameReady(id),
       onCodeReturned: () => this.#members.get(id)?.events?.onCodeReturned(),
+      onSecrets: (secrets) => this.#members.get(id)?.events?.onSecrets(secrets),
       onProgress: (line) => this.#members.get(id)?.events?.onProgress(line),
       onReport: (report) => this.#members.get(id)?.events?.onReport(report),
       onOutput: (stream, bytes) => this.#printed(id, stream, bytes),

@@ -4,9 +4,11 @@ import type { Failure } from "../../../proto/failure.ts";
 import type { Sha256 } from "../../../proto/ids.ts";
 import type { TaskOrder, TaskOutcome } from "../../../proto/order.ts";
 import { parseTaskOrder } from "../../../proto/parse/task.ts";
+import { readArtifactSync } from "../../../sdk/artifact/read.ts";
 import type { ArtifactStore, BlockingReader } from "../../../sdk/artifact/store.ts";
 import { executeStep } from "../../../sdk/execute/execute-step.ts";
 import { failureOf } from "../../../sdk/execute/failure-of.ts";
+import { hideInFailure, secretTexts } from "../../../sdk/execute/secrets.ts";
 import type { FlowClass } from "../../../sdk/flow/flow-spec.ts";
 import * as stepwell from "../../../sdk/index.ts";
 import { openPackage, type LoadedPackage } from "../../../sdk/package/code-package.ts";
@@ -16,6 +18,8 @@ export class PackageExecution implements Execution {
   readonly #store: ArtifactStore & BlockingReader;
   /** A process is used for one code package. */
   #opened: { readonly codePackage: Sha256; readonly code: LoadedPackage } | null = null;
+  /** Of the attempt that runs. */
+  #secrets: readonly string[] = [];
 
   constructor(store: ArtifactStore & BlockingReader) {
     this.#store = store;
@@ -26,6 +30,8 @@ export class PackageExecution implements Execution {
     let code: LoadedPackage;
     try {
       order = parseTaskOrder(attempt.order);
+      this.#secrets = this.#secretsOf(order);
+      if (order.secrets.length > 0) attempt.hide(this.#secrets);
       code = this.#open(order.codePackage);
     } catch (error) {
       return failed({
@@ -37,9 +43,9 @@ export class PackageExecution implements Execution {
     try {
       flowClass = code.freshFlow();
     } catch (error) {
-      return failed(failureOf(error, code.locate));
+      return failed(this.failureOf(error));
     }
-    return executeStep({
+    const outcome = await executeStep({
       order,
       flowClass,
       store: this.#store,
@@ -54,10 +60,16 @@ export class PackageExecution implements Execution {
         return attempt.settleMs();
       },
     });
+    return outcome.kind === "failed" ? { ...outcome, failure: hideInFailure(outcome.failure, this.#secrets) } : outcome;
   }
 
   failureOf(error: unknown): Failure {
-    return failureOf(error, this.#opened?.code.locate);
+    return hideInFailure(failureOf(error, this.#opened?.code.locate), this.#secrets);
+  }
+
+  #secretsOf({ parameters, secrets }: TaskOrder): readonly string[] {
+    const refs = secrets.flatMap((name) => parameters[name] ?? []);
+    return secretTexts(refs.map((ref) => readArtifactSync(ref, this.#store)));
   }
 
   #open(codePackage: Sha256): LoadedPackage {

@@ -8,6 +8,7 @@ export const readyFrame = 1;
 export const codeReturnedFrame = 2;
 export const reportFrame = 3;
 export const progressFrame = 4;
+export const secretsFrame = 5;
 
 const headerBytes = 5;
 /** Longest body: an order for a join over 100,000 inputs fits many times. Bytes. */

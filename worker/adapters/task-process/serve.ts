@@ -10,7 +10,17 @@ import { Socket } from "node:net";
 import { describeFailure, type Failure } from "../../../proto/failure.ts";
 import type { TaskOrder, TaskOutcome } from "../../../proto/order.ts";
 import type { Progress } from "../../../sdk/flow/progress.ts";
-import { abortFrame, codeReturnedFrame, encodeFrame, FrameReader, orderFrame, progressFrame, readyFrame, reportFrame } from "./frames.ts";
+import {
+  abortFrame,
+  codeReturnedFrame,
+  encodeFrame,
+  FrameReader,
+  orderFrame,
+  progressFrame,
+  readyFrame,
+  reportFrame,
+  secretsFrame,
+} from "./frames.ts";
 import { printWithoutDelay } from "./print.ts";
 import { ProgressTeller } from "./progress-teller.ts";
 import { Traces } from "./traces.ts";
@@ -26,6 +36,8 @@ export type Attempt = {
   tempDir(): string;
   /** To be called when the step's code has returned and only keeping its artifacts is left. */
   codeReturned(): void;
+  /** Texts that nobody may see in what the step prints. To be called before the step runs. */
+  hide(secrets: readonly string[]): void;
   /** How far the step is, as it says. */
   tell(progress: Progress): void;
 };
@@ -99,6 +111,7 @@ export class TaskServer {
       settleMs: () => running.settleMs,
       tempDir: () => this.#useTempDir(),
       codeReturned: () => this.#codeReturned(running),
+      hide: (secrets) => void this.#socket.write(encodeFrame(secretsFrame, Buffer.from(JSON.stringify(secrets)))),
       tell: (progress) => {
         if (this.#running === running) this.#teller.tell(progress); // S1
       },

@@ -10,7 +10,17 @@ import { fileURLToPath } from "node:url";
 import type { Failure } from "../../../proto/failure.ts";
 import type { Death } from "../../core/death.ts";
 import type { Report, TaskProcess, TaskProcessEvents, TaskProcesses } from "../../ports/task-process.ts";
-import { abortFrame, codeReturnedFrame, encodeFrame, FrameReader, orderFrame, progressFrame, readyFrame, reportFrame } from "./frames.ts";
+import {
+  abortFrame,
+  codeReturnedFrame,
+  encodeFrame,
+  FrameReader,
+  orderFrame,
+  progressFrame,
+  readyFrame,
+  reportFrame,
+  secretsFrame,
+} from "./frames.ts";
 import { kernelKills, residentMiB } from "./kernel-memory.ts";
 import { killLeftovers, killQuietly, leftoversOf, markerVariable } from "./leftovers.ts";
 import { Reaper } from "./reaper.ts";
@@ -166,6 +176,9 @@ class Spawned implements TaskProcess {
       this.events.onReady();
     } else if (kind === codeReturnedFrame) {
       this.events.onCodeReturned();
+    } else if (kind === secretsFrame) {
+      // Its own program has written it.
+      this.events.onSecrets(JSON.parse(body.toString("utf8")) as readonly string[]);
     } else if (kind === progressFrame) {
       this.events.onProgress(body.toString("utf8"));
     } else if (kind === reportFrame) {

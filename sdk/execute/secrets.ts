@@ -1,0 +1,36 @@
+// The values of secret parameters as texts that must not be shown, and what hides them in what a step prints or throws.
+
+import type { Failure } from "../../proto/failure.ts";
+
+/** Shorter texts are not hidden: they stand in too much that is no secret. Characters. */
+const secretCharactersMin = 4;
+const hidden = "****";
+
+/** Every line of every text in the values, the longest first, so that none is hidden in part. */
+export function secretTexts(values: readonly unknown[]): readonly string[] {
+  const texts = new Set<string>();
+  for (const value of values) {
+    for (const text of textsIn(value)) {
+      for (const line of text.split(/\r?\n/)) if (line.length >= secretCharactersMin) texts.add(line);
+    }
+  }
+  return [...texts].toSorted((a, b) => b.length - a.length);
+}
+
+/** The values of parameters: texts, numbers, the bytes of a file, and JSON of these. */
+function textsIn(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value === "number") return [String(value)];
+  if (value instanceof Uint8Array) return [Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8")];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
+}
+
+export function hideSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((shown, secret) => shown.replaceAll(secret, hidden), text);
+}
+
+export function hideInFailure(failure: Failure, secrets: readonly string[]): Failure {
+  if (!("message" in failure)) return failure;
+  const message = hideSecrets(failure.message, secrets);
+  return failure.kind === "userError" ? { ...failure, message, stack: hideSecrets(failure.stack, secrets) } : { ...failure, message };
+}
