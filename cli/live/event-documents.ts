@@ -6,10 +6,11 @@ import { flowOf, type RunId } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import type { LogLine, RunView } from "../../proto/view.ts";
 import { formatInstant } from "../format/time.ts";
+import type { Change } from "./progress.ts";
 import { runDocument } from "../render/run-document.ts";
 
 /** Values of artifacts and source code don't ride along: they have commands of their own. */
-export function eventDocument(run: RunId, { seq, event }: RecordedEvent): object {
+export function eventDocument(run: RunId, { seq, event }: RecordedEvent, change: Change | null): object {
   const common = { seq, at: formatInstant(event.atMs) };
   switch (event.kind) {
     case "runSubmitted":
@@ -37,6 +38,7 @@ export function eventDocument(run: RunId, { seq, event }: RecordedEvent): object
         attempt: event.attempt,
         ...common,
         failure: failureDocument(event.failure),
+        then: change === null ? null : thenOf(change),
       };
     case "retryDue":
       return { event: "task.retryDue", pathspec: `${run}/${event.task}`, attempt: event.attempt, ...common };
@@ -48,6 +50,29 @@ export function eventDocument(run: RunId, { seq, event }: RecordedEvent): object
       return { event: "run.tagsChanged", pathspec: run, ...common, by: event.by, add: event.add, remove: event.remove };
     default:
       return unreachable(event);
+  }
+}
+
+/** What becomes of a task whose attempt failed. */
+function thenOf({ kind }: Change): "retry" | "caught" | "failed" | "cancelled" | null {
+  switch (kind) {
+    case "taskRetrying":
+      return "retry";
+    case "taskCaught":
+      return "caught";
+    case "taskFailed":
+      return "failed";
+    case "taskCancelled":
+      return "cancelled";
+    case "submitted":
+    case "started":
+    case "taskStarted":
+    case "taskSucceeded":
+    case "cancelling":
+    case "takenUp":
+      return null;
+    default:
+      return unreachable(kind);
   }
 }
 

@@ -151,8 +151,8 @@ export class JsonLinesPresenter implements Presenter {
     this.#err = sinks.err;
   }
 
-  recorded(event: RecordedEvent): void {
-    this.#out.write(`${JSON.stringify(eventDocument(this.#run, event))}\n`);
+  recorded(event: RecordedEvent, change: Change | null): void {
+    this.#out.write(`${JSON.stringify(eventDocument(this.#run, event, change))}\n`);
   }
 
   line(line: LogLine): void {
