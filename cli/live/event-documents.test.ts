@@ -13,8 +13,9 @@ const documented = new Map(
 );
 
 void test("every event that the stream can hold is on the page about it, and no other", () => {
-  const named = [...read("./event-documents.ts").matchAll(/event: "([\w.]+)"/g)].map(([, event]) => event);
-  assert.deepEqual([...documented.keys()].toSorted(), named.toSorted());
+  const named = [...read("./event-documents.ts").matchAll(/event: "([\w.]+)"/g)].map(([, event]) => event ?? "");
+  assert.deepEqual(new Set(documented.keys()), new Set(named));
+  assert.equal(documented.size, named.length);
 });
 
 void test("every field of every event is on the page", () => {

@@ -38,7 +38,7 @@ export function eventDocument(run: RunId, { seq, event }: RecordedEvent, change:
         attempt: event.attempt,
         ...common,
         failure: failureDocument(event.failure),
-        then: change === null ? null : thenOf(change),
+        outcome: change === null ? null : outcomeOf(change),
       };
     case "retryDue":
       return { event: "task.retryDue", pathspec: `${run}/${event.task}`, attempt: event.attempt, ...common };
@@ -54,7 +54,7 @@ export function eventDocument(run: RunId, { seq, event }: RecordedEvent, change:
 }
 
 /** What becomes of a task whose attempt failed. */
-function thenOf({ kind }: Change): "retry" | "caught" | "failed" | "cancelled" | null {
+function outcomeOf({ kind }: Change): "retry" | "caught" | "failed" | "cancelled" | null {
   switch (kind) {
     case "taskRetrying":
       return "retry";
