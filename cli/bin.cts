@@ -45,7 +45,7 @@ function importMain() {
 function loadMain(): ReturnType<typeof importMain> {
   if (__filename.endsWith(".cts")) return importMain();
   require("module").enableCompileCache();
-  return Promise.resolve(require("./program.cjs"));
+  return Promise.resolve(require(path.join(__dirname, "program.cjs")));
 }
 
 function runMain(words: string[], version: string): Promise<void> {

@@ -52,10 +52,10 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
   // In the worker's folder, which is removed even if this process is killed.
   const socket = join(folder, "socket");
   const ports = openPorts(dir, log);
-  const listening = Promise.withResolvers<void>();
+  const linked = Promise.withResolvers<Coordinator["link"]>();
   // The worker comes first: its first task process starts while the rest is loading.
   const worker = startWorker({
-    address: `unix:${socket}`,
+    coordinator: linked.promise,
     slots,
     id: `local-${process.pid}`,
     version: packageVersion(),
@@ -65,13 +65,12 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
     runs: [],
     log,
     folder,
-    listening: listening.promise,
   });
   const coordinator = await coordinate(ports, { log, socket }).catch(async (error: unknown) => {
     await worker.stop();
     throw error;
   });
-  listening.resolve();
+  linked.resolve(coordinator.link);
   const kill = (): void => worker.kill();
   process.once("exit", kill);
   return {

@@ -6,8 +6,11 @@ import type { LogStore } from "./ports/log-store.ts";
 import type { TaskQueue } from "./ports/task-queue.ts";
 import type { Control } from "../proto/control.ts";
 import type { RunId } from "../proto/ids.ts";
+import type { WorkerStream, WorkerStreamEvents } from "../sdk/wire/worker-stream.ts";
 import { CoordinatorControl } from "./api/control.ts";
 import type { GrpcServer, Listen, ServerPorts } from "./api/grpc-server.ts";
+import { listenLate } from "./api/late-server.ts";
+import { linkWorker } from "./api/worker-link.ts";
 import { Dispatcher } from "./shell/dispatcher.ts";
 import { Drivers, OwnedElsewhere, type DriversEvents } from "./shell/drivers.ts";
 import { Leases } from "./shell/leases.ts";
@@ -44,6 +47,8 @@ export interface Coordinator {
   readonly address: string;
   /** Drives the run from now on. @throws OwnedElsewhere, LedgerError */
   adopt(run: RunId): Promise<void>;
+  /** Opens the end of a worker in this process. */
+  link(events: WorkerStreamEvents): WorkerStream;
   /** Assigns no more, makes everything decided durable, gives its runs back, and ends all streams. The ports stay open. */
   close(): Promise<void>;
 }
@@ -60,18 +65,18 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const { drivers, dispatcher, leases, intake } = shell;
   const control = new CoordinatorControl({ ledger, clock, logs, drivers, history, intake, owner, openControl });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
-  const server =
-    options.listen === null
-      ? null
-      : await listen(options.listen, { ...shell, ...timesOf(options), clock, log, control, version: options.version });
+  const ports: ServerPorts = { ...shell, ...timesOf(options), clock, log, control, version: options.version };
+  const server = options.listen === null ? null : await listen(options.listen, ports);
   return {
     control,
     address: server?.address ?? "",
     adopt: (run) => drivers.adopt(run),
+    link: (events) => linkWorker(ports, events),
     close: async () => {
       dispatcher.close();
       leases.close();
       await drivers.close();
+      for (const { line } of shell.workers.all()) line?.end("the coordinator has closed");
       await server?.close();
       await logs.flush();
     },
@@ -115,6 +120,7 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
 }
 
 async function listen(at: Listen, ports: ServerPorts): Promise<GrpcServer> {
+  if ("path" in at) return listenLate(at.path, ports);
   const { startGrpcServer } = await import("./api/grpc-server.ts");
   return startGrpcServer(at, ports);
 }

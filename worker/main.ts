@@ -8,12 +8,12 @@ import { addressText, parseAddress } from "../sdk/wire/address.ts";
 import { protocolVersion } from "../sdk/wire/worker-items.ts";
 import { SpawnedTaskProcesses } from "./adapters/task-process/spawned.ts";
 import type { WorkerLog } from "./ports/log.ts";
-import { Agent } from "./shell/agent.ts";
+import { Agent, type OpenStream } from "./shell/agent.ts";
 import { ProcessPool } from "./shell/process-pool.ts";
 
 export type WorkerOptions = {
-  /** The coordinator's: `host:port` or `unix:/path/of/a/socket`. */
-  readonly address: string;
+  /** Where it is, `host:port` or `unix:/path/of/a/socket`; or, for one in this process, what opens a stream to it as soon as it can. */
+  readonly coordinator: string | Promise<OpenStream>;
   /** Tasks at the same time. */
   readonly slots: number;
   /** Names the worker for its coordinator and for people; no two workers have the same. */
@@ -29,8 +29,6 @@ export type WorkerOptions = {
   readonly log: WorkerLog;
   /** For temporary files, made for this worker alone and removed with it, also when it is killed; one in the system's folder by default. */
   readonly folder?: string;
-  /** Resolves when the coordinator listens, where that is known; the first task process is started meanwhile. */
-  readonly listening?: Promise<unknown>;
   /** How long the coordinator may be away before the worker ends what it runs and gives up. Milliseconds; a minute by default. */
   readonly awayMsMax?: number;
 };
@@ -55,7 +53,7 @@ const mebibyte = 1024 * 1024;
  * @throws AddressError
  */
 export function startWorker(options: WorkerOptions): Worker {
-  const address = addressText(parseAddress(options.address));
+  const opening = typeof options.coordinator === "string" ? openerFor(addressText(parseAddress(options.coordinator))) : options.coordinator;
   const marker = `${options.id.replaceAll(/[^A-Za-z0-9]/g, "-")}-${randomUUID().slice(0, 8)}`;
   const tempRoot = options.folder ?? join(tmpdir(), `stepwell-${marker}`);
   mkdirSync(tempRoot, { recursive: true, mode: 0o700 });
@@ -82,7 +80,11 @@ export function startWorker(options: WorkerOptions): Worker {
     isolated: options.isolation === "process",
     awayMsMax: options.awayMsMax ?? awayMsMaxDefault,
   });
-  void connect(agent, address, options.listening);
+  opening.then(
+    (openStream) => agent.start(openStream),
+    // Whoever waits for the coordinator as well says why there is none, and stops this worker.
+    () => undefined,
+  );
   return {
     id: options.id,
     lost: agent.lost,
@@ -98,13 +100,8 @@ export function startWorker(options: WorkerOptions): Worker {
   };
 }
 
-async function connect(agent: Agent, address: string, listening: Promise<unknown> | undefined): Promise<void> {
-  // Loaded while the first task process starts.
+/** Loads gRPC while the first task process starts. */
+async function openerFor(address: string): Promise<OpenStream> {
   const { openWorkerStream } = await import("../sdk/wire/worker-stream.ts");
-  try {
-    await listening;
-  } catch {
-    return; // Whoever waits for the coordinator as well says why there is none, and stops this worker.
-  }
-  agent.start((events) => openWorkerStream(address, events));
+  return (events) => openWorkerStream(address, events);
 }

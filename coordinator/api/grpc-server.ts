@@ -1,28 +1,59 @@
-// Listens for workers and clients. Loaded only by a coordinator that listens, since loading gRPC costs a command 45 ms.
+// Serves workers and clients over gRPC. Loaded when one of them is expected, since loading gRPC costs a command 35 ms.
 
-import { chmod, unlink } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Control } from "../../proto/control.ts";
-import { addressText, socketAddress, type Address } from "../../sdk/wire/address.ts";
+import { addressText } from "../../sdk/wire/address.ts";
 import { serverOptions } from "../../sdk/wire/channel-options.ts";
 import { controlService, workerService, type CoordinatorSideStream } from "../../sdk/wire/services.ts";
 import { ControlService } from "./control-service.ts";
-import { serveWorker, type WorkerServicePorts } from "./worker-service.ts";
+import { serveWorker } from "./worker-service.ts";
+import type { WorkerSessionPorts } from "./worker-session.ts";
 
 /** The address goes into the claims on runs before anybody listens there, so the port is a chosen one, not 0. */
-export type Listen = { readonly path: string } | { readonly host: string; readonly port: number };
+export type Listen = { readonly path: string } | ListenAtPort;
 
-export type ServerPorts = WorkerServicePorts & { readonly control: Control };
+type ListenAtPort = { readonly host: string; readonly port: number };
 
+export type ServerPorts = WorkerSessionPorts & { readonly control: Control };
+
+/** A coordinator that can be reached. */
 export interface GrpcServer {
   /** Where workers and clients reach it. */
   readonly address: string;
   close(): Promise<void>;
 }
 
-/** @throws AddressError, or the reason why it cannot listen there */
-export async function startGrpcServer(listen: Listen, ports: ServerPorts): Promise<GrpcServer> {
-  const address: Address = "path" in listen ? socketAddress(listen.path) : { kind: "tcp", host: listen.host, port: listen.port };
+/** Serves on connections that others have accepted, and paused. */
+export interface ConnectionTaker {
+  take(socket: Socket): void;
+  close(): void;
+}
+
+/** @throws the reason why it cannot listen there */
+export async function startGrpcServer(listen: ListenAtPort, ports: ServerPorts): Promise<GrpcServer> {
+  const address = addressText({ kind: "tcp", ...listen });
+  const server = serverOf(ports);
+  await bind(server, address);
+  return {
+    address,
+    close: async () => server.forceShutdown(),
+  };
+}
+
+export function takeConnections(ports: ServerPorts): ConnectionTaker {
+  const server = serverOf(ports);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return {
+    take: (socket) => {
+      injector.injectConnection(socket);
+      socket.resume();
+    },
+    close: () => server.forceShutdown(),
+  };
+}
+
+function serverOf(ports: ServerPorts): Server {
   const server = new Server(serverOptions);
   const control = new ControlService(ports.control);
   server.addService(workerService, { connect: (stream: CoordinatorSideStream) => serveWorker(ports, stream) });
@@ -30,18 +61,7 @@ export async function startGrpcServer(listen: Listen, ports: ServerPorts): Promi
     call: control.call.bind(control),
     follow: control.follow.bind(control),
   });
-  // A socket that a dead process left is in the way; who starts here has made sure that its folder is its own.
-  if (address.kind === "socket") await unlink(address.path).catch(() => undefined);
-  await bind(server, addressText(address));
-  // Whoever may connect may run code as this user.
-  if (address.kind === "socket") await chmod(address.path, 0o600);
-  return {
-    address: addressText(address),
-    close: async () => {
-      server.forceShutdown();
-      if (address.kind === "socket") await unlink(address.path).catch(() => undefined);
-    },
-  };
+  return server;
 }
 
 function bind(server: Server, target: string): Promise<void> {

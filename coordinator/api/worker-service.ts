@@ -1,54 +1,27 @@
-// The coordinator's end of a worker's stream.
-//
-// S1. The first item is `hello`, and there is no second one.
-// S2. Whatever a worker says is a sign of life; what it says about an assignment counts only while the assignment is its own.
+// The Worker service: carries the items of one worker over its gRPC stream.
 
 import { status } from "@grpc/grpc-js";
-import type { Failure } from "../../proto/failure.ts";
-import type { TaskOutcome } from "../../proto/order.ts";
-import { parseTaskOutcome } from "../../proto/parse/task.ts";
-import { unreachable } from "../../proto/unreachable.ts";
 import { Batcher } from "../../sdk/wire/batcher.ts";
 import type { CoordinatorSideStream } from "../../sdk/wire/services.ts";
 import { writeCoordinatorItem } from "../../sdk/wire/worker-codec.ts";
-import { protocolVersion, type CoordinatorItem, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Dispatcher } from "../shell/dispatcher.ts";
-import type { Leases } from "../shell/leases.ts";
-import type { LogIntake } from "../shell/log-intake.ts";
-import type { CoordinatorLog } from "../shell/log.ts";
-import type { Worker, WorkerLine, Workers } from "../shell/workers.ts";
+import type { CoordinatorItem, WorkerItem } from "../../sdk/wire/worker-items.ts";
+import { WorkerSession, type StreamEnd, type WorkerCarrier, type WorkerSessionPorts } from "./worker-session.ts";
 
-export type WorkerServicePorts = {
-  readonly clock: Clock;
-  readonly log: CoordinatorLog;
-  readonly workers: Workers;
-  readonly leases: Leases;
-  readonly dispatcher: Dispatcher;
-  readonly intake: LogIntake;
-  readonly version: string;
-  readonly leaseMs: number;
-  readonly beatMs: number;
-};
+const codes = { again: status.ABORTED, misused: status.INVALID_ARGUMENT, unfit: status.FAILED_PRECONDITION };
 
-export function serveWorker(ports: WorkerServicePorts, stream: CoordinatorSideStream): void {
-  const session = new WorkerSession(ports, stream);
+export function serveWorker(ports: WorkerSessionPorts, stream: CoordinatorSideStream): void {
+  const session = new WorkerSession(ports, new StreamCarrier(stream));
   stream.on("data", (items: readonly WorkerItem[]) => session.receive(items));
   stream.on("end", () => session.closed("the worker ended its stream"));
   stream.on("cancelled", () => session.closed("the connection broke"));
   stream.on("error", (error: Error) => session.closed(error.message));
 }
 
-class WorkerSession implements WorkerLine {
-  readonly #ports: WorkerServicePorts;
+class StreamCarrier implements WorkerCarrier {
   readonly #stream: CoordinatorSideStream;
   readonly #batcher: Batcher<CoordinatorItem>;
-  /** Null before `hello`. */
-  #worker: Worker | null = null;
-  #ended = false;
 
-  constructor(ports: WorkerServicePorts, stream: CoordinatorSideStream) {
-    this.#ports = ports;
+  constructor(stream: CoordinatorSideStream) {
     this.#stream = stream;
     this.#batcher = new Batcher(stream, writeCoordinatorItem);
   }
@@ -57,97 +30,10 @@ class WorkerSession implements WorkerLine {
     this.#batcher.send(item);
   }
 
-  end(reason: string): void {
-    this.#finish({ code: status.ABORTED, details: reason });
-  }
-
-  receive(items: readonly WorkerItem[]): void {
-    for (const item of items) {
-      if (this.#ended) return;
-      if (item.kind === "hello") this.#greet(item.hello);
-      else if (this.#worker === null)
-        this.#finish({ code: status.INVALID_ARGUMENT, details: `a worker says hello first, not ${item.kind}` }); // S1
-      else this.#handle(this.#worker, item);
-    }
-    if (this.#worker !== null) this.#ports.leases.heard(this.#worker); // S2
-    this.#ports.dispatcher.takeSoon();
-  }
-
-  closed(reason: string): void {
-    if (this.#ended) return;
-    this.#leave(reason);
-    this.#stream.end();
-  }
-
-  #greet(hello: Hello): void {
-    const { workers, leases, clock, log, version, leaseMs, beatMs } = this.#ports;
-    if (this.#worker !== null) return this.#finish({ code: status.INVALID_ARGUMENT, details: "a worker says hello once" }); // S1
-    if (hello.protocol !== protocolVersion) {
-      const details = `the worker speaks protocol ${hello.protocol} (version ${hello.version}), this coordinator ${protocolVersion} (version ${version}): run the same version on both sides`;
-      return this.#finish({ code: status.FAILED_PRECONDITION, details });
-    }
-    const worker = workers.connect(hello, this, clock.monotonicMs());
-    this.#worker = worker;
-    log.info(
-      { event: "worker.connected", worker_id: worker.id, host: hello.host, slots: hello.slots, held: hello.held.length },
-      "a worker has connected",
-    );
-    this.send({ kind: "welcome", protocol: protocolVersion, version, leaseMs, beatMs });
-    leases.greeted(worker, hello.held);
-  }
-
-  #handle(worker: Worker, item: Exclude<WorkerItem, { kind: "hello" }>): void {
-    const { leases, workers, intake, log } = this.#ports;
-    switch (item.kind) {
-      case "beat":
-        return leases.beat(worker, item.held);
-      case "outcome":
-        return leases.outcome(worker, item.of, parseOutcome(item.outcome));
-      case "logs": {
-        const found = leases.find(worker, item.of);
-        if (found !== null) intake.take(found.assignment, item.lines);
-        return;
-      }
-      case "credit":
-        return workers.addCredit(worker, item.slots);
-      case "draining":
-        log.info({ event: "worker.draining", worker_id: worker.id }, "a worker takes no more work");
-        return workers.drain(worker);
-      default:
-        return unreachable(item);
-    }
-  }
-
-  #finish(end: { readonly code: status; readonly details: string }): void {
-    if (this.#ended) return;
-    this.#batcher.flush();
-    this.#leave(end.details);
-    this.#stream.emit("error", end);
-  }
-
-  #leave(reason: string): void {
-    this.#ended = true;
+  end(end: StreamEnd | null): void {
+    if (end !== null) this.#batcher.flush();
     this.#batcher.close();
-    const worker = this.#worker;
-    if (worker === null || worker.line !== this) return;
-    this.#ports.workers.disconnect(worker);
-    this.#ports.log.info(
-      { event: "worker.disconnected", worker_id: worker.id, assignments: worker.assignments.size, reason },
-      "a worker's stream has ended",
-    );
-  }
-}
-
-/** What cannot be read fails the attempt that it was reported for: nobody else will tell how that ended. */
-function parseOutcome(bytes: Uint8Array): TaskOutcome {
-  try {
-    return parseTaskOutcome(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()));
-  } catch (error) {
-    const nowMs = Date.now();
-    const failure: Failure = {
-      kind: "start",
-      message: `the worker's outcome cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    };
-    return { kind: "failed", failure, artifacts: {}, usage: { startedAtMs: nowMs, finishedAtMs: nowMs, cpuMs: 0, peakMiB: 0 } };
+    if (end === null) this.#stream.end();
+    else this.#stream.emit("error", { code: codes[end.kind], details: end.reason });
   }
 }

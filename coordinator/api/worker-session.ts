@@ -1,0 +1,149 @@
+// What the coordinator does with what a worker says, whatever carries it.
+//
+// S1. The first item is `hello`, and there is no second one.
+// S2. Whatever a worker says is a sign of life; what it says about an assignment counts only while the assignment is its own.
+
+import type { Failure } from "../../proto/failure.ts";
+import type { TaskOutcome } from "../../proto/order.ts";
+import { parseTaskOutcome } from "../../proto/parse/task.ts";
+import { unreachable } from "../../proto/unreachable.ts";
+import { protocolVersion, type CoordinatorItem, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Dispatcher } from "../shell/dispatcher.ts";
+import type { Leases } from "../shell/leases.ts";
+import type { LogIntake } from "../shell/log-intake.ts";
+import type { CoordinatorLog } from "../shell/log.ts";
+import type { Worker, WorkerLine, Workers } from "../shell/workers.ts";
+
+export type WorkerSessionPorts = {
+  readonly clock: Clock;
+  readonly log: CoordinatorLog;
+  readonly workers: Workers;
+  readonly leases: Leases;
+  readonly dispatcher: Dispatcher;
+  readonly intake: LogIntake;
+  readonly version: string;
+  readonly leaseMs: number;
+  readonly beatMs: number;
+};
+
+/** Brings items to one worker. */
+export interface WorkerCarrier {
+  send(item: CoordinatorItem): void;
+  /** Ends the stream, after what was sent before. Null where the worker has ended it, or is gone. */
+  end(end: StreamEnd | null): void;
+}
+
+export type StreamEnd = {
+  /** Whether the worker may open another stream, and if not, whose mistake it was: of this worker, or of its version. */
+  readonly kind: "again" | "misused" | "unfit";
+  readonly reason: string;
+};
+
+export class WorkerSession implements WorkerLine {
+  readonly #ports: WorkerSessionPorts;
+  readonly #carrier: WorkerCarrier;
+  /** Null before `hello`. */
+  #worker: Worker | null = null;
+  #ended = false;
+
+  constructor(ports: WorkerSessionPorts, carrier: WorkerCarrier) {
+    this.#ports = ports;
+    this.#carrier = carrier;
+  }
+
+  send(item: CoordinatorItem): void {
+    this.#carrier.send(item);
+  }
+
+  end(reason: string): void {
+    this.#finish({ kind: "again", reason });
+  }
+
+  receive(items: readonly WorkerItem[]): void {
+    for (const item of items) {
+      if (this.#ended) return;
+      if (item.kind === "hello") this.#greet(item.hello);
+      else if (this.#worker === null) this.#finish({ kind: "misused", reason: `a worker says hello first, not ${item.kind}` }); // S1
+      else this.#handle(this.#worker, item);
+    }
+    if (this.#worker !== null) this.#ports.leases.heard(this.#worker); // S2
+    this.#ports.dispatcher.takeSoon();
+  }
+
+  closed(reason: string): void {
+    if (this.#ended) return;
+    this.#leave(reason);
+    this.#carrier.end(null);
+  }
+
+  #greet(hello: Hello): void {
+    const { workers, leases, clock, log, version, leaseMs, beatMs } = this.#ports;
+    if (this.#worker !== null) return this.#finish({ kind: "misused", reason: "a worker says hello once" }); // S1
+    if (hello.protocol !== protocolVersion) {
+      const reason = `the worker speaks protocol ${hello.protocol} (version ${hello.version}), this coordinator ${protocolVersion} (version ${version}): run the same version on both sides`;
+      return this.#finish({ kind: "unfit", reason });
+    }
+    const worker = workers.connect(hello, this, clock.monotonicMs());
+    this.#worker = worker;
+    log.info(
+      { event: "worker.connected", worker_id: worker.id, host: hello.host, slots: hello.slots, held: hello.held.length },
+      "a worker has connected",
+    );
+    this.send({ kind: "welcome", protocol: protocolVersion, version, leaseMs, beatMs });
+    leases.greeted(worker, hello.held);
+  }
+
+  #handle(worker: Worker, item: Exclude<WorkerItem, { kind: "hello" }>): void {
+    const { leases, workers, intake, log } = this.#ports;
+    switch (item.kind) {
+      case "beat":
+        return leases.beat(worker, item.held);
+      case "outcome":
+        return leases.outcome(worker, item.of, parseOutcome(item.outcome));
+      case "logs": {
+        const found = leases.find(worker, item.of);
+        if (found !== null) intake.take(found.assignment, item.lines);
+        return;
+      }
+      case "credit":
+        return workers.addCredit(worker, item.slots);
+      case "draining":
+        log.info({ event: "worker.draining", worker_id: worker.id }, "a worker takes no more work");
+        return workers.drain(worker);
+      default:
+        return unreachable(item);
+    }
+  }
+
+  #finish(end: StreamEnd): void {
+    if (this.#ended) return;
+    this.#leave(end.reason);
+    this.#carrier.end(end);
+  }
+
+  #leave(reason: string): void {
+    this.#ended = true;
+    const worker = this.#worker;
+    if (worker === null || worker.line !== this) return;
+    this.#ports.workers.disconnect(worker);
+    this.#ports.log.info(
+      { event: "worker.disconnected", worker_id: worker.id, assignments: worker.assignments.size, reason },
+      "a worker's stream has ended",
+    );
+  }
+}
+
+/** What cannot be read fails the attempt that it was reported for: nobody else will tell how that ended. */
+function parseOutcome(bytes: Uint8Array): TaskOutcome {
+  try {
+    return parseTaskOutcome(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()));
+  } catch (error) {
+    const nowMs = Date.now();
+    const failure: Failure = {
+      kind: "start",
+      message: `the worker's outcome cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    };
+    return { kind: "failed", failure, artifacts: {}, usage: { startedAtMs: nowMs, finishedAtMs: nowMs, cpuMs: 0, peakMiB: 0 } };
+  }
+}
