@@ -9,7 +9,7 @@ import { harmless, Screen } from "./screen.ts";
 // oxlint-disable-next-line no-control-regex -- a terminal is made of them
 const cursorUp = /^\u001B\[\d+A$/;
 
-/** Understands what Screen writes: text, newlines, cursor up, erase below; wraps, and rewraps when it gets another width. */
+/** Understands what Screen writes: text, newlines, cursor up, erase a line, erase below; wraps, and rewraps when it gets another width. */
 class Terminal {
   columns: number;
   cursor = true;
@@ -41,6 +41,8 @@ class Terminal {
       this.#row = Math.max(0, this.#row - Number(part.slice(2, -1)));
     } else if (part === "\u001B[0J") {
       this.lines = [...this.lines.slice(0, this.#row), ""];
+    } else if (part === "\u001B[K") {
+      this.lines[this.#row] = ""; // It comes at the start of a line.
     } else if (part !== "\r" && !part.startsWith("\u001B")) {
       this.lines[this.#row] += part;
     }
@@ -71,6 +73,21 @@ void test("lines scroll up and the window stays below them, once", () => {
   screen.update([], ["window 3"]);
   assert.deepEqual(terminal.lines, ["one", "two", "three", "window 3", ""]);
   assert.equal(terminal.cursor, false);
+});
+
+void test("what stays the same is not written again, and nothing is taken away before something is put in its place", () => {
+  const written: string[] = [];
+  const terminal = new Terminal(40);
+  const sink = open(terminal);
+  const screen = new Screen({ ...sink, write: (text) => (written.push(text), sink.write(text)) });
+  screen.update(["one"], ["window 1", "foot"]);
+  screen.update([], ["window 1", "foot"]);
+  assert.equal(written.length, 1);
+  screen.update(["two"], ["window 2", "foot"]);
+  assert.equal(written.length, 2);
+  assert.ok((written[1] ?? "").indexOf("\u001B[0J") > (written[1] ?? "").indexOf("foot"));
+  screen.update(["x".repeat(90)], ["window 3", "foot"]);
+  assert.deepEqual(terminal.lines, ["one", "two", "x".repeat(90), "window 3", "foot", ""]);
 });
 
 void test("closing takes the window away and gives the cursor back, once", () => {

@@ -2,7 +2,8 @@
 //
 // Invariants:
 // S1. Between two calls the cursor stands at the start of the line below the window, which is never wider than the terminal was.
-// S2. The cursor is visible again after `close`, whatever happened.
+// S2. What stays the same is not taken away before it is written again: that would flicker.
+// S3. The cursor is visible again after `close`, whatever happened.
 
 import { widthOf } from "../format/table.ts";
 import type { Sink } from "../terminal.ts";
@@ -10,6 +11,7 @@ import type { Sink } from "../terminal.ts";
 const hideCursor = "\u001B[?25l";
 const showCursor = "\u001B[?25h";
 const eraseBelow = "\u001B[0J";
+const eraseLine = "\u001B[K";
 
 export class Screen {
   readonly #sink: Sink;
@@ -22,26 +24,38 @@ export class Screen {
 
   /** One write, so that the terminal never shows half of it. */
   update(scrolled: readonly string[], window: readonly string[]): void {
+    if (this.#open && scrolled.length === 0 && sameLines(window, this.#window)) return;
     const cursor = this.#open ? "" : hideCursor;
     this.#open = true;
-    this.#sink.write(cursor + this.#erase() + lines(scrolled) + lines(window));
+    // Lines that take several rows don't fit over the old ones row by row.
+    const wraps = scrolled.some((line) => widthOf(line) >= this.#sink.columns());
+    const over = wraps ? eraseBelow + lines(scrolled) + lines(window) : linesOver(scrolled) + linesOver(window) + eraseBelow;
+    this.#sink.write(cursor + this.#top() + over);
     this.#window = window;
   }
 
   /** Removes the window; what scrolled stays. */
   close(): void {
     if (!this.#open) return;
-    this.#sink.write(this.#erase() + showCursor);
+    this.#sink.write(this.#top() + eraseBelow + showCursor);
     this.#window = [];
     this.#open = false;
   }
 
-  /** After a resize the old lines may take more rows than they did. */
-  #erase(): string {
+  /** To the start of the window. After a resize its lines may take more rows than they did. */
+  #top(): string {
     const columns = Math.max(1, this.#sink.columns());
     const rows = this.#window.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
-    return rows === 0 ? "\r" : `\u001B[${rows}A\r${eraseBelow}`;
+    return rows === 0 ? "\r" : `\u001B[${rows}A\r`;
   }
+}
+
+function sameLines(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((line, index) => line === others[index]);
+}
+
+function linesOver(texts: readonly string[]): string {
+  return texts.map((text) => `${eraseLine}${text}\n`).join("");
 }
 
 function lines(texts: readonly string[]): string {
