@@ -112,7 +112,7 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
     onEnded: (driver, again) => leases.driverEnded(driver, again),
     onTakenUpAgain: () => leases.askAgain(),
   };
-  const drivers = new Drivers({ ledger, clock, log, owner, history }, events);
+  const drivers = new Drivers({ ledger, clock, log, owner, history, flushLogs: () => logs.flush() }, events);
   const times = timesOf(options);
   const dispatcher = new Dispatcher({ queue, clock, log, workers, drivers, beatMs: times.beatMs });
   const leases = new Leases({ ...times, clock, log, workers, drivers, adoptGraceMs, onRoom: (driver) => dispatcher.publishSoon(driver) });

@@ -32,7 +32,7 @@ import { followLogs, type LogPorts } from "./follow-logs.ts";
 /** Opens the Control of the process that listens at `address`. */
 type OpenControl = (address: string) => Promise<Control & { close(): void }>;
 
-export type ControlPorts = LogPorts & { readonly owner: Owner; readonly openControl: OpenControl };
+export type ControlPorts = LogPorts & { readonly openControl: OpenControl };
 
 /** Reused tasks in one event. */
 const reusedPerEvent = 1000;

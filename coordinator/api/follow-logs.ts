@@ -6,12 +6,13 @@ import type { LogsQuery } from "../../proto/control.ts";
 import { stepOf, type TaskId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
 import type { RunState } from "../core/state.ts";
+import type { Owner } from "../ports/ledger.ts";
 import type { LogStore } from "../ports/log-store.ts";
 import type { LinesTaken, LogIntake } from "../shell/log-intake.ts";
 import type { RunDriver } from "../shell/run-driver.ts";
 import { pollMs, type FollowPorts } from "./follow-events.ts";
 
-export type LogPorts = FollowPorts & { readonly logs: LogStore; readonly intake: LogIntake };
+export type LogPorts = FollowPorts & { readonly logs: LogStore; readonly intake: LogIntake; readonly owner: Owner };
 
 /** Lines that wait for a reader before it is sent back to the store. */
 const waitingMax = 50_000;
@@ -112,7 +113,10 @@ async function hasEnded(ports: LogPorts, { run, task }: LogsQuery): Promise<bool
   const driver = ports.drivers.get(run);
   if (driver !== undefined) return task !== undefined && isTaskOver(driver.state, task);
   const state = await ports.history.read(run);
-  return state.finishedAtMs !== null || (task !== undefined && isTaskOver(state, task));
+  if (state.finishedAtMs === null) return task !== undefined && isTaskOver(state, task);
+  // Who drove it elsewhere writes its last lines out before letting go of it; those of this coordinator are here.
+  const owner = await ports.ledger.owner(run);
+  return owner === null || owner.id === ports.owner.id;
 }
 
 function isTaskOver(state: RunState, id: TaskId): boolean {

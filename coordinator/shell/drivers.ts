@@ -1,6 +1,7 @@
 // The runs that this coordinator drives: begins them, takes them up, and lets go of them.
 //
 // R1. A run is driven only under the ledger's claim, and by one driver of this process at a time.
+// R2. The claim on a finished run is given back when its lines can be read by everybody: followers elsewhere wait for that.
 
 import type { FlowName, RunId } from "../../proto/ids.ts";
 import type { RunEvent } from "../../proto/event.ts";
@@ -13,7 +14,12 @@ import { errorField } from "./log.ts";
 import { DriverEnded, RunDriver, type DriverFailure, type RunDriverEvents, type RunDriverPorts, type Taken } from "./run-driver.ts";
 import { highestLease, type RunHistory } from "./run-history.ts";
 
-export type DriversOptions = RunDriverPorts & { readonly owner: Owner; readonly history: RunHistory };
+export type DriversOptions = RunDriverPorts & {
+  readonly owner: Owner;
+  readonly history: RunHistory;
+  /** Writes out the lines that have come. */
+  readonly flushLogs: () => Promise<void>;
+};
 
 /** What the drivers leave to the dispatcher. */
 export type DriversEvents = Pick<RunDriverEvents, "onReady" | "onStopWanted"> & {
@@ -43,6 +49,7 @@ export class Drivers {
   readonly #events: DriversEvents;
   readonly #drivers = new Map<string, RunDriver>();
   readonly #adopting = new Map<string, Promise<RunDriver>>();
+  readonly #releasing = new Set<Promise<void>>();
   readonly #conflicts = new Map<RunId, number>();
   #closed = false;
 
@@ -104,6 +111,7 @@ export class Drivers {
     await Promise.allSettled(drivers.map((driver) => driver.close()));
     this.#drivers.clear();
     await Promise.allSettled(drivers.map(({ run }) => this.#options.ledger.release(run, this.#options.owner)));
+    await Promise.all(this.#releasing);
   }
 
   #adopt(run: RunId): Promise<RunDriver> {
@@ -149,7 +157,7 @@ export class Drivers {
   }
 
   #finished(driver: RunDriver): void {
-    const { ledger, owner, history, log } = this.#options;
+    const { ledger, owner, history, log, flushLogs } = this.#options;
     this.#remove(driver, false);
     this.#conflicts.delete(driver.run);
     history.keep(driver.state);
@@ -158,9 +166,18 @@ export class Drivers {
       { event: "run.finished", run_id: driver.run, status, succeeded: counts.succeeded, failed: counts.failed },
       "the run has finished",
     );
-    ledger.release(driver.run, owner).catch((error: unknown) => {
-      log.warn({ event: "run.release", run_id: driver.run, err: errorField(error) }, "the claim on a finished run could not be given back");
-    });
+    const release = (): Promise<void> => ledger.release(driver.run, owner);
+    // R2
+    const released = flushLogs()
+      .then(release, release)
+      .catch((error: unknown) => {
+        log.warn(
+          { event: "run.release", run_id: driver.run, err: errorField(error) },
+          "the claim on a finished run could not be given back",
+        );
+      })
+      .finally(() => this.#releasing.delete(released));
+    this.#releasing.add(released);
   }
 
   #failed(driver: RunDriver, reason: DriverFailure): void {
