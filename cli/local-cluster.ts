@@ -72,15 +72,28 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
   });
   linked.resolve(coordinator.link);
   const kill = (): void => worker.kill();
-  process.once("exit", kill);
+  const spare = killAtExit(kill);
   return {
     control: coordinator.control,
     store: ports.store,
     kill,
     close: async () => {
       await stop(worker, ports, coordinator);
-      process.off("exit", kill);
+      spare();
     },
+  };
+}
+
+const killed = new Set<() => void>();
+const killAll = (): void => killed.forEach((kill) => kill());
+
+/** Kills when this process ends. Returns what undoes it. One listener serves all: a program may run many flows at once. */
+function killAtExit(kill: () => void): () => void {
+  if (killed.size === 0) process.on("exit", killAll);
+  killed.add(kill);
+  return () => {
+    killed.delete(kill);
+    if (killed.size === 0) process.off("exit", killAll);
   };
 }
 

@@ -63,9 +63,8 @@ export async function newestRun(flow: FlowName | null, { control, namespace }: S
   });
 }
 
-export async function flowNames(control: Control): Promise<readonly FlowName[]> {
-  const page = await control.runs({ namespace: null, limit: 200 });
-  return [...new Set(page.items.map((run) => run.flow))];
+export function flowNames(control: Control): Promise<readonly FlowName[]> {
+  return control.flows(null);
 }
 
 async function unknownRun(run: RunId, control: Control): Promise<CliError> {
