@@ -40,7 +40,16 @@ export class Place implements Disposable {
   }
 
   start(...args: readonly string[]): Started {
-    const child = spawn(process.execPath, [bin, ...args], {
+    return this.#start([process.execPath, bin, ...args]);
+  }
+
+  /** In a control group, whose file of processes is given. */
+  startIn(group: string, ...args: readonly string[]): Started {
+    return this.#start(["sh", "-c", 'echo $$ > "$0"; exec "$@"', group, process.execPath, bin, ...args]);
+  }
+
+  #start([program = "", ...args]: readonly string[]): Started {
+    const child = spawn(program, args, {
       cwd: this.path,
       env: { ...cleanEnvironment(), TMPDIR: this.temp, PLACE: this.path, ...this.#env },
       stdio: ["ignore", "pipe", "pipe"],

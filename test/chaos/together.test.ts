@@ -27,7 +27,7 @@ void test("eight runs started at once in a new folder all succeed, each under a 
   await place.assertNothingLeft();
 });
 
-void test("of two that take up a run at once, one drives it, and the other says who does", options, async () => {
+void test("of two that take up a run at once one drives it, and the other follows", options, async () => {
   using place = new Place();
   place.write("flow.ts", flowWith({ work: `tell("work"); while (!told().includes("go")) await pause(10);` }));
   const first = place.start("run", "flow.ts");
