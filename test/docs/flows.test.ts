@@ -1,21 +1,19 @@
 // docs/flows.md is true: every flow on it compiles, runs, and prints what the page shows below it.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
 import { after, test } from "node:test";
 import { problemCodes } from "../../sdk/graph/problem-codes.ts";
-import { root, stepwell, temporaryFolder } from "../command.ts";
+import { stepwell } from "../command.ts";
 import { type Block, blocksOf, readMarkdown } from "./markdown.ts";
 import { assertShows } from "./output.ts";
+import { typeErrorsOf, writeProject } from "./project.ts";
 
 const page = readMarkdown("docs/flows.md");
 const blocks = blocksOf(page);
-const folder = temporaryFolder();
-after(() => folder[Symbol.dispose]());
 const flows = blocks.filter((block) => block.language === "ts");
-for (const block of blocks) if (block.language === "ts" || block.language === "txt") folder.write(fileOf(block), block.text);
+const files = blocks.filter((block) => block.language === "ts" || block.language === "txt");
+const folder = writeProject(files.map((block) => ({ name: fileOf(block), text: block.text })));
+after(() => folder[Symbol.dispose]());
 
 for (const flow of flows) {
   test(`${fileOf(flow)} under "${flow.heading}" runs and prints what the page shows`, { timeout: 60_000 }, async () => {
@@ -28,23 +26,7 @@ for (const flow of flows) {
 }
 
 test("every flow on the page compiles in strict mode", () => {
-  mkdirSync(join(folder.path, "node_modules"));
-  symlinkSync(root, join(folder.path, "node_modules/stepwell"));
-  symlinkSync(join(root, "node_modules/@types"), join(folder.path, "node_modules/@types"));
-  const options = {
-    target: "ES2022",
-    module: "NodeNext",
-    lib: ["ES2024", "ESNext.Decorators"],
-    types: ["node"],
-    strict: true,
-    noEmit: true,
-  };
-  folder.write("package.json", '{ "type": "module" }');
-  folder.write(
-    "tsconfig.json",
-    JSON.stringify({ compilerOptions: { ...options, noUncheckedIndexedAccess: true, skipLibCheck: true }, files: flows.map(fileOf) }),
-  );
-  assert.equal(spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", folder.path], { encoding: "utf8" }).stdout, "");
+  assert.equal(typeErrorsOf(folder.path), "");
 });
 
 test("the page names no code of a problem that does not exist", () => {

@@ -49,7 +49,15 @@ test("the README shows the report that the iris flow ends with", { timeout: 60_0
 });
 
 test("a link in a document leads to a file that exists", () => {
-  for (const file of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/flows.md", "docs/reliability.md", "docs/glossary.md"]) {
+  for (const file of [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/flows.md",
+    "docs/code.md",
+    "docs/reliability.md",
+    "docs/glossary.md",
+  ]) {
     const folder = join(root, file, "..");
     for (const [, target = ""] of readMarkdown(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
       assert.doesNotThrow(() => readFileSync(join(folder, target)), `${file} links to ${target}`);
