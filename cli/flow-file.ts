@@ -1,13 +1,14 @@
 // Reads and checks a flow's file for commands that need one, and shows what is wrong with it.
 
-import { statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readdirSync, statSync } from "node:fs";
+import { dirname, extname, join, resolve } from "node:path";
 import { checkFlow, type CheckedFlow } from "../sdk/graph/check-flow.ts";
 import { formatProblem } from "../sdk/graph/format-problem.ts";
 import { isError, type Problem } from "../sdk/graph/problem.ts";
 import { CliError } from "./cli-error.ts";
 import { wantsJson, type Context } from "./context.ts";
 import type { FlowCode } from "./flow-code.ts";
+import { didYouMean } from "./format/suggestion.ts";
 import { countOfThings } from "./format/count.ts";
 
 /** `flow.ts` or `flow.ts:TrainFlow`. */
@@ -19,10 +20,20 @@ export function findFlowFile(text: string, cwd: string): FlowFile {
   const file = named?.["file"] ?? text;
   const path = resolve(cwd, file);
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw new CliError("badFile", `there is no file ${file}`, { hint: "write a first flow with: stepwell init" });
+  if (found === undefined) throw new CliError("badFile", `there is no file ${file}`, { hint: fileLike(file, path) });
   if (found.isDirectory())
     throw new CliError("badFile", `${file} is a folder`, { hint: `name the flow's file in it: ${join(file, "flow.ts")}` });
   return { path, flowName: named?.["flow"] };
+}
+
+/** A file of that folder whose name is nearly the same. */
+function fileLike(file: string, path: string): string {
+  const there = statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(dirname(path)) : [];
+  const like = didYouMean(
+    file,
+    there.filter((name) => extname(name) === extname(file)).map((name) => join(dirname(file), name)),
+  );
+  return like ?? "write a first flow with: stepwell init";
 }
 
 export function checkFlowFile(context: Context, { path, flowName }: FlowFile): Promise<CheckedFlow> {

@@ -9,6 +9,7 @@ import { printDocument, printLines, printNote, wantsJson, type Context } from ".
 import { codeOf } from "../flow-code.ts";
 import { findFlowFile, readFlow, type FlowFile } from "../flow-file.ts";
 import { resolveFlowParameters } from "../flow-parameters.ts";
+import { didYouMean } from "../format/suggestion.ts";
 import type { LocalReader } from "../local-cluster.ts";
 import { reading } from "../reading.ts";
 import { planLines } from "../render/plan-lines.ts";
@@ -46,8 +47,17 @@ async function findOrigin(context: Context, { control }: LocalReader): Promise<O
   const step = named ? second : first;
   const view = await viewRun(run, control);
   if (step === undefined) return { view, from: null };
-  checkStep(view, step);
+  if (named) checkStep(view, step);
+  else await checkFlowOrStep(step, view, control);
   return { view, from: parseStepName(step) };
+}
+
+/** A single word may have been meant as either. @throws CliError notFound */
+async function checkFlowOrStep(word: string, view: RunView, control: Control): Promise<void> {
+  const steps: readonly string[] = view.graph.steps.map((step) => step.name);
+  if (steps.includes(word)) return;
+  const hint = didYouMean(word, [...steps, ...(await flowNames(control))]) ?? `steps of ${view.run}: ${steps.join(", ")}`;
+  throw new CliError("notFound", `"${word}" is no flow that has run and no step of ${view.run}`, { hint });
 }
 
 async function namesRun(text: string, { control }: Scope): Promise<boolean> {

@@ -122,6 +122,13 @@ void test("a run-id file that cannot be written is found out before there is a r
   assert.equal(await project.ask("runs -q"), before);
 });
 
+void test("a flow's file that is misspelt is suggested", options, async () => {
+  const { exit, err } = await project.say("run lud.ts");
+  assert.equal(exit, 2);
+  assert.match(err, /there is no file lud\.ts\n {2}hint: did you mean "loud\.ts"/);
+  assert.match((await project.say("run absent/folder/flow.ts")).err, /hint: write a first flow with: stepwell init/);
+});
+
 void test("what init writes runs at once", options, async () => {
   const { err, out } = await project.say("init first");
   assert.match(out, /wrote first\/hello\.ts\n[^]*stepwell run first\/hello\.ts\n/, err);

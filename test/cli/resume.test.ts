@@ -144,6 +144,17 @@ void test("of a finished run, only what changed runs again", options, async (t) 
     assert.match(err, /SumFlow\/1 has no step "jion"\n {2}hint: did you mean "join"/);
   });
 
+  await t.test("a word alone is a flow or a step, and whichever was meant is suggested", async () => {
+    for (const [word, meant] of [
+      ["SunFlow", "SumFlow"],
+      ["wrok", "work"],
+    ] as const) {
+      const { exit, err } = await project.say(`resume ${word}`);
+      assert.equal(exit, 3);
+      assert.match(err, new RegExp(`"${word}" is no flow that has run and no step of SumFlow/3\\n {2}hint: did you mean "${meant}"`));
+    }
+  });
+
   await t.test("what the resumed run did not run can be read from it all the same, and tells where it comes from", async () => {
     assert.equal(await project.ask("get SumFlow/2/work/3/double"), "8\n");
     assert.match(await project.ask("status SumFlow/2 --tasks"), /work\/3 +reused from SumFlow\/1/);
