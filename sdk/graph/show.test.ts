@@ -72,6 +72,34 @@ test("as dot: names are quoted, since `node` is a word of the language", async (
   assert.ok(lines.includes('  "right" -> "train" [label="foreach items", style=bold];'));
 });
 
+test("as text: long chains and many parameters are broken into lines, and every step is in the picture once", async () => {
+  const names = Array.from({ length: 25 }, (_, index) => `step${index}`);
+  const steps = names.map((name, index) => `@step ${name}() { return this.next(this.${names[index + 1] ?? "end"}); }`);
+  const parameters = names.map((name) => `${name}Parameter = parameter.number({ default: 1 });`);
+  const chain = flowText(`${parameters.join("\n")}
+  @step start() { return this.next(this.step0); }
+  ${steps.join("\n")}
+  @step end() {}`);
+  const { graph } = await checkFiles({ "flow.ts": chain });
+  assert.ok(graph);
+  const lines = showFlow(graph, { format: "text", file: "flow.ts" }).split("\n");
+  const table = lines.findIndex((line) => line.startsWith("  step "));
+  const drawn = lines.slice(1, table);
+  assert.ok(
+    drawn.every((line) => line.length <= 110),
+    drawn.join("\n"),
+  );
+  const picture = drawn.filter((line) => line.includes("─▶"));
+  assert.deepEqual(
+    picture
+      .join(" ")
+      .split(/[─▶ ]+/)
+      .filter(Boolean),
+    ["start", ...names, "end"],
+  );
+  assert.ok(picture.length > 1 && picture.slice(0, -1).every((line) => line.endsWith("─▶")));
+});
+
 test("as JSON: the graph itself", async () => {
   const graph = JSON.parse(await show("json")) as { flow: string; steps: { name: string; within: string[] }[] };
   assert.equal(graph.flow, "TestFlow");
