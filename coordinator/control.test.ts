@@ -25,6 +25,23 @@ async function running(t: TestContext): Promise<Case> {
   return { house, coordinator, worker, run };
 }
 
+void test("a run that is taken up again before its claim was given back stays claimed", options, async (t) => {
+  const { house, coordinator, worker, run } = await running(t);
+  const written = Promise.withResolvers<void>();
+  house.logs.flush = () => written.promise;
+  worker.finish("start/0", failed("no"));
+  await finished(coordinator, run);
+  await coordinator.control.retry(run, "ana", null);
+  written.resolve();
+  await worker.until(() => worker.assigned("start/0").length === 2);
+  await settle();
+  assert.equal((await house.ledger.owner(run))?.id, "c1");
+  await toTheEnd(worker);
+  await finished(coordinator, run);
+  await settle();
+  assert.equal(await house.ledger.owner(run), null);
+});
+
 async function toTheEnd(worker: SimulatedWorker): Promise<void> {
   worker.finish("start/0", succeeded({ kind: "linear", to: step("end") }));
   await worker.until(() => worker.assigned("end/0").length === 1);

@@ -166,7 +166,10 @@ export class Drivers {
       { event: "run.finished", run_id: driver.run, status, succeeded: counts.succeeded, failed: counts.failed },
       "the run has finished",
     );
-    const release = (): Promise<void> => ledger.release(driver.run, owner);
+    // Taken up again meanwhile, it is still claimed: whoever drives it gives the claim back.
+    const release = async (): Promise<void> => {
+      if (!this.#drivers.has(driver.run) && !this.#adopting.has(driver.run)) await ledger.release(driver.run, owner);
+    };
     // R2
     const released = flushLogs()
       .then(release, release)
