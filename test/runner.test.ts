@@ -1,7 +1,8 @@
 // The runner: flows by path and by class, from code that a compiler has lowered; watched, cancelled, resumed; nothing left behind.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -228,4 +229,21 @@ test("a program that runs a flow ends by itself, and leaves no process", options
   const ran = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: 30_000 });
   assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, "12\n", ""]);
   assert.deepEqual(leftProcesses(), []);
+});
+
+test("a program that is killed leaves no process, and its run can be resumed", options, async () => {
+  const program = `
+    import { start } from ${JSON.stringify(new URL("../cli/runner.ts", import.meta.url).href)};
+    const running = await start(${JSON.stringify(file)}, { waitMs: 30_000 });
+    for await (const _line of running.logLines()) break;
+    console.log(running.id);
+    await running.finished;`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+  const [id] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  for (let i = 0; i < 100 && leftProcesses().length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(leftProcesses(), []);
+  const resumed = await resume(id.trim(), { parameters: { waitMs: 0 }, ...workers });
+  assert.deepEqual([resumed.status, resumed.originRun, resumed.counts.reused], ["succeeded", id.trim(), 1]);
 });
