@@ -10,7 +10,6 @@ import type { RunId, TaskId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
 import type { LogStore } from "../ports/log-store.ts";
 import { findLogFiles, readFirstMs, readLogFile } from "./log-file.ts";
-import { LogListeners } from "./log-listeners.ts";
 import { mergeByTime, type LogSource } from "./log-merge.ts";
 import { Turns } from "./turns.ts";
 
@@ -28,7 +27,6 @@ export type FileLogStoreOptions = {
 export class FileLogStore implements LogStore {
   readonly #root: string;
   readonly #onDropped: (message: string) => void;
-  readonly #listeners = new LogListeners();
   /** What is to be appended, by file. */
   #buffered = new Map<string, string>();
   #bufferedLength = 0;
@@ -50,7 +48,6 @@ export class FileLogStore implements LogStore {
     this.#bufferedLength += text.length;
     if (this.#bufferedLength >= bufferedMax) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
-    this.#listeners.tell(run, lines);
   }
 
   async flush(): Promise<void> {
@@ -75,13 +72,8 @@ export class FileLogStore implements LogStore {
     yield* mergeByTime(sources);
   }
 
-  subscribe(run: RunId, listener: (lines: readonly LogLine[]) => void): () => void {
-    return this.#listeners.add(run, listener);
-  }
-
   async close(): Promise<void> {
     await this.flush();
-    this.#listeners.clear();
   }
 
   async #write(buffered: ReadonlyMap<string, string>): Promise<void> {

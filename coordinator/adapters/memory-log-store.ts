@@ -4,7 +4,6 @@ import type { LogsQuery } from "../../proto/control.ts";
 import type { RunId, TaskId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
 import type { LogStore } from "../ports/log-store.ts";
-import { LogListeners } from "./log-listeners.ts";
 import { mergeByTime } from "./log-merge.ts";
 import { isLineAskedFor, selectAttempts, type LoggedAttempt } from "./log-selection.ts";
 
@@ -12,7 +11,6 @@ type Attempt = LoggedAttempt & { readonly lines: LogLine[] };
 
 export class MemoryLogStore implements LogStore {
   readonly #runs = new Map<RunId, Map<string, Attempt>>();
-  readonly #listeners = new LogListeners();
 
   // oxlint-disable-next-line max-params -- the port has four, all of which every call needs
   append(run: RunId, task: TaskId, attempt: number, lines: readonly LogLine[]): void {
@@ -23,7 +21,6 @@ export class MemoryLogStore implements LogStore {
     const kept = attempts.get(key) ?? { task, attempt, lines: [] };
     attempts.set(key, kept);
     kept.lines.push(...lines);
-    this.#listeners.tell(run, lines);
   }
 
   async flush(): Promise<void> {}
@@ -33,13 +30,7 @@ export class MemoryLogStore implements LogStore {
     return mergeByTime(attempts.map(({ lines }) => ({ firstMs: lines[0]?.atMs ?? 0, open: () => linesOf(query, lines) })));
   }
 
-  subscribe(run: RunId, listener: (lines: readonly LogLine[]) => void): () => void {
-    return this.#listeners.add(run, listener);
-  }
-
-  async close(): Promise<void> {
-    this.#listeners.clear();
-  }
+  async close(): Promise<void> {}
 }
 
 async function* linesOf(query: LogsQuery, lines: readonly LogLine[]): AsyncGenerator<LogLine, void, undefined> {

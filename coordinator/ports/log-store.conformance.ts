@@ -115,21 +115,6 @@ export function describeLogStore(name: string, open: () => Promise<LogStore>): v
       assert.deepEqual(await texts({ run: second }), []);
     });
 
-    test("who subscribes hears every later line of that run, until it ends the subscription", async () => {
-      const [run, other] = [newRun(), newRun()];
-      appendLine(store, run, { task: "train/0", atMs: 1 });
-      const heard: string[] = [];
-      const end = store.subscribe(run, (lines) => heard.push(...lines.map(({ text }) => text)));
-      const endTwin = store.subscribe(run, (lines) => heard.push(...lines.map(({ text }) => `twin ${text}`)));
-      appendLine(store, run, { task: "train/0", atMs: 2, text: "a" });
-      appendLine(store, other, { task: "train/0", atMs: 3, text: "no" });
-      endTwin();
-      appendLine(store, run, { task: "join/0", atMs: 4, text: "b" });
-      end();
-      appendLine(store, run, { task: "join/0", atMs: 5, text: "c" });
-      assert.deepEqual(heard, ["a", "twin a", "b"]);
-    });
-
     test("thousands of lines of many tasks are all there and in order", async () => {
       const run = newRun();
       const tasks: TaskId[] = Array.from({ length: 200 }, (_, i) => parseTaskId(`train/${i}`));

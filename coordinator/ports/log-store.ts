@@ -9,7 +9,5 @@ export interface LogStore {
   flush(): Promise<void>;
   /** What is there now, in the order of time over all tasks asked for; `follow` is the caller's business. */
   read(query: LogsQuery): AsyncIterable<LogLine>;
-  /** Called for every line appended to the run from now on. Returns the function that ends it. */
-  subscribe(run: RunId, listener: (lines: readonly LogLine[]) => void): () => void;
   close(): Promise<void>;
 }
