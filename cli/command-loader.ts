@@ -15,6 +15,7 @@ const loaders: Readonly<Record<string, Loader>> = {
   logs: async () => (await import("./commands/logs.ts")).logs,
   artifacts: async () => (await import("./commands/artifacts.ts")).artifacts,
   get: async () => (await import("./commands/get.ts")).get,
+  card: async () => (await import("./commands/card.ts")).card,
   compare: async () => (await import("./commands/compare.ts")).compare,
   cancel: async () => (await import("./commands/cancel.ts")).cancel,
   "tag add": async () => (await import("./commands/tag.ts")).tag,

@@ -199,6 +199,21 @@ const reading: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "card",
+    summary: "show a task's card: what its step put there for people",
+    operands: [anyPath],
+    options: [
+      { name: "html", help: "as a page that stands alone" },
+      { name: "out", value: "FILE", help: "write it to a file" },
+      namespaceOption,
+    ],
+    examples: [
+      ["stepwell card IrisFlow/latest", "the only card of a run, as text"],
+      ["stepwell card TrainFlow/17/train/2 --html --out card.html", "for a browser"],
+    ],
+    notes: ["Steps fill it with current.card: see docs/cards.md. A task without one shows its parameters, artifacts and attempts."],
+  },
+  {
     name: "compare",
     summary: "compare runs side by side",
     operands: [{ name: "RUN", kind: "run", required: true, repeatable: true }],

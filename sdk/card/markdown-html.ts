@@ -80,7 +80,7 @@ function tokenHtml(token: Token): string {
     case "table":
       return tableHtml(token);
     case "html": // M1
-      return token.block === true ? `<p>${escapeHtml(token.raw.trim())}</p>\n` : escapeHtml(token.raw);
+      return token.block ? `<p>${escapeHtml(token.raw.trim())}</p>\n` : escapeHtml(token.raw);
     case "strong":
     case "em":
     case "del":
