@@ -104,7 +104,7 @@ async function benchIsolated(codePackage: Sha256): Promise<void> {
 function openPool(): ProcessPool {
   const marker = `bench-${process.pid}`;
   return new ProcessPool({
-    processes: new SpawnedTaskProcesses({ marker, storeRoot: join(folder, "store"), tempRoot: folder, program }),
+    processes: new SpawnedTaskProcesses({ marker, storeRoot: join(folder, "store"), tempRoot: join(folder, "temp"), program }),
     slots,
   });
 }

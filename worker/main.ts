@@ -56,11 +56,12 @@ export function startWorker(options: WorkerOptions): Worker {
   const opening = typeof options.coordinator === "string" ? openerFor(addressText(parseAddress(options.coordinator))) : options.coordinator;
   const marker = `${options.id.replaceAll(/[^A-Za-z0-9]/g, "-")}-${randomUUID().slice(0, 8)}`;
   const tempRoot = options.folder ?? join(tmpdir(), `stepwell-${marker}`);
-  mkdirSync(tempRoot, { recursive: true, mode: 0o700 });
   const processes = new SpawnedTaskProcesses({ marker, storeRoot: options.store.root, tempRoot });
   const pool = new ProcessPool({ processes, slots: options.slots });
   // Before anything else: starting it takes longer than connecting does.
   pool.prewarm();
+  // Now that somebody will remove it, come what may.
+  mkdirSync(tempRoot, { recursive: true, mode: 0o700 });
   const agent = new Agent({
     hello: {
       worker: options.id,
@@ -89,10 +90,7 @@ export function startWorker(options: WorkerOptions): Worker {
     id: options.id,
     lost: agent.lost,
     drain: () => agent.drain(),
-    stop: async () => {
-      await agent.stop();
-      rmSync(tempRoot, { recursive: true, force: true });
-    },
+    stop: () => agent.stop(),
     kill: () => {
       processes.kill();
       rmSync(tempRoot, { recursive: true, force: true });

@@ -323,7 +323,12 @@ test("a program that cannot load is a start failure that says why, and is not tr
   const broken = join(folder, "broken.mjs");
   writeFileSync(broken, "throw new Error('no such luck');");
   const ours = pool;
-  const others = new SpawnedTaskProcesses({ marker: `broken-test-${process.pid}`, storeRoot: folder, tempRoot: folder, program: broken });
+  const others = new SpawnedTaskProcesses({
+    marker: `broken-test-${process.pid}`,
+    storeRoot: folder,
+    tempRoot: join(folder, "broken"),
+    program: broken,
+  });
   pool = new ProcessPool({ processes: others, slots: 2 });
   try {
     const failure = await failureOf({ step: "pid" });
@@ -344,7 +349,12 @@ test("a process that the system cannot start is a start failure, and the next or
 
 test("when the pool is closed nothing is left: no process, no handle", async () => {
   const before = process.getActiveResourcesInfo().filter((name) => name !== "Timeout").length;
-  const own = new SpawnedTaskProcesses({ marker: `closed-test-${process.pid}`, storeRoot: folder, tempRoot: folder, program });
+  const own = new SpawnedTaskProcesses({
+    marker: `closed-test-${process.pid}`,
+    storeRoot: folder,
+    tempRoot: join(folder, "closed"),
+    program,
+  });
   const ours = pool;
   pool = new ProcessPool({ processes: own, slots: 2 });
   const { printed } = start({ step: "block" });

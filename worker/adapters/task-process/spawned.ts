@@ -30,7 +30,7 @@ export type SpawnOptions = {
   readonly marker: string;
   /** Folder of the file store. */
   readonly storeRoot: string;
-  /** Folder in which each process gets a temporary folder of its own. Removed when the worker is killed. */
+  /** Folder in which each process gets a temporary folder of its own. Removed by `close`, and when the worker is killed. */
   readonly tempRoot: string;
   /** The program that a process runs; the one beside this file by default. */
   readonly program?: string;
@@ -103,6 +103,7 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     const ends = [...this.#alive].map((spawned) => spawned.ended);
     this.kill();
     await Promise.all(ends);
+    await rm(this.#options.tempRoot, { recursive: true, force: true });
     await this.#reaper.close();
   }
 }
