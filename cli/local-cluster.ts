@@ -34,6 +34,9 @@ type Ports = {
   readonly store: FileArtifactStore;
 };
 
+/** A process that has run for so long may have much to keep. Milliseconds. */
+const thriftAfterMs = 1000;
+
 /** How long a hint may be with the dispatcher of this very process before it counts as lost. */
 const ackWaitMs = 30_000;
 
@@ -71,6 +74,7 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
     throw error;
   });
   linked.resolve(coordinator.link);
+  const thrift = setTimeout(collectMoreOften, thriftAfterMs).unref();
   const kill = (): void => worker.kill();
   const spare = killAtExit(kill);
   return {
@@ -78,6 +82,7 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
     store: ports.store,
     kill,
     close: async () => {
+      clearTimeout(thrift);
       await stop(worker, ports, coordinator);
       spare();
     },
@@ -95,6 +100,14 @@ function killAtExit(kill: () => void): () => void {
     killed.delete(kill);
     if (killed.size === 0) process.off("exit", killAll);
   };
+}
+
+/**
+ * The heap may grow by so much between two collections, where the engine would let it double and more: a foreach of 100,000
+ * took a fifth less memory, and no more time.
+ */
+function collectMoreOften(): void {
+  process.getBuiltinModule("node:v8").setFlagsFromString("--heap-growing-percent=40");
 }
 
 function openPorts(dir: string, log: CoordinatorLog): Ports {
