@@ -1,11 +1,12 @@
 // Measures code packages: fresh module state for a task against the limit that the rates of tasks leave for it, and the
-// check of a flow, which every run begins with. Prints one JSON line for each figure; a ratio above 1 is better than the limit.
+// check of a flow, which every run begins with.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkFlow } from "../sdk/graph/check-flow.ts";
 import * as stepwell from "../sdk/index.ts";
+import { atMost, quick } from "./figure.ts";
 import { openPackage } from "../sdk/package/code-package.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "stepwell-bench-"));
@@ -13,9 +14,9 @@ const examples = new URL("../examples/", import.meta.url).pathname;
 
 try {
   const large = writeLargeFlow();
-  const chain = writeChain(2_000);
-  await benchFresh("hello.ts, 6 KB", join(examples, "hello.ts"), { rounds: 20_000, limitMicroseconds: 30 });
-  await benchFresh("1,300 functions, 400 KB", large, { rounds: 1_000, limitMicroseconds: 2_000 });
+  const chain = writeChain(quick ? 100 : 2_000);
+  await benchFresh("hello.ts, 6 KB", join(examples, "hello.ts"), { rounds: quick ? 200 : 20_000, limitMicroseconds: 30 });
+  await benchFresh("1,300 functions, 400 KB", large, { rounds: quick ? 20 : 1_000, limitMicroseconds: 2_000 });
   await benchCheck("hello.ts", join(examples, "hello.ts"), 50);
   await benchCheck("chain of 2,000 steps", chain, 1_500);
 } finally {
@@ -31,7 +32,7 @@ async function benchFresh(what: string, file: string, { rounds, limitMicrosecond
     for (let i = 0; i < rounds; i++) opened.freshFlow();
     return ((performance.now() - startMs) / rounds) * 1_000;
   });
-  print(`fresh module state, ${what}`, Math.min(...times), { limit: limitMicroseconds, unit: "us" });
+  atMost(1, { figure: `fresh module state, ${what}`, value: Math.min(...times), unit: "us", limit: limitMicroseconds });
 }
 
 /** The first check of a process also loads the bundler, so it is measured apart. */
@@ -42,18 +43,13 @@ async function benchCheck(what: string, file: string, limitMilliseconds: number)
     await packageOf(file);
     times.push(performance.now() - startMs);
   }
-  print(`check, ${what}`, Math.min(...times), { limit: limitMilliseconds, unit: "ms" });
+  atMost(1, { figure: `check, ${what}`, value: Math.min(...times), unit: "ms", limit: limitMilliseconds });
 }
 
 async function packageOf(file: string): Promise<Uint8Array> {
   const checked = await checkFlow(file);
   if (checked.package === null) throw new Error(JSON.stringify(checked.problems));
   return checked.package;
-}
-
-function print(what: string, taken: number, { limit, unit }: { readonly limit: number; readonly unit: string }): void {
-  const round = (value: number): number => Number(value.toPrecision(3));
-  console.log(JSON.stringify({ what, figure: round(taken), limit, unit, ratio: round(limit / taken) }));
 }
 
 function writeLargeFlow(): string {

@@ -1,6 +1,6 @@
 // The coordinator alone, through ledger (SQLite, fully synced), core and gRPC over a unix socket: tasks a second of a wide
 // foreach, with workers in a process of their own that run nothing, and the time from step to step of a chain, with a
-// worker in this process as in local mode. Prints one JSON line for each figure: `node bench/coordinator.ts`.
+// worker in this process as in local mode.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -15,10 +15,12 @@ import { SystemClock } from "../coordinator/adapters/system-clock.ts";
 import { startCoordinator, type Coordinator } from "../coordinator/main.ts";
 import { foreach, linear, obedient, submission } from "../test/coordinator/graphs.ts";
 import { finished } from "../test/coordinator/harness.ts";
+import { atLeast, atMost, noted, quick } from "./figure.ts";
 import { SimulatedWorker } from "../test/coordinator/simulated-worker.ts";
 
-const tasks = Number(process.env["TASKS"] ?? 50_000);
-const steps = 2000;
+const tasks = quick ? 2000 : 50_000;
+const steps = quick ? 100 : 2000;
+const near = quick ? 40 : 210;
 const workers = 4;
 const slotsEach = 100;
 /** Tasks a second that the coordinator must reach. */
@@ -26,7 +28,7 @@ const rateLimit = 5000;
 /** Milliseconds from step to step that a chain may take in all, task processes included. */
 const stepLimitMs = 4;
 
-const workerAddress = process.argv[2];
+const workerAddress = process.argv.slice(2).find((word) => !word.startsWith("-"));
 if (workerAddress === undefined) {
   await withCoordinator(measureRate);
   await withCoordinator(measureChain);
@@ -67,7 +69,7 @@ async function withCoordinator(measure: (coordinator: Coordinator) => Promise<vo
 }
 
 async function measureRate(coordinator: Coordinator): Promise<void> {
-  const child = fork(fileURLToPath(import.meta.url), [coordinator.address], { stdio: "inherit" });
+  const child = fork(fileURLToPath(import.meta.url), [coordinator.address, ...(quick ? ["--quick"] : [])], { stdio: "inherit" });
   await once(child, "message");
   const startMs = performance.now();
   const cpuBefore = process.cpuUsage();
@@ -83,9 +85,9 @@ async function measureRate(coordinator: Coordinator): Promise<void> {
   const value = Math.round(counts.succeeded / seconds);
   const cpuMicros = Math.round((cpu.user + cpu.system) / counts.succeeded);
   const rssMiB = Math.round(process.memoryUsage.rss() / 2 ** 20);
-  console.log(
-    JSON.stringify({ figure: "coordinator, tasks/s", value, limit: rateLimit, ratio: value / rateLimit, tasks, cpuMicros, rssMiB }),
-  );
+  atLeast(1, { figure: `coordinator alone, foreach of ${tasks.toLocaleString("en")}`, value, unit: "tasks/s", limit: rateLimit });
+  noted("  its CPU for each task", cpuMicros, "us");
+  noted("  its memory", rssMiB, "MiB");
 }
 
 async function measureChain(coordinator: Coordinator): Promise<void> {
@@ -98,14 +100,13 @@ async function measureChain(coordinator: Coordinator): Promise<void> {
   for (const { event } of await finished(coordinator, run)) if (event.kind === "taskStarted") startedAtMs.push(event.atMs);
   worker.disconnect();
   const gaps = (from: number, to: number): number => ((startedAtMs[to] ?? 0) - (startedAtMs[from] ?? 0)) / (to - from);
-  const value = gaps(10, 210);
-  console.log(
-    JSON.stringify({
-      figure: "chain, ms from step to step",
-      value,
-      limit: stepLimitMs,
-      ratio: value / stepLimitMs,
-      atTheEnd: gaps(steps - 201, steps - 1),
-    }),
-  );
+  const value = gaps(10, near);
+  atMost(1, { figure: "coordinator alone, chain, step to step", value, unit: "ms", limit: stepLimitMs });
+  atMost(1.3, {
+    figure: `  at step ${steps - 1}`,
+    value: gaps(steps - near, steps - 1),
+    unit: "ms",
+    limit: gaps(10, near),
+    limitName: "at step 10",
+  });
 }

@@ -1,5 +1,4 @@
 // How fast the SQLite ledger takes events, beside a bare SQLite group-commit loop with the same durability and batch size.
-// Prints one JSON line for each figure: `node bench/ledger.ts`.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -7,10 +6,11 @@ import { DatabaseSync } from "node:sqlite";
 import { parseFlowName, parseStepName, taskIdOf, type RunId } from "../proto/ids.ts";
 import type { RunEvent } from "../proto/event.ts";
 import { SqliteLedger } from "../coordinator/adapters/sqlite-ledger.ts";
+import { atLeast, noted, quick } from "./figure.ts";
 import type { RunIndex } from "../coordinator/ports/ledger.ts";
 
-const seconds = Number(process.env["BENCH_SECONDS"] ?? 3);
-const rounds = 3;
+const seconds = quick ? 0.1 : 3;
+const rounds = quick ? 1 : 3;
 /** On the disk of the checkout: /tmp may be memory. */
 const folder = mkdtempSync(join(import.meta.dirname, ".ledger-"));
 
@@ -122,10 +122,10 @@ try {
       figures.push(await ledgerLoop(appenders, `ledger-${appenders}-${round}`));
     }
     const [figure, limit] = [median(figures), median(limits)];
-    const ratio = Number((figure.perSecond / limit.perSecond).toFixed(2));
-    console.log(
-      JSON.stringify({ name: `ledger, ${appenders} appenders, events/s`, figure, limit, ratio, target: appenders === 100 ? 0.6 : null }),
-    );
+    const name = `ledger, ${appenders} appender${appenders === 1 ? "" : "s"}`;
+    const against = { figure: name, value: figure.perSecond, unit: "events/s", limit: limit.perSecond, limitName: "bare SQLite" };
+    atLeast(0.6, against);
+    noted(`  wait of an append, 99 %, ${appenders}`, figure.p99Ms, "ms");
   }
 } finally {
   rmSync(folder, { recursive: true });

@@ -1,5 +1,4 @@
 // Measures task processes: round trips of warm ones, and fresh ones against bare Node processes. Needs a build.
-// Prints one JSON line for each figure: what was measured, its limit, and the ratio (above 1 is better than the limit).
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseFlowName, type Sha256 } from "../proto/ids.ts";
 import { FileArtifactStore } from "../sdk/artifact/file-store.ts";
 import { checkFlow } from "../sdk/graph/check-flow.ts";
+import { atLeast, atMost, noted, quick } from "./figure.ts";
 import { orderFor } from "../test/worker/test-coordinator.ts";
 import { SpawnedTaskProcesses } from "../worker/adapters/task-process/spawned.ts";
 import { AttemptRun } from "../worker/shell/attempt-run.ts";
@@ -45,7 +45,7 @@ async function makePackage(): Promise<Sha256> {
 }
 
 async function benchWarm(codePackage: Sha256, processes: number): Promise<void> {
-  const tasks = 10_000;
+  const tasks = quick ? 300 : 10_000;
   const pool = openPool();
   await inTurns(processes, 200, () => runTask(pool, codePackage, false));
   const childrenBefore = childrenCpuSeconds();
@@ -56,30 +56,14 @@ async function benchWarm(codePackage: Sha256, processes: number): Promise<void> 
   const perTask = (total: number): number => Math.round((total / tasks) * 10) / 10;
   const parent = perTask(user + system);
   const child = perTask((childrenCpuSeconds() - childrenBefore) * 1e6);
-  print({
-    figure: `warm round trips, ${processes} process${processes === 1 ? "" : "es"}`,
-    value: Math.round(tasks / seconds),
-    unit: "tasks/s",
-  });
-  print({
-    figure: "  worker's CPU for each",
-    value: parent,
-    unit: "us",
-    limit: parentLimitMicroseconds,
-    ratio: parentLimitMicroseconds / parent,
-  });
-  print({
-    figure: "  task process's CPU for each, start included",
-    value: child,
-    unit: "us",
-    limit: childLimitMicroseconds,
-    ratio: childLimitMicroseconds / child,
-  });
+  noted(`warm round trips, ${processes} process${processes === 1 ? "" : "es"}`, tasks / seconds, "tasks/s");
+  atMost(1, { figure: "  worker's CPU for each", value: parent, unit: "us", limit: parentLimitMicroseconds });
+  atMost(1, { figure: "  task process's CPU for each, start included", value: child, unit: "us", limit: childLimitMicroseconds });
 }
 
 /** In turns of bare and isolated, so that a machine that is busy for a while is so for both. */
 async function benchIsolated(codePackage: Sha256): Promise<void> {
-  const tasks = 40;
+  const tasks = quick ? 2 : 40;
   const pool = openPool();
   await inTurns(slots, 4, () => runTask(pool, codePackage, true));
   let bareSeconds = 0;
@@ -91,14 +75,8 @@ async function benchIsolated(codePackage: Sha256): Promise<void> {
   await pool.close();
   const bare = (4 * tasks) / bareSeconds;
   const isolated = (4 * tasks) / isolatedSeconds;
-  print({ figure: "bare Node processes, two at a time", value: Math.round(bare * 10) / 10, unit: "/s" });
-  print({
-    figure: "tasks in fresh processes",
-    value: Math.round(isolated * 10) / 10,
-    unit: "tasks/s",
-    limit: Math.round(bare * isolatedShare * 10) / 10,
-    ratio: isolated / (bare * isolatedShare),
-  });
+  const figure = "fresh task processes, without a coordinator";
+  atLeast(isolatedShare, { figure, value: isolated, unit: "/s", limit: bare, limitName: "node -e 0, two at a time" });
 }
 
 function openPool(): ProcessPool {
@@ -152,14 +130,4 @@ function childrenCpuSeconds(): number {
     .split(" ");
   const ticksPerSecond = 100;
   return (Number(fields[13]) + Number(fields[14])) / ticksPerSecond;
-}
-
-function print(line: {
-  readonly figure: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly limit?: number;
-  readonly ratio?: number;
-}): void {
-  console.log(JSON.stringify({ ...line, ...(line.ratio !== undefined && { ratio: Math.round(line.ratio * 100) / 100 }) }));
 }
