@@ -13,7 +13,7 @@ blockquote { border-left: 3px solid var(--line); margin-left: 0; padding-left: 1
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; text-align: right; }
+th.number, td.number { font-variant-numeric: tabular-nums; text-align: right; }
 .metrics { display: flex; flex-wrap: wrap; gap: 1rem; }
 .metric { border: 1px solid var(--line); border-radius: 8px; min-width: 8rem; padding: 0.75rem 1rem; }
 .metric .label, .metric .change { font-size: 0.85rem; opacity: 0.75; }

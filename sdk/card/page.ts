@@ -77,7 +77,8 @@ function base64(bytes: Uint8Array): string {
 }
 
 function tableHtml(headers: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const head = headers.map((header) => `<th>${escapeHtml(header)}</th>`).join("");
+  const isNumeric = (column: number): boolean => typeof rows[0]?.[column] === "number";
+  const head = headers.map((header, column) => `<th${isNumeric(column) ? ' class="number"' : ""}>${escapeHtml(header)}</th>`).join("");
   const lines = rows.map((row) => `<tr>${row.map(cellHtml).join("")}</tr>\n`).join("");
   return `<div class="wide"><table>\n<thead>\n<tr>${head}</tr>\n</thead>\n<tbody>\n${lines}</tbody>\n</table></div>\n`;
 }
