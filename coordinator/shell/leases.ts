@@ -35,6 +35,8 @@ const beatsUnheldMax = 3;
 /** What a worker is given to report a stopped attempt, beyond the time that the attempt gets. Milliseconds. */
 const stopReportMs = 30_000;
 
+const diedWithCoordinator = "its coordinator died";
+
 export class Leases {
   readonly #options: LeasesOptions;
   #cancelWatch: () => void = () => undefined;
@@ -128,7 +130,7 @@ export class Leases {
       };
       driver.assignments.set(task.id, assignment);
       worker.assignments.add(assignment);
-      if (adoptGraceMs === 0 && worker.line === null) this.#lose(worker, assignment, "its coordinator died");
+      if (adoptGraceMs === 0 && worker.line === null) this.#lose(worker, assignment, diedWithCoordinator);
     }
   }
 
@@ -194,10 +196,10 @@ export class Leases {
     const { task, attempt, lease, run } = assignment;
     const driver = this.#options.drivers.get(run);
     if (driver === undefined) return void worker.assignments.delete(assignment);
-    this.#options.log.warn(
-      { event: "task.lost", run_id: run, task_id: task, attempt, worker_id: worker.id, reason: why },
-      "an attempt was lost",
-    );
+    const fields = { event: "task.lost", run_id: run, task_id: task, attempt, worker_id: worker.id, reason: why };
+    // Whoever takes a run up expects it.
+    if (why === diedWithCoordinator) this.#options.log.info(fields, "an attempt was lost");
+    else this.#options.log.warn(fields, "an attempt was lost");
     const decision = decideLost(driver.state, { task, attempt, lease, worker: worker.id, atMs: this.#options.clock.nowMs() });
     this.#decide(driver, assignment, decision);
   }
