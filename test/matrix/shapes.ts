@@ -41,7 +41,7 @@ const choice = (name: string, taken: string, arms: Readonly<Record<string, reado
   taken,
   arms,
 });
-const letters = (text: string): readonly string[] => [...text];
+const letters = (text: string): readonly string[] => Array.from(text);
 
 export const shapes: readonly Shape[] = [
   { name: "start_end", blocks: [] },
