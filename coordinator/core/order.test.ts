@@ -5,6 +5,8 @@ import { parseTaskId } from "../../proto/ids.ts";
 import type { TaskInputs, TaskOrder } from "../../proto/order.ts";
 import { artifactsOf, graphOf, PlayedRun } from "../../test/simulation/played-run.ts";
 import { orderFor } from "./order.ts";
+import { taskView } from "./task-view.ts";
+import { runView } from "./view.ts";
 
 const train = graphOf({
   start: { to: { each: "train" } },
@@ -30,6 +32,18 @@ test("a step sees all that was set before it, the latest value of each name", ()
   assert.deepEqual(seenBy(run.succeed("a/0", { x: "2" })), artifactsOf({ x: "1", y: "1" }));
   run.succeed("b/0");
   assert.deepEqual(seenBy(run.succeed("end/0")), artifactsOf({ x: "2", y: "1" }));
+});
+
+test("a card is seen at its own task, and by no step or join after it", () => {
+  const run = new PlayedRun(train);
+  run.succeed("start/0", { _card: "s", x: "1" }, 1);
+  assert.deepEqual(seenBy(run.succeed("train/0", { _card: "t" })), artifactsOf({ x: "1" }));
+  assert.deepEqual(seenBy(run.succeed("check/0")), artifactsOf({ x: "1" }));
+  const { base, inputs } = joinOf(run.succeed("join/0", { _card: "j" }));
+  assert.deepEqual([base, inputs[0]?.own], [artifactsOf({ x: "1" }), {}]);
+  assert.deepEqual(taskView(run.state, parseTaskId("train/0"))?.artifacts, artifactsOf({ x: "1", _card: "t" }));
+  run.succeed("end/0", { _card: "e" });
+  assert.deepEqual(runView(run.state, null).result, {});
 });
 
 test("a chain of 100 steps carries its artifacts through to the end", () => {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import type { ArtifactRef } from "../../proto/artifact.ts";
+import { describeFailure } from "../../proto/failure.ts";
 import { parseSha256, parseStepName, parseTaskId } from "../../proto/ids.ts";
 import { bad, flow, good, kept, orderFor, run, single, store, valuesOf } from "../../test/attempt.ts";
 import { keepElements } from "../artifact/keep.ts";
@@ -176,6 +177,19 @@ test("the catch variable is undefined after a success, unless the step has set i
   assert.deepEqual(valuesOf(outcome.artifacts), { message: "rate 0.5", _secret: "private", seen: undefined });
   const set = good(await run("PlainFlow.start", { catchVar: "message" }));
   assert.deepEqual(valuesOf(set.artifacts), { message: "rate 0.5", _secret: "private" });
+});
+
+test("a card is kept beside what the step set, also by a failing attempt whose failure will be caught", async () => {
+  const withCard = { _card: { version: "card/v1", components: [{ kind: "markdown", text: "# shows" }] } };
+  assert.deepEqual(valuesOf(good(await run("PlainFlow.shows")).artifacts), withCard);
+  const parameters = { ...(await orderFor("PlainFlow", "shows")).parameters, ...(await kept({ rate: 2 })) };
+  assert.deepEqual(valuesOf(bad(await run("PlainFlow.shows", { parameters, keepOnFailure: true })).artifacts), withCard);
+  assert.deepEqual(bad(await run("PlainFlow.shows", { parameters })).artifacts, {});
+});
+
+test("no artifact takes the name of the card", async () => {
+  const { failure } = bad(await run("PlainFlow.takesCardsName"));
+  assert.match(describeFailure(failure), /"_card" is reserved: the card of a step is kept under this name; see current\.card/);
 });
 
 test("current tells where the step is", async () => {

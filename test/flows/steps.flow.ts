@@ -1,6 +1,6 @@
 // Flows that the tests of sdk/execute run step by step.
 
-import { catchError, current, FlowSpec, type Inputs, parameter, retry, step } from "../../sdk/index.ts";
+import { card, catchError, current, FlowSpec, type Inputs, parameter, retry, step } from "../../sdk/index.ts";
 
 export class PlainFlow extends FlowSpec {
   rate = parameter.number({ default: 0.1 });
@@ -158,6 +158,17 @@ export class PlainFlow extends FlowSpec {
     const { flow, run, step: name, task, attempt, tags, namespace, user, tempDir, idempotencyKey, parameters, originRun } = current;
     this.seen = { flow, run, name, task, attempt, tags, namespace, user, tempDir, idempotencyKey, parameters, originRun };
     current.progress(1, 2, "half");
+    return this.next(this.end);
+  }
+
+  @step shows() {
+    current.card.append(card.markdown(`# ${current.step}`));
+    if (this.rate > 1) throw new Error("too much");
+    return this.next(this.end);
+  }
+
+  @step takesCardsName() {
+    Object.assign(this, { _card: 1 });
     return this.next(this.end);
   }
 

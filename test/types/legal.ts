@@ -4,6 +4,8 @@ import {
   artifact,
   type ArtifactFile,
   batch,
+  card,
+  type CardComponent,
   catchError,
   current,
   environment,
@@ -108,6 +110,9 @@ export class ForeachFlow extends FlowSpec {
   async train(input: Params) {
     this.accuracy = input.rate * this.input.rate + this.index + this.foreachStack().length;
     current.progress(1, 2, "half");
+    current.card.append(card.markdown("# Fit"), card.table({ headers: ["rate"], rows: [[input.rate]] }));
+    current.card.extend([card.chart({ shape: "line", labels: [1], values: [this.accuracy] })]);
+    current.card.components satisfies readonly CardComponent[];
     return this.next(this.again, { foreach: "grid" });
   }
 
