@@ -1,5 +1,5 @@
-// Bundles the command line into one file, dist/cli/program.cjs: a command pays for every file that it loads. Within it,
-// what a command loads when it needs it is still evaluated only then. The modules beside it are what programs import.
+// Bundles the command line into two files, dist/cli/program.cjs and grpc.cjs: a command pays for every file that it loads.
+// What a command loads when it needs it is still evaluated only then. The modules beside them are what programs import.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
@@ -20,21 +20,41 @@ const ownAddress: Plugin = {
   },
 };
 
-const { metafile } = await build({
-  entryPoints: [`${folder}/main.js`],
-  outfile: `${folder}/program.cjs`,
-  banner: { js: `const addressOf = (path) => require("node:url").pathToFileURL(require("node:path").join(__dirname, path)).href;` },
+/** In a file of its own, which is as large as all the rest and which few commands need. */
+const transport = "@grpc/grpc-js";
+const transportApart: Plugin = {
+  name: "transport-apart",
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^${transport}$`) }, () => ({ path: "./grpc.cjs", external: true }));
+  },
+};
+
+const options = {
   bundle: true,
   format: "cjs",
   platform: "node",
   target: "node22",
-  // A program of its own; and what gRPC needs for a service that nobody here starts.
-  external: ["esbuild", "@grpc/proto-loader"],
   // Every byte is read and compared with what was compiled before. Names stay: they are in stack traces.
   minifyWhitespace: true,
   minifySyntax: true,
-  plugins: [ownAddress],
   metafile: true,
   logLevel: "warning",
+} as const;
+
+const program = await build({
+  ...options,
+  entryPoints: [`${folder}/main.js`],
+  outfile: `${folder}/program.cjs`,
+  banner: { js: `const addressOf = (path) => require("node:url").pathToFileURL(require("node:path").join(__dirname, path)).href;` },
+  // A program of its own.
+  external: ["esbuild"],
+  plugins: [ownAddress, transportApart],
 });
-await writeFile(`${folder}/program.LICENCES.txt`, licencesOf(metafile));
+const grpc = await build({
+  ...options,
+  entryPoints: [transport],
+  outfile: `${folder}/grpc.cjs`,
+  // For a service that nobody here starts.
+  external: ["@grpc/proto-loader"],
+});
+await writeFile(`${folder}/program.LICENCES.txt`, licencesOf([program.metafile, grpc.metafile]));

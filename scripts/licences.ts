@@ -4,10 +4,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Metafile } from "esbuild";
 
-/** Name, version and licence of every package in the bundle, by name. */
-export function licencesOf({ inputs }: Metafile): string {
+/** Name, version and licence of every package in the bundles, by name. */
+export function licencesOf(bundles: readonly Metafile[]): string {
   const folders = new Set(
-    Object.keys(inputs).flatMap((path) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+|^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+    bundles
+      .flatMap(({ inputs }) => Object.keys(inputs))
+      .flatMap((path) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+|^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
   );
   return [...folders]
     .map(licenceIn)
