@@ -14,6 +14,7 @@ import { JsonLinesPresenter, PlainPresenter, SilentPresenter, WindowPresenter, t
 import { RunProgress } from "./live/progress.ts";
 import { Selection } from "./live/selection.ts";
 import { followsLogs, watchRun, type LogsChoice } from "./live/watch.ts";
+import { showLogWith } from "./log.ts";
 import type { LocalCluster, LocalReader } from "./local-cluster.ts";
 import { runDocument } from "./render/run-document.ts";
 import { summaryLines } from "./render/run-summary.ts";
@@ -44,6 +45,12 @@ export async function followRun(context: Context, local: LocalReader, followed: 
   };
   const presenter = presenterFor(context, selection, keyed);
   const keyboard = keyboardFor(context, presenter, keyed);
+  if (presenter instanceof WindowPresenter) showLogWith((line) => presenter.answer([line]));
+  const close = (): void => {
+    showLogWith(null);
+    keyboard?.close();
+    presenter.close();
+  };
   const stopped = Promise.withResolvers<null>();
   const interrupts = new Interrupts(context.timeoutMs, {
     first: (interrupt) => interruptFirst(interrupt, { context, local, followed, presenter, progress, stop: () => stopped.resolve(null) }),
@@ -54,14 +61,13 @@ export async function followRun(context: Context, local: LocalReader, followed: 
       watchRun({ control, run, progress, selection, presenter, logs: () => keyed.logs ?? logs }, followed.afterSeq),
       stopped.promise,
     ]);
-    presenter.close();
+    close();
     if (view === null) leave(context, followed);
     else await showEnd(context, local, { view, progress });
     if (interrupts.first !== null) return interrupts.first.exit;
     return view === null ? exitCodes.interrupted : exitOf(view);
   } finally {
-    keyboard?.close();
-    presenter.close();
+    close();
     interrupts.close();
   }
 }

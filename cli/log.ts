@@ -1,5 +1,5 @@
-// The structured log of coordinator and worker: one JSON object a line on stderr. The logger itself is loaded with the
-// first line, because most commands have nothing to say.
+// The log of coordinator and worker on stderr: a line for people in a terminal, else one JSON object a line. The logger
+// that writes those is loaded with the first, because most commands have nothing to say.
 
 import { createRequire } from "node:module";
 import { hostname } from "node:os";
@@ -7,6 +7,7 @@ import type pinoModule from "pino";
 import type { CoordinatorLog, LogFields } from "../coordinator/shell/log.ts";
 import { packageVersion } from "./package-version.ts";
 
+const hidden: readonly string[] = ["authorization", "token", "password", "secret"];
 const levels = ["error", "warn", "info", "debug", "trace"] as const;
 type Level = Exclude<(typeof levels)[number], "trace">;
 
@@ -17,10 +18,32 @@ export function openLog(level: string): CoordinatorLog {
     (at: Level) =>
     (fields: LogFields, message: string): void => {
       if (levels.indexOf(at) > most) return;
+      if (process.stderr.isTTY) return showLine(lineFor(at, fields, message));
       logger ??= openPino(level);
       logger[at](fields, message);
     };
   return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
+}
+
+let showLine = writeLine;
+
+/** While a window is drawn on the terminal, lines must go through it. Null ends that. */
+export function showLogWith(show: ((line: string) => void) | null): void {
+  showLine = show ?? writeLine;
+}
+
+function writeLine(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** `warn: an attempt was lost (run_id SlowFlow/4, task_id work/0)`. Secrets are never among the plain fields. */
+function lineFor(level: Level, fields: LogFields, message: string): string {
+  const said = Object.entries(fields).flatMap(([name, value]) => {
+    if (name === "event" || hidden.includes(name)) return [];
+    if (name === "err" && typeof value === "object" && value !== null && "message" in value) return [String(value.message)];
+    return typeof value === "string" || typeof value === "number" ? [`${name} ${value}`] : [];
+  });
+  return `${level}: ${message}${said.length === 0 ? "" : ` (${said.join(", ")})`}`;
 }
 
 function openPino(level: string): CoordinatorLog {
@@ -32,7 +55,7 @@ function openPino(level: string): CoordinatorLog {
       base: { service: "cli", version: packageVersion(), pid: process.pid, host: hostname() },
       formatters: { level: (label) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      redact: { paths: ["authorization", "*.authorization", "*.token", "*.password", "*.secret"], censor: "[redacted]" },
+      redact: { paths: hidden.flatMap((name) => [name, `*.${name}`]), censor: "[redacted]" },
     },
     pino.destination({ dest: 2, sync: true }),
   );

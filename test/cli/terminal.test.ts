@@ -160,6 +160,17 @@ void test(
   },
 );
 
+void test("what the coordinator has to say scrolls above the window, as a sentence", options, async (t) => {
+  const terminal = new Terminal({ columns: 100, rows: 30 });
+  t.after(() => terminal.close());
+  terminal.type(`node ${bin} run slow.ts --max-workers 2 --logs none -vv`);
+  await terminal.shows(/│ ▶ work +\d+\/2000 .* running/);
+  const screen = await terminal.shows(/^(info|debug): [^\n{]+\n[^]*┌ SlowFlow\/1/m);
+  assert.equal(screen.match(/┌ SlowFlow\/1/g)?.length, 1, `the window was torn:\n${screen}`);
+  terminal.interrupt();
+  await terminal.shows(/■ SlowFlow\/1 cancelled/);
+});
+
 void test("a run in the background leaves the keyboard to the shell", options, async (t) => {
   const terminal = new Terminal({ columns: 100, rows: 30 });
   t.after(() => terminal.close());
