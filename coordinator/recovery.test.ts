@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { LedgerError } from "./ports/ledger.ts";
+import { LedgerError, type Ledger } from "./ports/ledger.ts";
 import type { RecordedEvent } from "../proto/event.ts";
 import type { RunId } from "../proto/ids.ts";
 import type { TaskOrder, TaskOutcome } from "../proto/order.ts";
@@ -208,14 +208,7 @@ void test("a full disk stops a run for as long as it is full, and loses nothing"
   // oxlint-disable-next-line max-params -- the port has four
   const append: typeof inner.append = (run, after, events, index) =>
     full ? Promise.reject(new LedgerError("full", "the disk is full")) : inner.append(run, after, events, index);
-  const ledger = new Proxy(inner, {
-    get: (target, name) => {
-      if (name === "append") return append;
-      const member: unknown = Reflect.get(target, name);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
-  const coordinator = await house.start({ ledger });
+  const coordinator = await house.start({ ledger: withAppend(inner, append) });
   const worker = await house.worker(coordinator, { slots: 1, execute: obedient(graph) });
   const run = await coordinator.control.submit(submission(graph));
   await worker.until(() => worker.count("assign") === 1);
@@ -227,6 +220,40 @@ void test("a full disk stops a run for as long as it is full, and loses nothing"
   await finished(coordinator, run);
   assert.equal((await coordinator.control.run(run)).status, "succeeded");
 });
+
+void test(
+  "who follows a run is told when its events can be kept no longer, and asking for the run takes it up again",
+  options,
+  async (t) => {
+    const house = await House.open(t);
+    const graph = linear(["start", "end"]);
+    let broken = true;
+    const inner = house.ledger;
+    // oxlint-disable-next-line max-params -- the port has four
+    const append: typeof inner.append = (run, after, events, index) =>
+      broken ? Promise.reject(new LedgerError("readOnly", "the disk cannot be written")) : inner.append(run, after, events, index);
+    const coordinator = await house.start({ ledger: withAppend(inner, append) });
+    const worker = await house.worker(coordinator, { slots: 1, execute: obedient(graph) });
+    const run = await coordinator.control.submit(submission(graph));
+    const followed = finished(coordinator, run);
+    await assert.rejects(followed, /the disk cannot be written/);
+    broken = false;
+    await coordinator.control.retry(run, "ana", null);
+    await worker.until(() => worker.count("accepted") === 2);
+    await finished(coordinator, run);
+    assert.equal((await coordinator.control.run(run)).status, "succeeded");
+  },
+);
+
+function withAppend(inner: Ledger, append: Ledger["append"]): Ledger {
+  return new Proxy(inner, {
+    get: (target, name) => {
+      if (name === "append") return append;
+      const member: unknown = Reflect.get(target, name);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
 
 void test("a coordinator that closes keeps what it decided and lets go of its runs", options, async (t) => {
   const house = await House.open(t);

@@ -1,5 +1,6 @@
 // A run's events as a reader asks for them: the past from the ledger, then what comes, until the run has finished.
 //
+// It fails where this coordinator had to let go of the run: nothing would come any more.
 // Every event is yielded once, in order: whatever the source, one that doesn't follow the last one is passed over or read again.
 
 import type { RecordedEvent } from "../../proto/event.ts";
@@ -61,6 +62,8 @@ export async function* followEvents(ports: FollowPorts, run: RunId, afterSeq: nu
       if (feed === null) {
         const state = await ports.history.read(run);
         if (state.finishedAtMs !== null && state.seq <= seq) return;
+        const stopped = state.finishedAtMs === null ? ports.drivers.whyStopped(run) : undefined;
+        if (stopped !== undefined) throw stopped;
         await new Promise<void>((resolve) => ports.clock.after(pollMs, resolve));
         continue;
       }

@@ -51,6 +51,8 @@ export class Drivers {
   readonly #adopting = new Map<string, Promise<RunDriver>>();
   readonly #releasing = new Set<Promise<void>>();
   readonly #conflicts = new Map<RunId, number>();
+  /** Runs that were let go of before they had finished. */
+  readonly #stopped = new Map<RunId, unknown>();
   #closed = false;
 
   constructor(options: DriversOptions, events: DriversEvents) {
@@ -65,6 +67,11 @@ export class Drivers {
   /** The run is not driven yet, but will be soon. */
   isAdopting(run: string): boolean {
     return this.#adopting.has(run);
+  }
+
+  /** Why the run is driven here no longer, although it has not finished; undefined where that is not so. */
+  whyStopped(run: RunId): unknown {
+    return this.#stopped.get(run);
   }
 
   all(): Iterable<RunDriver> {
@@ -148,6 +155,7 @@ export class Drivers {
       onFailed: (one, reason) => this.#failed(one, reason),
     });
     this.#drivers.set(driver.run, driver);
+    this.#stopped.delete(driver.run);
     return driver;
   }
 
@@ -190,19 +198,17 @@ export class Drivers {
     const again = reason.kind === "conflict" && conflicts <= conflictsMax && !this.#closed;
     this.#conflicts.set(run, conflicts);
     this.#remove(driver, again);
-    if (reason.kind === "ledger") {
-      log.error(
-        { event: "run.stopped", run_id: run, err: errorField(reason.error) },
-        "the run is no longer driven: its events cannot be kept",
-      );
-      return;
-    }
+    if (reason.kind === "ledger") return this.#stop(run, reason.error);
     log.warn({ event: "run.conflict", run_id: run, conflicts }, "the ledger has other events of the run than were expected");
-    if (!again) return;
+    if (!again) return this.#stop(run, new LedgerError("busy", `another process writes to ${run}, which is driven here`));
     this.adopt(run)
       .then(() => setImmediate(() => this.#events.onTakenUpAgain()))
-      .catch((error: unknown) => {
-        log.error({ event: "run.stopped", run_id: run, err: errorField(error) }, "the run is no longer driven");
-      });
+      .catch((error: unknown) => this.#stop(run, error));
+  }
+
+  /** Nobody drives the run until somebody asks for it again; who follows it is told. */
+  #stop(run: RunId, error: unknown): void {
+    this.#stopped.set(run, error);
+    this.#options.log.error({ event: "run.stopped", run_id: run, err: errorField(error) }, "the run is no longer driven");
   }
 }
