@@ -91,7 +91,7 @@ void test("what runs can be watched, looked at, taken up, and compared", options
 
   await t.test("a resumed run reuses what is unchanged, and the plan says so before", async () => {
     const plan = await say("resume --dry-run");
-    assert.match(plan.out, /reuse {3}start, work 2\/3 .*\n {2}run {5}work 1\/3, join, end\n/);
+    assert.match(plan.out, /reuse {3}start, work 2\/3 .*\n {2}run {5}work 1\/3 \(2\), join, end\n/);
     writeFileSync(file, flow(false));
     const changed = await say("resume SumFlow/1 --dry-run");
     assert.match(changed.out, /reuse {3}start .*\n {2}run {5}work 3\/3, join, end\n/);
