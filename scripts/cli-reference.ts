@@ -23,7 +23,7 @@ const head = `# The command line
 
 <!-- Made by \`node scripts/write-cli-reference.ts\` from cli/command-table.ts. A test compares. -->
 
-Data goes to stdout, everything else to stderr. \`--json\` prints one JSON document, \`-o jsonl\` one JSON document a line.
+Data goes to stdout, everything else to stderr. \`--json\` prints one JSON document, \`-o jsonl\` one JSON document a line ([what a run's lines hold](events.md)).
 \`stepwell COMMAND --help\` shows the same as this page.
 
 A path names a run, \`TrainFlow/17\`; a task, \`TrainFlow/17/train/2\` (in nested foreaches \`score/2.0\`, outside of any \`/0\`); or an artifact, \`TrainFlow/17/train/2/accuracy\`. \`latest\` stands for your newest run, \`TrainFlow/latest\` for the newest of a flow.
