@@ -27,7 +27,7 @@ void test("eight runs started at once in a new folder all succeed, each under a 
   await place.assertNothingLeft();
 });
 
-void test("of two that take up a run at once one drives it, and the other follows", options, async () => {
+void test("of two that take up a run at once one drives it, and nothing runs twice", options, async () => {
   using place = new Place();
   place.write("flow.ts", flowWith({ work: `tell("work"); while (!told().includes("go")) await pause(10);` }));
   const first = place.start("run", "flow.ts");
@@ -42,9 +42,10 @@ void test("of two that take up a run at once one drives it, and the other follow
   });
   place.write("told", "work\nwork\ngo\n");
   const ended = await Promise.all(both.map((one) => one.ended));
-  for (const { code, stdout, stderr } of ended) {
-    assert.equal(code, 0, stderr);
-    assert.equal((JSON.parse(stdout) as RunDocument).status, "succeeded");
+  assert.ok(ended.some(({ code }) => code === 0));
+  for (const { code, stdout } of ended) {
+    if (code === 0) assert.equal((JSON.parse(stdout) as RunDocument).status, "succeeded");
+    else assert.match(stdout, /ChaosFlow\/1 has succeeded: there is nothing to retry/); // It came when all was done.
   }
   assert.deepEqual(place.lines("told"), ["work", "work", "go", "end"]);
   await place.assertNothingLeft();
