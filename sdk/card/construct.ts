@@ -5,7 +5,7 @@ import { CardError, parseComponent } from "./parse-component.ts";
 
 type ImageBytes = { readonly png: Uint8Array } | { readonly jpeg: Uint8Array } | { readonly svg: Uint8Array | string };
 
-export type ImageInput = ImageBytes & {
+type ImageInput = ImageBytes & {
   /** What the image shows, in words, for those who cannot see it. */
   readonly alt: string;
 };

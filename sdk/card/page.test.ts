@@ -29,12 +29,12 @@ const golden: readonly CardComponent[] = [
 
 test("every component has its place on the page", (context) => {
   const page = cardPage("TrainFlow/17/train/2", golden);
-  context.assert.fileSnapshot(page.replace(/<style>[^<]*<\/style>/, "<style></style>"), join(import.meta.dirname, "page.golden.html"), {
+  context.assert.fileSnapshot(page.replace(/<style>[^<]*<\/style>/, "<style></style>"), join(import.meta.dirname, "page.golden.txt"), {
     serializers: [String],
   });
 });
 
-const tag = /<(\/?)([a-z][a-z\d]*)((?:\s[^<>]*)?)>/gi;
+const tag = /<\/?([a-z][a-z\d]*)((?:\s[^<>]*)?)>/gi;
 const attribute = /\s+([^\s=<>"'/]+)(?:="([^"]*)")?/g;
 const tags = new Set(
   "html head meta title style body header h1 h2 h3 h4 h5 h6 main section p a em strong del code pre ul ol li hr br blockquote div span table thead tbody tr th td figure figcaption img progress svg line rect polyline circle text".split(
@@ -50,7 +50,7 @@ const attributes = new Set(
 /** Reads the page as a parser would: fails at a tag, an attribute or an address that a card may not cause. */
 function assertInert(page: string): void {
   const body = page.replace(/^<!doctype html>\n/, "").replace(/<style>[^<]*<\/style>/, "");
-  const rest = body.replaceAll(tag, (_, _close: string, name: string, given: string) => {
+  const rest = body.replaceAll(tag, (_, name: string, given: string) => {
     assert.ok(tags.has(name.toLowerCase()), `a <${name}> got through`);
     const left = given.replaceAll(attribute, (_all: string, key: string, value: string | undefined) => {
       assert.ok(attributes.has(key.toLowerCase()), `an attribute ${key} got through`);
@@ -117,7 +117,7 @@ for (const text of badMarkdown) {
 
 test("nothing runs, whatever a card says", () => {
   const pieces = fc.constantFrom(
-    ...badMarkdown.join(" ").split(/(?=[<"'()\[\]`&\n])/),
+    ...badMarkdown.join(" ").split(/(?=[<"'()[\]`&\n])/),
     "\n\n",
     "- ",
     "> ",

@@ -45,8 +45,8 @@ test("the flow and the program on the page compile in strict mode", () => {
 });
 
 test("the page lists every component, and names what a card has", () => {
-  const rows = [...page.matchAll(/^\| `card\.(\w+)\(/gm)].map(([, name]) => name);
-  assert.deepEqual(rows.toSorted(), Object.keys(card).sort());
+  const rows = [...page.matchAll(/^\| `card\.(\w+)\(/gm)].map(([, name = ""]) => name);
+  assert.deepEqual(new Set(rows), new Set(Object.keys(card)));
   for (const name of ["append", "extend", "clear", "components"] as const) assert.ok(name in new TaskCard());
 });
 
