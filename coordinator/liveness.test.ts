@@ -54,6 +54,22 @@ void test("a failed attempt is tried again after its back-off and not before", o
   assert.equal(lastHeld(worker).attempt, 1);
 });
 
+void test("what is caught is printed in the attempt's output, unless the step doesn't want it", options, async (t) => {
+  for (const print of [true, false]) {
+    const { coordinator, worker, run } = await started(t, { start: { catch: { var: null, print } } });
+    worker.finish("start/0", failed("it broke"));
+    await worker.until(() => worker.assigned("end/0").length === 1);
+    worker.finish("end/0", succeeded({ kind: "end" }));
+    await finished(coordinator, run);
+    const lines = await Array.fromAsync(coordinator.control.logs({ run }));
+    const expected = ["stepwell: @catchError caught a failure of start/0", "Error: it broke"];
+    assert.deepEqual(
+      lines.map((line) => line.text),
+      print ? expected : [],
+    );
+  }
+});
+
 void test("a wall clock set back does not lengthen a back-off", options, async (t) => {
   const retry = { times: 1, minutesBetween: 1, backoff: 1, maxMinutes: 60, on: null };
   const { house, worker } = await started(t, { start: { retry } });

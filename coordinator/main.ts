@@ -104,6 +104,7 @@ type Shell = {
 function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
   const { ledger, clock, log, owner, queue, logs, adoptGraceMs } = options;
   const workers = new Workers();
+  const intake = new LogIntake(logs);
   // The dispatcher and the leases need the drivers, whose events are for them.
   const events: DriversEvents = {
     onReady: (driver) => dispatcher.publishSoon(driver),
@@ -115,8 +116,17 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
   const drivers = new Drivers({ ledger, clock, log, owner, history, flushLogs: () => logs.flush() }, events);
   const times = timesOf(options);
   const dispatcher = new Dispatcher({ queue, clock, log, workers, drivers, beatMs: times.beatMs });
-  const leases = new Leases({ ...times, clock, log, workers, drivers, adoptGraceMs, onRoom: (driver) => dispatcher.publishSoon(driver) });
-  return { drivers, dispatcher, leases, workers, intake: new LogIntake(logs) };
+  const leases = new Leases({
+    ...times,
+    clock,
+    log,
+    workers,
+    drivers,
+    intake,
+    adoptGraceMs,
+    onRoom: (driver) => dispatcher.publishSoon(driver),
+  });
+  return { drivers, dispatcher, leases, workers, intake };
 }
 
 async function listen(at: Listen, ports: ServerPorts): Promise<GrpcServer> {

@@ -12,7 +12,9 @@ import type { Effect } from "../core/effect.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Held } from "../../sdk/wire/worker-items.ts";
 import { heldOf, isSame, timeoutBackstop, type Assignment } from "./assignment.ts";
+import { caughtLines } from "./caught-lines.ts";
 import type { Drivers } from "./drivers.ts";
+import type { LogIntake } from "./log-intake.ts";
 import type { CoordinatorLog } from "./log.ts";
 import type { RunDriver } from "./run-driver.ts";
 import type { Worker, Workers } from "./workers.ts";
@@ -22,6 +24,7 @@ export type LeasesOptions = {
   readonly log: CoordinatorLog;
   readonly workers: Workers;
   readonly drivers: Drivers;
+  readonly intake: LogIntake;
   readonly leaseMs: number;
   readonly beatMs: number;
   /** How long workers of a coordinator that died may come back to what they hold. */
@@ -89,6 +92,7 @@ export class Leases {
     const { task, attempt, lease } = assignment;
     const decision = decideOutcome(driver.state, { task, attempt, lease, outcome, atMs: this.#options.clock.nowMs() });
     const refusal = driver.propose(decision, () => worker.line?.send({ kind: "accepted", of, refused: false }));
+    if (refusal === null) this.#printCaught(driver, assignment);
     this.#forget(driver, assignment, worker);
     if (refusal !== null) {
       this.#options.log.warn(
@@ -207,12 +211,19 @@ export class Leases {
   #decide(driver: RunDriver, assignment: Assignment, decision: Decision): void {
     this.#forget(driver, assignment, this.#options.workers.get(assignment.worker));
     const refusal = driver.propose(decision);
-    if (refusal !== null)
+    if (refusal === null) this.#printCaught(driver, assignment);
+    else
       this.#options.log.debug(
         { event: "decision.refused", run_id: driver.run, task_id: assignment.task, reason: refusal.message },
         "a decision was refused",
       );
     this.#options.onRoom(driver);
+  }
+
+  #printCaught(driver: RunDriver, assignment: Assignment): void {
+    const atMs = this.#options.clock.nowMs();
+    const lines = caughtLines(driver.state, assignment.task).map((text) => ({ stream: "system" as const, atMs, text }));
+    if (lines.length > 0) this.#options.intake.take(assignment, lines);
   }
 
   #forget(driver: RunDriver, assignment: Assignment, worker: Worker | undefined): void {
