@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { quick, type Figure } from "./figure.ts";
 
@@ -14,6 +14,8 @@ const markers = ["<!-- table -->", "<!-- end of table -->"] as const;
 
 const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".ts") && !notMeasurements.includes(name));
 const asked = process.argv.slice(2).filter((word) => !word.startsWith("-"));
+/** Above half a core, others were at work too, and times are worth little. */
+const loadBefore = loadavg()[0] ?? 0;
 const measured: { readonly file: string; readonly figures: readonly Figure[] }[] = [];
 const broken: string[] = [];
 for (const file of asked.length === 0 ? files : files.filter((name) => asked.includes(basename(name, ".ts")))) {
@@ -60,6 +62,6 @@ function keep(lines: readonly string[]): void {
   const to = text.indexOf(end);
   if (from < begin.length || to < from) throw new Error(`${readme} has no ${begin} and ${end} to keep the table between`);
   const [cpu] = cpus();
-  const machine = `${cpus().length} cores (${cpu?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}.`;
+  const machine = `${cpus().length} cores (${cpu?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}; ${loadBefore.toFixed(1)} processes were running before it began.`;
   writeFileSync(readme, `${text.slice(0, from)}\n${machine}\n\n${lines.join("\n")}\n${text.slice(to)}`);
 }
