@@ -115,7 +115,8 @@ export class PlainPresenter implements Presenter {
 
   recorded(_event: RecordedEvent, change: Change | null): void {
     if (change === null) return;
-    if ("task" in change) this.#told.forget(change.task);
+    // A word may be heard before the start of its task is.
+    if ("task" in change && change.kind !== "taskStarted") this.#told.forget(change.task);
     this.#write(this.#lines.of(change));
   }
 

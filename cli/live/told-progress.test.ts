@@ -87,6 +87,17 @@ test("where lines stay, a task's progress takes a line at first, every thirty se
   ]);
 });
 
+test("the start of a task that was heard before makes its next word no first one", () => {
+  const { sink, written } = sinkOf(pipe);
+  const presenter = new PlainPresenter(started(1), new Selection(), { ...look, sink });
+  const event = { kind: "taskStarted", atMs: startMs, task: parseTaskId("train/0"), attempt: 0 } as const;
+  presenter.line(line("train/0", "progress 0/9"));
+  presenter.recorded({ seq: 9, event: { ...event, lease: 1, worker: "w" } }, event);
+  presenter.line(line("train/0", "progress 1/9", 1000));
+  presenter.close();
+  assert.equal(written(), "train/0 | progress 0/9\n");
+});
+
 test("where there is a window, progress scrolls nothing", () => {
   const lines = [line("train/0", "progress 1/9"), line("train/0", "stepwell: 3 lines (9 bytes) of output were dropped here")];
   const text = shown(terminal, (progress, looks) => new WindowPresenter(progress, new Selection(), looks), lines);
