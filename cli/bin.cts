@@ -41,10 +41,16 @@ function importMain() {
   return import("./main.ts");
 }
 
+/** The user's own: whoever can write compiled code there decides what runs. Node's default is a folder that all users share. */
+function compiledFolder(): string {
+  const os: typeof import("node:os") = require("os");
+  return path.join(process.env["XDG_CACHE_HOME"] || path.join(os.homedir(), ".cache"), "stepwell", "compiled");
+}
+
 /** What is built is bundled, and keeps its compiled code: see scripts/bundle-command.ts. */
 function loadMain(): ReturnType<typeof importMain> {
   if (__filename.endsWith(".cts")) return importMain();
-  require("module").enableCompileCache();
+  require("module").enableCompileCache(compiledFolder());
   return Promise.resolve(require(path.join(__dirname, "program.cjs")));
 }
 

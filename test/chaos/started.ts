@@ -108,8 +108,7 @@ export class Place implements Disposable {
   /** Nothing runs any more, and nothing is left but what a run keeps. */
   async assertNothingLeft(): Promise<void> {
     await until("the end of all processes", () => processesOf(this.path).length === 0);
-    // The command's compiled code is kept there for the next command, on purpose.
-    const left = (): readonly string[] => readdirSync(this.temp).filter((name) => name !== "node-compile-cache");
+    const left = (): readonly string[] => readdirSync(this.temp);
     await until(`an empty temporary folder, not ${left().join(", ")}`, () => left().length === 0);
   }
 
