@@ -82,16 +82,46 @@ test("a parameter is read by whoever asks `current` for it, at whatever distance
 
 test("a parameter is read by the join that takes it from an input", async () => {
   const flow = (join: string) => ({
-    "flow.ts": flowText(`
+    "flow.ts": `const best = (inputs: readonly { rate: number }[]) => inputs[0]?.rate ?? 0;
+const rateOf = (input: { rate: number }) => input.rate;
+const same = (n: number) => n;
+${flowText(`
   rate = parameter.number({ default: 1 });
   declare list: number[];
   declare x: number;
   @step start() { this.list = [1]; return this.next(this.each, { foreach: "list" }); }
-  @step each(n: number) { this.x = n; return this.next(this.join); }
+  @step each(n: number) { this.x = same(n); return this.next(this.join); }
   @step join(inputs: Inputs<this>) { ${join} return this.next(this.end); }
-  @step end() {}`),
+  @step end() {}
+  best(inputs: readonly { rate: number }[]) { return best(inputs); }`)}`,
   });
-  for (const join of ["this.x = inputs[0].rate;", "this.x = inputs.map(({ rate }) => rate)[0];", 'this.x = inputs[0]["rate"];'])
-    assert.deepEqual((await factsOf(flow(join))).readBy["rate"], ["join"]);
-  assert.deepEqual((await factsOf(flow("const rate = inputs.length; this.x = rate;"))).readBy["rate"], []);
+  const reading = [
+    "this.x = inputs[0]!.rate;",
+    "this.x = inputs.map(({ rate }) => rate)[0]!;",
+    'this.x = inputs[0]!["rate"];',
+    "this.x = best(inputs);",
+    "this.x = this.best(inputs);",
+    "this.x = best([...inputs]);",
+    "const all = inputs; this.x = best(all);",
+    "this.x = rateOf(inputs[0]!);",
+    "this.x = inputs.map(rateOf)[0]!;",
+    "this.x = inputs.map((input) => input).map(rateOf)[0]!;",
+    "this.x = best(inputs.filter((input) => input.x > 0));",
+    "for (const input of inputs) this.x = rateOf(input);",
+    "const [first] = inputs; this.x = rateOf(first!);",
+    "const { x, ...others } = inputs[0]!; this.x = x + Object.keys(others).length;",
+    "for (const key of ['ra' + 'te'] as ['rate']) this.x = inputs[0]![key[0] as 'rate'];",
+    "this.x = inputs.reduce((found, input) => (found.x > input.x ? found : input)).x;",
+  ];
+  for (const join of reading) assert.deepEqual((await factsOf(flow(join))).readBy["rate"], ["join"], join);
+  const innocent = [
+    "const rate = inputs.length; this.x = rate;",
+    "this.x = same(inputs[0]!.x);",
+    "this.mergeArtifacts(inputs, { include: ['x'] });",
+    "this.x = inputs.filter((input) => input.x > 0).reduce((sum, input) => sum + input.x, 0);",
+    "this.x = 0; for (const { x } of inputs) this.x += same(x);",
+    "const [first] = inputs; this.x = inputs.toSorted((a, b) => a.x - b.x).at(-1)?.x ?? first!.x;",
+    "for (const input of inputs) console.log(`${input.x}`); this.x = inputs.map((input, index) => same(input.x) + index)[0]!;",
+  ];
+  for (const join of innocent) assert.deepEqual((await factsOf(flow(join))).readBy["rate"], [], join);
 });

@@ -12,8 +12,11 @@ import { classTextsOf, membersOf } from "../package/flow-source.ts";
 import type { Member } from "../package/flow-source.ts";
 import { flowUses } from "./flow-uses.ts";
 import type { FlowUses } from "./flow-uses.ts";
+import { givesInputsAway } from "./input-uses.ts";
+import { parseMethod } from "./method-text.ts";
 import type { Use } from "./step-uses.ts";
-import { childrenOf, literalText } from "./syntax-tree.ts";
+import { childrenOf, literalText, thisMember } from "./syntax-tree.ts";
+import { readTransition } from "./transition-syntax.ts";
 
 export type CodeFacts = {
   /** Of a step's text and of all code of the package that it can come to; not of its decorators, `@environment` excepted. */
@@ -39,7 +42,12 @@ export function readCodeFacts(codePackage: Uint8Array): CodeFacts {
     uses,
   });
   const codes = new Map(steps.map(({ name }) => [name, texts.of(name)]));
-  const reads = steps.map(({ name }) => ({ name, ...readsOf(uses.of(name), codes.get(name)) }));
+  const elements = elementSteps(members, new Set(steps.map((step) => step.name)));
+  const reads = steps.map(({ name }) => {
+    const tree = elements.has(name) ? null : parseMethod(members.get(name)?.text ?? "");
+    const { everything, names: read } = readsOf(uses.of(name), codes.get(name));
+    return { name, everything: everything || (tree !== null && givesInputsAway(tree)), names: read };
+  });
   return {
     stepHashes: new Map(
       steps.map(({ name, policy }) => [name, hashOf([...(codes.get(name)?.texts ?? []), JSON.stringify(policy.environment)])]),
@@ -66,6 +74,23 @@ function readsOf(uses: readonly Use[], code: StepCode | undefined): Reads {
   const names = new Set(code?.properties);
   for (const use of uses) if (use.kind === "read" || use.kind === "call") names.add(use.name);
   return { everything: code?.asksCurrent === true || uses.some((use) => use.kind === "escape"), names };
+}
+
+/** Steps that a foreach starts: their parameter is an element. That of any other step is a join's inputs. */
+function elementSteps(members: ReadonlyMap<string, Member>, steps: ReadonlySet<string>): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (node: AnyNode): void => {
+    if (node.type === "CallExpression" && thisMember(node.callee) === "next") {
+      const written = readTransition(node);
+      if ("kind" in written && written.kind === "foreach") found.add(written.to.step);
+    }
+    for (const child of childrenOf(node)) visit(child);
+  };
+  for (const step of steps) {
+    const tree = parseMethod(members.get(step)?.text ?? "");
+    if (tree !== null) visit(tree.body);
+  }
+  return found;
 }
 
 type Code = {

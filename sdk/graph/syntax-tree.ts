@@ -36,7 +36,7 @@ export function thisMember(node: AnyNode): string | null {
 }
 
 /** Null where it is computed or private. */
-function propertyName(node: MemberExpression): string | null {
+export function propertyName(node: MemberExpression): string | null {
   if (node.computed) return node.property.type === "PrivateIdentifier" ? null : literalText(node.property);
   return node.property.type === "Identifier" ? node.property.name : null;
 }
