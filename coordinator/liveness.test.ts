@@ -70,6 +70,23 @@ void test("what is caught is printed in the attempt's output, unless the step do
   }
 });
 
+void test("every failed attempt says in its output why, whether it is tried again or not", options, async (t) => {
+  const retry = { times: 1, minutesBetween: 0, backoff: 1, maxMinutes: 60, on: null };
+  const { coordinator, worker, run } = await started(t, { start: { retry } });
+  worker.finish("start/0", failed("once"));
+  await worker.until(() => worker.assigned("start/0").length === 2);
+  worker.finish("start/0", failed("twice"));
+  await finished(coordinator, run);
+  const lines = await Array.fromAsync(coordinator.control.logs({ run, attempt: "all" }));
+  assert.deepEqual(
+    lines.map(({ attempt, stream, text }) => [attempt, stream, text]),
+    [
+      [0, "system", "stepwell: attempt 0 failed: Error: once"],
+      [1, "system", "stepwell: attempt 1 failed: Error: twice"],
+    ],
+  );
+});
+
 void test("a wall clock set back does not lengthen a back-off", options, async (t) => {
   const retry = { times: 1, minutesBetween: 1, backoff: 1, maxMinutes: 60, on: null };
   const { house, worker } = await started(t, { start: { retry } });

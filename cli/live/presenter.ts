@@ -1,6 +1,7 @@
 // The ways in which a run is shown while it goes on. Each gets the same changes and lines, in the same order.
 
 import type { RecordedEvent } from "../../proto/event.ts";
+import { isFailureLine } from "../../proto/failure-lines.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
 import type { TimeZone } from "../format/time.ts";
@@ -60,8 +61,8 @@ export class WindowPresenter implements Presenter {
   }
 
   line(line: LogLine): void {
-    // The window shows it beside the step.
-    if (progressOn(line) === null) this.#pending.push(logLineText(line, this.#look.sink));
+    // The window shows progress beside the step, and a failure has a line of its own.
+    if (progressOn(line) === null && !isFailureLine(line)) this.#pending.push(logLineText(line, this.#look.sink));
   }
 
   note(text: string): void {
@@ -121,6 +122,8 @@ export class PlainPresenter implements Presenter {
   }
 
   line(line: LogLine): void {
+    // The failure has a line of its own.
+    if (isFailureLine(line)) return;
     const told = progressOn(line);
     if (told === null || this.#told.isShown(line, told)) this.#write([logLineText(line, this.#look.sink)]);
   }

@@ -5,6 +5,7 @@
 // W2. All lines of the tasks that are shown are out before the summary.
 
 import type { Control } from "../../proto/control.ts";
+import { isFailureLine } from "../../proto/failure-lines.ts";
 import type { RunId, StepName, TaskId } from "../../proto/ids.ts";
 import { stepOf } from "../../proto/ids.ts";
 import type { LogLine, RunView } from "../../proto/view.ts";
@@ -59,7 +60,7 @@ async function followLogs({ control, run, progress, selection, presenter, logs }
     const choice = logs();
     if (choice === "none") continue;
     if (choice === "all" || selection.admit(line.task)) presenter.line(line);
-    else if (told === null && !left.has(stepOf(line.task))) presenter.line(leftOut(line, left));
+    else if (told === null && !isFailureLine(line) && !left.has(stepOf(line.task))) presenter.line(leftOut(line, left));
   }
 }
 

@@ -12,11 +12,11 @@ import type { Effect } from "../core/effect.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Held } from "../../sdk/wire/worker-items.ts";
 import { heldOf, isSame, timeoutBackstop, type Assignment } from "./assignment.ts";
-import { caughtLines } from "./caught-lines.ts";
 import type { Drivers } from "./drivers.ts";
 import type { LogIntake } from "./log-intake.ts";
 import type { CoordinatorLog } from "./log.ts";
 import type { RunDriver } from "./run-driver.ts";
+import { troubleLines } from "./trouble-lines.ts";
 import type { Worker, Workers } from "./workers.ts";
 
 export type LeasesOptions = {
@@ -92,7 +92,7 @@ export class Leases {
     const { task, attempt, lease } = assignment;
     const decision = decideOutcome(driver.state, { task, attempt, lease, outcome, atMs: this.#options.clock.nowMs() });
     const refusal = driver.propose(decision, () => worker.line?.send({ kind: "accepted", of, refused: false }));
-    if (refusal === null) this.#printCaught(driver, assignment);
+    if (refusal === null) this.#printTrouble(driver, assignment);
     this.#forget(driver, assignment, worker);
     if (refusal !== null) {
       this.#options.log.warn(
@@ -211,7 +211,7 @@ export class Leases {
   #decide(driver: RunDriver, assignment: Assignment, decision: Decision): void {
     this.#forget(driver, assignment, this.#options.workers.get(assignment.worker));
     const refusal = driver.propose(decision);
-    if (refusal === null) this.#printCaught(driver, assignment);
+    if (refusal === null) this.#printTrouble(driver, assignment);
     else
       this.#options.log.debug(
         { event: "decision.refused", run_id: driver.run, task_id: assignment.task, reason: refusal.message },
@@ -220,9 +220,13 @@ export class Leases {
     this.#options.onRoom(driver);
   }
 
-  #printCaught(driver: RunDriver, assignment: Assignment): void {
+  #printTrouble(driver: RunDriver, assignment: Assignment): void {
     const atMs = this.#options.clock.nowMs();
-    const lines = caughtLines(driver.state, assignment.task).map((text) => ({ stream: "system" as const, atMs, text }));
+    const lines = troubleLines(driver.state, assignment.task, assignment.attempt).map((text) => ({
+      stream: "system" as const,
+      atMs,
+      text,
+    }));
     if (lines.length > 0) this.#options.intake.take(assignment, lines);
   }
 

@@ -60,6 +60,7 @@ void test("what runs can be watched, looked at, taken up, and compared", options
     assert.match(out, /SumFlow\/1\/work\/2 task FAILED attempt=1 error="RangeError: too large" at=sum\.ts:13:\d+/);
     assert.match(out, /✗ SumFlow\/1 failed after .* 3 ok · 1 failed · 2 steps not started\n {2}work\/2 {3}RangeError: too large\n/);
     assert.match(out, / {2}> {2}13 \| {5}if \(item > this\.limit\) throw new RangeError\("too large"\);\n/);
+    assert.doesNotMatch(out, /attempt 0 failed/, "the failure is shown once");
     assert.match(out, / {2}resume: stepwell resume SumFlow\/1 {6}reuses 3 finished tasks\n$/);
   });
 
@@ -67,7 +68,11 @@ void test("what runs can be watched, looked at, taken up, and compared", options
     assert.match((await say("status latest --failed")).out, /work +failed +2\/3 +1 +0/);
     assert.equal((await say("status SumFlow/1 --exit-status -q")).exit, 1);
     assert.equal((await say("logs SumFlow/1/work/1")).out, "working on 2\n");
-    assert.equal((await say("logs latest --grep [13]")).out, "work/0    #0 stdout | working on 1\nwork/2    #0 stdout | working on 3\n");
+    assert.equal((await say("logs latest --grep on.[13]")).out, "work/0    #0 stdout | working on 1\nwork/2    #0 stdout | working on 3\n");
+    assert.match(
+      (await say("logs SumFlow/1/work/2")).out,
+      /^working on 3\nstepwell: attempt 0 failed: RangeError: too large\nstepwell: +at SumFlow\.work \(sum\.ts:13:\d+\)\n$/,
+    );
     assert.match((await say("artifacts SumFlow/1/work/1")).out, /^square +number .* here$/m);
     assert.equal((await say("get SumFlow/1/work/1/square --json")).out, "4\n");
     assert.equal((await say("get SumFlow/1/start/0/items --json")).out, "[1,2,3]\n");
