@@ -304,6 +304,13 @@ describe("what cannot be kept is refused with its place", () => {
     assert.match(refusalOf(nested(depthMax + 1)).message, /nested more than 1000 deep/);
   });
 
+  test("the path to a place deep inside is told from both ends, without its middle", () => {
+    const lists = Array.from({ length: 500 }).reduce((inner) => [inner], { at: Symbol("here") });
+    const { path } = refusalOf({ first: lists });
+    assert.match(path, /^\.first(\[0\])+\S{0,2} … \S{0,2}(\[0\])+\.at$/);
+    assert.ok(path.length < 200, path);
+  });
+
   test("after a refusal the next value is written as if nothing had happened", () => {
     refusalOf(["x".repeat(1000), isNaN]);
     assert.deepEqual(roundTrip([1]), [1]);

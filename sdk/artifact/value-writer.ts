@@ -11,6 +11,8 @@ import type { LocalFile } from "./file.ts";
 import { RefusedArtifactError } from "./refused.ts";
 
 const manyElements = 100;
+/** Of a path that an error tells. */
+const pathCharactersMax = 160;
 
 /** A step from a value to one inside it: an index, a property, or how to say it. */
 type Segment = number | string | { readonly text: string };
@@ -62,7 +64,7 @@ class ValueWriter {
   }
 
   refusal(message: string, cause?: unknown): RefusedArtifactError {
-    const path = this.#place.path + this.#trail.slice(0, this.#depth).map(spell).join("");
+    const path = shorten(this.#place.path + this.#trail.slice(0, this.#depth).map(spell).join(""));
     return new RefusedArtifactError({ artifact: this.#place.artifact, path }, message, cause === undefined ? undefined : { cause });
   }
 
@@ -300,6 +302,12 @@ function hasEveryIndex(array: readonly unknown[]): boolean {
     if (array[index] === undefined && !Object.hasOwn(array, index)) return false;
   }
   return true;
+}
+
+/** Where a path begins and where it ends say more than its middle. */
+function shorten(path: string): string {
+  const half = pathCharactersMax / 2;
+  return path.length <= pathCharactersMax ? path : `${path.slice(0, half)} … ${path.slice(-half)}`;
 }
 
 function spell(segment: Segment): string {
