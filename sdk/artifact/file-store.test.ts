@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { after, describe, test } from "node:test";
 import type { TestContext } from "node:test";
 import type { Sha256 } from "../../proto/ids.ts";
@@ -72,6 +73,20 @@ describe("files", () => {
     truncateSync(pathOf(root, sha256), 3);
     await store.put(Buffer.from("a blob"));
     assert.equal(Buffer.from(await store.get(sha256)).toString(), "a blob");
+  });
+
+  test("a small blob with wrong bytes is written again by whoever stores the right ones, though nobody has read it", async () => {
+    const root = freshRoot();
+    const store = new FileArtifactStore(root);
+    const sha256 = await store.put(Buffer.from("a blob"));
+    const streamed = await store.putStream(Readable.from([Buffer.from("streamed")]));
+    overwrite(pathOf(root, sha256));
+    overwrite(pathOf(root, streamed.sha256));
+    await store.put(Buffer.from("a blob"));
+    await store.putStream(Readable.from([Buffer.from("streamed")]));
+    assert.equal(Buffer.from(await store.get(sha256)).toString(), "a blob");
+    assert.equal(Buffer.from(await store.get(streamed.sha256)).toString(), "streamed");
+    assert.deepEqual(readdirSync(join(root, "tmp")), []);
   });
 
   test("a corrupt blob is set aside for inspection, and the error says where", async () => {

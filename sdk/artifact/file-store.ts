@@ -2,7 +2,8 @@
 //
 // S1. A blob is written to ROOT/tmp, synced, and renamed into place: under its name there is all of it or nothing.
 // S2. When a `put` resolves, the blob and its name are on disk, whoever wrote them.
-// S3. A whole read that finds wrong bytes moves the blob to ROOT/corrupt, so that writing it again heals the store.
+// S3. A whole read that finds wrong bytes moves the blob to ROOT/corrupt, so that writing it again heals the store; a small
+//     blob with wrong bytes is healed by writing it again, whoever has read it.
 // S4. Any number of processes may use one folder at once.
 
 import { randomUUID } from "node:crypto";
@@ -19,6 +20,9 @@ import type { ArtifactStore, BlockingReader, ByteRange } from "./store.ts";
 
 /** What a killed writer left in ROOT/tmp is removed when nothing has been written to it for so long. */
 const staleMs = 24 * 60 * 60 * 1000;
+
+/** A blob up to this size is read when it is stored again. */
+const verifiedBytesMax = 8 * 1024 * 1024;
 
 export class FileArtifactStore implements ArtifactStore, BlockingReader {
   readonly #root: string;
@@ -88,12 +92,27 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader {
 
   async #isThere(stored: Hashed): Promise<boolean> {
     const path = this.#pathOf(stored.sha256);
-    // A blob of another size is a corrupt one, and is replaced.
-    if ((await sizeAt(path)) !== stored.size) return false;
+    if (!(await this.#isSound(stored, path))) return false;
     // Its writer may have been killed between naming it and syncing the name. (S2)
     await this.#prepare(dirname(path));
     await syncFolder(dirname(path));
     return true;
+  }
+
+  /**
+   * A blob of another size, or a small one with other bytes, is corrupt and is replaced (S3). A large one is taken for what
+   * its size says: reading it would cost as much as writing it, and who reads it whole finds out.
+   */
+  async #isSound({ sha256, size }: Hashed, path: string): Promise<boolean> {
+    if ((await sizeAt(path)) !== size) return false;
+    if (size > verifiedBytesMax) return true;
+    const file = await openIfThere(path);
+    if (file === null) return false;
+    try {
+      return (await readHashing(file)).sha256 === sha256;
+    } finally {
+      await file.close();
+    }
   }
 
   async #write(fill: (file: FileHandle, path: string) => Promise<Hashed>): Promise<Hashed> {
@@ -201,6 +220,15 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader {
 async function sizeAt(path: string): Promise<number | null> {
   try {
     return (await stat(path)).size;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, "r");
   } catch (error) {
     if (isMissing(error)) return null;
     throw error;
