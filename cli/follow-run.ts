@@ -1,6 +1,7 @@
 // Shows a run from where it is to its end, reacts to interrupts, and turns how it ended into an exit code.
 
 import { stopGraceSeconds } from "../proto/control.ts";
+import { describeFailure } from "../proto/failure.ts";
 import type { RunId } from "../proto/ids.ts";
 import { unreachable } from "../proto/unreachable.ts";
 import type { RunView } from "../proto/view.ts";
@@ -19,6 +20,7 @@ import type { LocalCluster, LocalReader } from "./local-cluster.ts";
 import { runDocument } from "./render/run-document.ts";
 import { summaryLines } from "./render/run-summary.ts";
 import { excerptOf } from "./source-excerpt.ts";
+import { placeOf, sourcePathOf, type SourcePath } from "./source-path.ts";
 import type { Sink } from "./terminal.ts";
 
 export type Followed = {
@@ -26,6 +28,8 @@ export type Followed = {
   readonly logs: LogsChoice;
   /** Events up to this one are known to the person; 0 shows all. */
   readonly afterSeq?: number;
+  /** When the run was taken up by this command: output from before is known. */
+  readonly sinceMs?: number;
   /** Where the run belongs to this process, which then ends it when interrupted. */
   readonly own?: LocalCluster;
 };
@@ -35,7 +39,9 @@ export async function followRun(context: Context, local: LocalReader, followed: 
   const { run } = followed;
   // A program reads everything or asks for less; a person wants to see the beginning.
   const logs = followed.logs === "auto" && context.settings.output === "jsonl" ? "all" : followed.logs;
-  const progress = new RunProgress(run, (await control.run(run)).graph);
+  const view = await control.run(run);
+  const progress = new RunProgress(run, view.graph, sourcePathOf(view, { dir: context.settings.dir, cwd: context.cwd }));
+  progress.takenUpAtMs = followed.sinceMs ?? null;
   const selection = new Selection();
   const keyed: KeyedWatch = {
     progress,
@@ -57,15 +63,15 @@ export async function followRun(context: Context, local: LocalReader, followed: 
     again: () => stopped.resolve(null),
   });
   try {
-    const view = await Promise.race([
-      watchRun({ control, run, progress, selection, presenter, logs: () => keyed.logs ?? logs }, followed.afterSeq),
+    const ended = await Promise.race([
+      watchRun({ control, run, progress, selection, presenter, logs: () => keyed.logs ?? logs }, followed),
       stopped.promise,
     ]);
     close();
-    if (view === null) leave(context, followed);
-    else await showEnd(context, local, { view, progress });
+    if (ended === null) leave(context, followed);
+    else await showEnd(context, local, { view: ended, progress });
     if (interrupts.first !== null) return interrupts.first.exit;
-    return view === null ? exitCodes.interrupted : exitOf(view);
+    return ended === null ? exitCodes.interrupted : exitOf(ended);
   } finally {
     close();
     interrupts.close();
@@ -91,9 +97,13 @@ function interruptFirst(interrupt: Interrupt, { context, local, followed, presen
   if (followed.own === undefined) return stop();
   const tasks = progress.running === 1 ? "1 task" : `${progress.running} tasks`;
   presenter.note(`cancelling, waiting for ${tasks} (grace ${stopGraceSeconds} s); ^C again to kill now`);
-  const by = `${interrupt.cause === "SIGINT" ? "Ctrl-C" : interrupt.cause} of ${context.settings.user}`;
+  const by = interrupt.cause === "timeout" ? `--timeout ${context.options.text("timeout")}` : signalBy(interrupt.cause, context);
   // The run may have ended in this very moment; then there is nothing left to cancel.
   local.control.cancel(followed.run, by).catch(() => undefined);
+}
+
+function signalBy(signal: string, { settings }: Context): string {
+  return `${signal === "SIGINT" ? "Ctrl-C" : signal} of ${settings.user}`;
 }
 
 function presenterFor(context: Context, selection: Selection, keyed: KeyedWatch): Presenter {
@@ -131,18 +141,22 @@ async function showEnd(context: Context, local: LocalReader, { view, progress }:
   if (!context.quiet) {
     const sameError = view.firstFailure === null ? 0 : progress.failedLike(view.firstFailure.failure);
     const excerpt = await excerptOf(view.firstFailure?.failure ?? null, view.codePackage, local.store);
-    sink.write(`${summaryLines(view, { paint: sink.paint, excerpt, sameError, columns: sink.live ? sink.columns() : null }).join("\n")}\n`);
-    if (context.terminal.githubActions) annotate(view, sink);
+    const columns = sink.live ? sink.columns() : null;
+    const { takenUpAtMs } = progress;
+    sink.write(
+      `${summaryLines(view, { paint: sink.paint, excerpt, sameError, columns, takenUpAtMs, path: progress.sourcePath }).join("\n")}\n`,
+    );
+    if (context.terminal.githubActions) annotate(view, sink, progress.sourcePath);
   }
   if (context.settings.output === "json") out.write(`${JSON.stringify(runDocument(view))}\n`);
 }
 
 /** GitHub shows such a line at the place in the pull request. */
-function annotate(view: RunView, sink: Sink): void {
-  const failure = view.firstFailure?.failure;
-  if (failure?.kind !== "userError" || failure.place === null) return;
-  const message = `${failure.name}: ${failure.message}`.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
-  sink.write(`::error file=${failure.place.file},line=${failure.place.line},col=${failure.place.column}::${message}\n`);
+function annotate({ firstFailure }: RunView, sink: Sink, path: SourcePath): void {
+  const place = firstFailure === null ? null : placeOf(firstFailure.failure, path);
+  if (firstFailure === null || place === null) return;
+  const message = describeFailure(firstFailure.failure).replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+  sink.write(`::error file=${place.file},line=${place.line},col=${place.column}::${message}\n`);
 }
 
 function exitOf(view: RunView): ExitCode {

@@ -69,7 +69,6 @@ const exits: readonly (readonly [string, number, RegExp])[] = [
   ["check bad.ts", 2, /✗ checked bad\.ts {2}1 error/],
   ["show good.ts", 0, /^GoodFlow {2}good\.ts/],
   ["show good.ts --format dot", 0, /^digraph GoodFlow/],
-  ["runs", 0, /0 runs in namespace user:ana/],
   ["runs --since yesterday", 2, /error\[SW2004\]: --since expects a time/],
   ["runs 1Flow", 2, /error\[SW2004\]: "1Flow" is not a flow name/],
   ["status GoodFlow/1", 3, /error\[SW3001\]: (nothing has run here yet|there is no run GoodFlow\/1)/],
@@ -107,7 +106,7 @@ void test("a refused flow tells its first problem and all of them as JSON", asyn
 void test("where nothing has run, looking says so and leaves no trace", async () => {
   const cwd = mkdtempSync(join(tmpdir(), "stepwell-empty-"));
   after(() => rmSync(cwd, { recursive: true }));
-  for (const line of ["status GoodFlow/1", "logs latest", "get GoodFlow/1/end/0/x", "resume"]) {
+  for (const line of ["runs", "status GoodFlow/1", "logs latest", "get GoodFlow/1/end/0/x", "resume"]) {
     const said = await say(line.split(" "), { cwd });
     assert.match(said.err, /error\[SW3001\]: nothing has run here yet: there is no .*\/\.stepwell\n {2}hint: start a run/);
     assert.equal(said.exit, 3);

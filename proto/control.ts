@@ -5,7 +5,7 @@ import type { Artifacts } from "./artifact.ts";
 import type { RecordedEvent, RunOptions, RunStatus } from "./event.ts";
 import type { FlowGraph } from "./graph.ts";
 import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
-import type { LogLine, RunSummary, RunView, TaskStatus, TaskView } from "./view.ts";
+import type { ListedRun, LogLine, RunView, TaskStatus, TaskView } from "./view.ts";
 
 export type SubmitRequest = {
   readonly graph: FlowGraph;
@@ -100,7 +100,7 @@ export interface Control {
   tag(run: RunId, by: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }): Promise<readonly string[]>;
   /** Names of the flows that have runs, in alphabetical order: of those in the namespace, or all for null. */
   flows(namespace: string | null): Promise<readonly FlowName[]>;
-  runs(query: RunsQuery): Promise<Page<RunSummary>>;
+  runs(query: RunsQuery): Promise<Page<ListedRun>>;
   /** The whole view of the run that `runs` would list first; null where it would list none. */
   latest(query: RunsQuery): Promise<RunView | null>;
   run(run: RunId): Promise<RunView>;

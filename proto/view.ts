@@ -7,7 +7,7 @@ import type { FlowGraph } from "./graph.ts";
 import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
 import type { ForeachFrame, TakenTransition, Usage } from "./order.ts";
 
-/** A line of the list of runs. */
+/** What the ledger keeps of a run beside its events. */
 export type RunSummary = {
   readonly run: RunId;
   readonly flow: FlowName;
@@ -20,6 +20,12 @@ export type RunSummary = {
   readonly finishedAtMs: number | null;
   readonly originRun: RunId | null;
   readonly counts: TaskCounts;
+};
+
+/** A line of the list of runs. */
+export type ListedRun = RunSummary & {
+  /** Process that drives the run (`pid@host`); null where nobody does: an unfinished run has been interrupted then. */
+  readonly owner: string | null;
 };
 
 /** Tasks by state. `succeeded` includes `caught` and `reused`. `waiting` (for a join's inputs or a back-off) are known but not ready. */
@@ -36,7 +42,7 @@ export type TaskCounts = {
   readonly retried: number;
 };
 
-export type RunView = RunSummary & {
+export type RunView = ListedRun & {
   /** Sequence number of the last event that this view includes. */
   readonly seq: number;
   readonly graph: FlowGraph;
@@ -51,8 +57,6 @@ export type RunView = RunSummary & {
   readonly firstFailure: { readonly task: TaskId; readonly attempt: number; readonly failure: Failure; readonly atMs: number } | null;
   /** What is visible after the `end` task; null until the run has succeeded. */
   readonly result: Artifacts | null;
-  /** Process that drives the run (`pid@host`), null where nobody does. */
-  readonly owner: string | null;
 };
 
 export type StepView = {

@@ -3,6 +3,7 @@
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { Control } from "../../proto/control.ts";
 import { stepOf } from "../../proto/ids.ts";
 import { readArtifact } from "../../sdk/artifact/read.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
@@ -10,7 +11,7 @@ import { printNote, wantsJson, type Context } from "../context.ts";
 import { didYouMean } from "../format/suggestion.ts";
 import { outputPath } from "../output-file.ts";
 import { reading } from "../reading.ts";
-import { resolvePath } from "../run-name.ts";
+import { resolvePath, viewRun, type Named } from "../run-name.ts";
 import { readStored } from "../stored.ts";
 import { isFile, valueJson, valueText } from "../value-text.ts";
 import { artifactsOf } from "./artifacts.ts";
@@ -22,11 +23,7 @@ export function get(context: Context): Promise<ExitCode> {
     const text = context.operands[0] ?? "";
     const named = await resolvePath(text, { control, namespace: context.settings.namespace });
     const { artifact } = named.within;
-    if (artifact === undefined) {
-      throw new CliError("badValue", `"${text}" names no artifact`, {
-        hint: `see them: stepwell artifacts ${text}; then stepwell get ${named.run}/STEP/INDEX/NAME`,
-      });
-    }
+    if (artifact === undefined) throw new CliError("badValue", `"${text}" names no artifact`, { hint: await whatToName(named, control) });
     const found = await artifactsOf(named, control);
     const ref = found.artifacts[artifact];
     if (ref === undefined && found.secrets.includes(artifact))
@@ -39,10 +36,25 @@ export function get(context: Context): Promise<ExitCode> {
   });
 }
 
+/** @throws CliError notFound, badValue where the path names no single task either */
+async function whatToName(named: Named, control: Control): Promise<string> {
+  const { run, within } = named;
+  const view = await viewRun(run, control);
+  const isStep = view.graph.steps.some(({ name }) => name === within.step);
+  const inRun = within.step === undefined || isStep ? named : { run, within: {} };
+  const { task, artifacts } = await artifactsOf(inRun, control);
+  const names = Object.keys(artifacts);
+  const name = isStep ? names[0] : (names.find((known) => known === within.step) ?? names[0]);
+  if (name === undefined) return `${run}/${task} has none`;
+  return `an artifact is named after its task: stepwell get ${run}/${task}/${name}; ${listed(names)}`;
+}
+
+function listed(names: readonly string[]): string {
+  return `artifacts: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", ..." : ""}`;
+}
+
 function unknownArtifact(task: string, name: string, known: readonly string[]): CliError {
-  const hint =
-    didYouMean(name, known) ??
-    (known.length === 0 ? `${task} has none` : `artifacts: ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", ..." : ""}`);
+  const hint = didYouMean(name, known) ?? (known.length === 0 ? `${task} has none` : listed(known));
   return new CliError("notFound", `${task} has no artifact "${name}"`, { hint });
 }
 

@@ -13,6 +13,7 @@ import { didYouMean } from "../format/suggestion.ts";
 import type { LocalReader } from "../local-cluster.ts";
 import { reading } from "../reading.ts";
 import { planLines } from "../render/plan-lines.ts";
+import { isInterrupted } from "../render/runs-table.ts";
 import { checkSameFlow, fileOf, resumeRequest, valuesOf, type Origin } from "../resumption.ts";
 import { checkStep, flowNames, newestRun, resolveRun, viewRun, type Scope } from "../run-name.ts";
 import { askedOf, keepInputs, submitRequest } from "../submission.ts";
@@ -27,6 +28,9 @@ const unfinished: readonly TaskStatus[] = ["waiting", "ready", "running", "backo
 export async function resume(context: Context): Promise<ExitCode> {
   const origin = await reading(context, (local) => findOrigin(context, local));
   if (!context.options.flag("in-place")) {
+    const { run } = origin.view;
+    if (isInterrupted(origin.view))
+      printNote(context, `note: ${run} was interrupted; to go on with it itself: stepwell resume --in-place ${run}`);
     if (context.options.flag("dry-run")) return reading(context, (local) => showPlan(context, local, origin));
     return runLocally(context, async (starting) => (await prepare(context, await starting, origin)).request);
   }

@@ -2,10 +2,12 @@
 
 import { stepOf, type RunId, type TaskId } from "../../proto/ids.ts";
 import { CliError, type ExitCode } from "../cli-error.ts";
-import type { Context } from "../context.ts";
+import { printLines, wantsJson, type Context } from "../context.ts";
 import { followRun } from "../follow-run.ts";
+import { formatInstant } from "../format/time.ts";
 import type { LocalReader } from "../local-cluster.ts";
 import { reading } from "../reading.ts";
+import { isInterrupted } from "../render/runs-table.ts";
 import { checkStep, resolvePath, viewRun } from "../run-name.ts";
 import { startCluster } from "./run.ts";
 
@@ -22,12 +24,23 @@ export async function retryInPlace(context: Context, run: RunId, tasks: readonly
   const { user, logs } = context.settings;
   const cluster = await startCluster(context);
   try {
-    const { seq } = await cluster.control.run(run);
+    const before = await cluster.control.run(run);
+    const sinceMs = context.nowMs();
     await cluster.control.retry(run, user, tasks);
-    return await followRun(context, cluster, { run, logs, afterSeq: seq, own: cluster });
+    // No event tells that: the run never ended.
+    if (isInterrupted(before)) printGoesOn(context, run, sinceMs);
+    return await followRun(context, cluster, { run, logs, afterSeq: before.seq, sinceMs, own: cluster });
   } finally {
     await cluster.close();
   }
+}
+
+function printGoesOn(context: Context, run: RunId, atMs: number): void {
+  if (wantsJson(context) || context.quiet) return;
+  const { user } = context.settings;
+  const { live, paint } = context.terminal.out;
+  const line = `${paint.cyan("▶")} ${paint.bold(run)}  goes on, asked by ${user}`;
+  printLines(context, [live ? line : `${formatInstant(atMs)} ${run} run goes on by=${JSON.stringify(user)}`]);
 }
 
 async function chosenTasks(

@@ -1,33 +1,29 @@
 // `stepwell runs`: lists runs, newest first, of the person's own namespace unless told otherwise.
 
-import { existsSync } from "node:fs";
 import type { RunsQuery } from "../../proto/control.ts";
 import type { RunStatus } from "../../proto/event.ts";
 import { parseFlowName } from "../../proto/ids.ts";
 import type { Page } from "../../proto/control.ts";
-import type { RunSummary } from "../../proto/view.ts";
+import type { ListedRun } from "../../proto/view.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
 import { countOfThings, formatCount } from "../format/count.ts";
 import { didYouMean } from "../format/suggestion.ts";
 import { parseMoment } from "../moment.ts";
 import { reading } from "../reading.ts";
-import { summaryDocument } from "../render/run-document.ts";
-import { runsTable } from "../render/runs-table.ts";
+import { listedDocument } from "../render/run-document.ts";
+import { goOnLine, isInterrupted, runsTable } from "../render/runs-table.ts";
 import { flowNames } from "../run-name.ts";
 
 const limitDefault = 20;
 
 export async function runs(context: Context): Promise<ExitCode> {
   const query = queryOf(context);
-  // An empty list is a good answer where nothing has run yet.
-  const page: Page<RunSummary> = existsSync(context.settings.dir)
-    ? await reading(context, async ({ control }) => {
-        const found = await control.runs(query);
-        if (found.items.length === 0 && query.flow !== undefined) await checkFlow(query.flow, await flowNames(control));
-        return found;
-      })
-    : { items: [], total: 0, next: null };
+  const page = await reading(context, async ({ control }) => {
+    const found = await control.runs(query);
+    if (found.items.length === 0 && query.flow !== undefined) await checkFlow(query.flow, await flowNames(control));
+    return found;
+  });
   show(context, page);
   return exitCodes.ok;
 }
@@ -63,13 +59,13 @@ async function checkFlow(flow: string, known: readonly string[]): Promise<void> 
   });
 }
 
-function show(context: Context, page: Page<RunSummary>): void {
+function show(context: Context, page: Page<ListedRun>): void {
   const { out } = context.terminal;
   if (wantsJson(context))
     return printDocument(
       context,
-      { runs: page.items.map(summaryDocument), total: page.total, next: page.next },
-      page.items.map(summaryDocument),
+      { runs: page.items.map(listedDocument), total: page.total, next: page.next },
+      page.items.map(listedDocument),
     );
   if (context.quiet)
     return printLines(
@@ -79,9 +75,11 @@ function show(context: Context, page: Page<RunSummary>): void {
   const look = { paint: out.paint, nowMs: context.nowMs(), zone: context.settings.tz, wide: context.settings.output === "wide" };
   if (page.items.length > 0) printLines(context, runsTable(page.items, look));
   printNote(context, footer(context, page));
+  const interrupted = page.items.find(isInterrupted);
+  if (interrupted !== undefined) printNote(context, goOnLine(interrupted));
 }
 
-function footer(context: Context, page: Page<RunSummary>): string {
+function footer(context: Context, page: Page<ListedRun>): string {
   const cutFrom = page.next === null ? null : page.total;
   const count = `${cutFrom === null ? "" : `${formatCount(page.items.length)} of `}${countOfThings(cutFrom ?? page.items.length, "run")}`;
   const scope =

@@ -16,6 +16,8 @@ import { excerpt, failedView, firstMinute, graph, run, startMs, succeededView, t
 
 const nowMs = startMs + 62_000;
 
+const path = (file: string): string => file;
+
 function tell(story: Story, presenter: Presenter, shown: { readonly progress: RunProgress; readonly selection: Selection }): void {
   for (const recorded of story.events) {
     const change = shown.progress.apply(recorded);
@@ -56,8 +58,22 @@ for (const place of places) {
 
   void test(`the end of a run, failed and succeeded: ${place.name}`, (context) => {
     const { sink } = sinkOf(place);
-    const failed = summaryLines(failedView, { paint: sink.paint, excerpt, sameError: 3, columns: sink.live ? place.columns : null });
-    const succeeded = summaryLines(succeededView, { paint: sink.paint, excerpt: null, sameError: 0, columns: null });
+    const failed = summaryLines(failedView, {
+      paint: sink.paint,
+      excerpt,
+      sameError: 3,
+      columns: sink.live ? place.columns : null,
+      takenUpAtMs: null,
+      path,
+    });
+    const succeeded = summaryLines(succeededView, {
+      paint: sink.paint,
+      excerpt: null,
+      sameError: 0,
+      columns: null,
+      takenUpAtMs: null,
+      path,
+    });
     compare(context, `end-${place.name}`, [...failed, "", ...succeeded]);
   });
 }
@@ -84,17 +100,24 @@ void test("a failure without a place in the source still says what to do", () =>
   const first = failedView.firstFailure;
   assert.ok(first !== null);
   const view = { ...failedView, firstFailure: { ...first, failure: { kind: "timeout", afterSeconds: 120 } as const } };
-  assert.deepEqual(summaryLines(view, { paint: sink.paint, excerpt: null, sameError: 1, columns: null }).slice(1, 3), [
-    "  train/77   timed out after 120 s",
-    "     raise @timeout or make the step faster",
-  ]);
+  assert.deepEqual(
+    summaryLines(view, { paint: sink.paint, excerpt: null, sameError: 1, columns: null, takenUpAtMs: null, path }).slice(1, 4),
+    ["  train/77   timed out after 120 s", "     at flows/train.ts:LINE", "     raise @timeout or make the step faster"],
+  );
 });
 
 void test("where the terminal is too narrow for the line that failed, it is shown from further right", () => {
   const { sink } = sinkOf({ name: "narrow", columns: 50, rows: 24, isTTY: true, env: { NO_COLOR: "1" } });
   const place = { ...excerpt.place, column: 70 };
   const lines = excerpt.lines.map(({ line }) => ({ line, text: `${"a".repeat(69)}BAD${"b".repeat(60)}` }));
-  const shown = summaryLines(failedView, { paint: sink.paint, excerpt: { place, lines }, sameError: 1, columns: 50 });
+  const shown = summaryLines(failedView, {
+    paint: sink.paint,
+    excerpt: { place, lines },
+    sameError: 1,
+    columns: 50,
+    takenUpAtMs: null,
+    path,
+  });
   const at = shown.findIndex((line) => line.startsWith("  >"));
   assert.equal(shown[at]?.indexOf("BAD"), shown[at + 1]?.indexOf("^"), shown.join("\n"));
   assert.equal(shown[at + 2], `        | ${place.file}:${place.line}:70`);

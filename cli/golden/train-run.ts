@@ -5,7 +5,7 @@ import type { RecordedEvent, RunEvent } from "../../proto/event.ts";
 import type { Failure } from "../../proto/failure.ts";
 import { defaultPolicy, type FlowGraph, type StepNode, type Transition } from "../../proto/graph.ts";
 import { parseFlowName, parseRunId, parseSha256, parseStepName, parseTaskId, type StepName } from "../../proto/ids.ts";
-import type { RunSummary, RunView, StepView, TaskCounts } from "../../proto/view.ts";
+import type { ListedRun, RunView, StepView, TaskCounts } from "../../proto/view.ts";
 
 export const run = parseRunId("TrainFlow/4213");
 const flow = parseFlowName("TrainFlow");
@@ -260,7 +260,7 @@ export const excerpt = {
   ],
 };
 
-export const summaries: readonly RunSummary[] = [
+export const summaries: readonly ListedRun[] = [
   { ...failedView, counts: { ...counts, succeeded: 997, failed: 3 } },
   {
     ...failedView,

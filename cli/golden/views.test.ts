@@ -6,7 +6,7 @@ import { artifactsTable } from "../render/artifact-lines.ts";
 import { comparedRows, comparisonMarkdown, comparisonTable } from "../render/comparison.ts";
 import { logLine } from "../render/log-lines.ts";
 import { planLines } from "../render/plan-lines.ts";
-import { statusDocument, summaryDocument } from "../render/run-document.ts";
+import { listedDocument, statusDocument } from "../render/run-document.ts";
 import { runsTable } from "../render/runs-table.ts";
 import { statusLines } from "../render/status-lines.ts";
 import { compare, places, sinkOf } from "./golden.ts";
@@ -35,7 +35,7 @@ const error = new CliError("unavailable", "cannot reach the coordinator at http:
 for (const place of places) {
   const { sink } = sinkOf(place);
   const { paint } = sink;
-  const look = { paint, nowMs, zone: "utc" } as const;
+  const look = { paint, nowMs, zone: "utc", path: (file: string) => file } as const;
 
   void test(`the list of runs: ${place.name}`, (context) =>
     compare(context, `runs-${place.name}`, runsTable(summaries, { ...look, wide: false })));
@@ -61,7 +61,7 @@ for (const place of places) {
 }
 
 void test("the same as JSON", (context) => {
-  const documents = [...summaries.map(summaryDocument), statusDocument(failedView), errorDocument(error)];
+  const documents = [...summaries.map(listedDocument), statusDocument(failedView), errorDocument(error)];
   compare(
     context,
     "views-json",

@@ -6,6 +6,7 @@ import { stepOf, type TaskId } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { formatDuration } from "../format/duration.ts";
 import { formatInstant } from "../format/time.ts";
+import { placeOf, placeText } from "../source-path.ts";
 import type { Change, RunProgress, StepProgress } from "./progress.ts";
 import { firstLine, onlyCounted } from "./scroll-lines.ts";
 import type { Selection } from "./selection.ts";
@@ -70,9 +71,14 @@ export class PlainLines {
     if (shown === "count") return [];
     const line = this.#taskLine(
       change,
-      `${what} error=${JSON.stringify(firstLine(describeFailure(change.failure)))}${placeOf(change.failure)}`,
+      `${what} error=${JSON.stringify(firstLine(describeFailure(change.failure)))}${this.#placeOf(change.failure)}`,
     );
     return shown === "show" ? [line] : [line, this.#runLine(change.atMs, `${stepOf(change.task)}: ${onlyCounted}`)];
+  }
+
+  #placeOf(failure: Failure): string {
+    const place = placeOf(failure, this.#progress.sourcePath);
+    return place === null ? "" : ` at=${placeText(place)}`;
   }
 
   #progressLine(step: StepProgress, nowMs: number): string {
@@ -89,10 +95,4 @@ export class PlainLines {
   #taskLine(change: { readonly atMs: number; readonly task: TaskId }, text: string): string {
     return `${formatInstant(change.atMs)} ${this.#progress.run}/${change.task} ${text}`;
   }
-}
-
-function placeOf(failure: Failure): string {
-  return failure.kind === "userError" && failure.place !== null
-    ? ` at=${failure.place.file}:${failure.place.line}:${failure.place.column}`
-    : "";
 }

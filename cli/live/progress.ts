@@ -11,6 +11,7 @@ import type { FlowGraph, StepNode } from "../../proto/graph.ts";
 import { parseStepName, stepOf, type RunId, type StepName, type TaskId } from "../../proto/ids.ts";
 import type { TakenTransition } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
+import type { SourcePath } from "../source-path.ts";
 import { conditionalSteps } from "./conditional.ts";
 import { FailureFates } from "./failure-fate.ts";
 import { ToldProgress } from "./told-progress.ts";
@@ -89,7 +90,10 @@ export class RunProgress {
   readonly steps: readonly StepProgress[];
   readonly workers = new Set<string>();
   readonly told = new ToldProgress();
+  readonly sourcePath: SourcePath;
   submittedAtMs = 0;
+  /** When it was last taken up; null where it was begun only. */
+  takenUpAtMs: number | null = null;
   seq = 0;
   cancelling = false;
   workersMax = 0;
@@ -102,8 +106,9 @@ export class RunProgress {
   readonly #cancelled = new Set<TaskId>();
   readonly #errors = new Map<string, FailureGroup>();
 
-  constructor(run: RunId, graph: FlowGraph) {
+  constructor(run: RunId, graph: FlowGraph, sourcePath: SourcePath = (file) => file) {
     this.run = run;
+    this.sourcePath = sourcePath;
     this.graph = graph;
     this.steps = graph.steps.map((node) => new StepProgress(node));
     this.#byName = new Map(this.steps.map((step) => [step.node.name, step]));
@@ -171,6 +176,7 @@ export class RunProgress {
         this.cancelling = true;
         return { kind: "cancelling", atMs: event.atMs, by: event.by };
       case "retryRequested":
+        this.takenUpAtMs = Math.max(this.takenUpAtMs ?? 0, event.atMs);
         this.#takeUp(event.tasks);
         return { kind: "takenUp", atMs: event.atMs, by: event.by };
       default:

@@ -4,10 +4,11 @@ import { countOf } from "../../proto/artifact.ts";
 import { describeFailure, type Failure } from "../../proto/failure.ts";
 import { stepOf, type TaskId } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
-import { formatCount } from "../format/count.ts";
+import { countOfThings, formatCount } from "../format/count.ts";
 import { formatDuration } from "../format/duration.ts";
 import { pad } from "../format/table.ts";
 import { formatClock, type TimeZone } from "../format/time.ts";
+import { placeOf, placeText } from "../source-path.ts";
 import type { Paint } from "../terminal.ts";
 import type { Change, RunProgress } from "./progress.ts";
 import { type Selection, troublesShownMax } from "./selection.ts";
@@ -37,7 +38,9 @@ export class ScrollLines {
       case "submitted":
         return [`${paint.cyan("▶")} ${paint.bold(this.#progress.run)}${change.originRun === null ? "" : `  resumes ${change.originRun}`}`];
       case "started":
-        return change.reused === 0 ? [] : [`${formatClock(change.atMs, this.#zone)} reused ${formatCount(change.reused)} finished tasks`];
+        return change.reused === 0
+          ? []
+          : [`${formatClock(change.atMs, this.#zone)} reused ${countOfThings(change.reused, "finished task")}`];
       case "taskStarted":
         return [];
       case "taskSucceeded":
@@ -51,13 +54,13 @@ export class ScrollLines {
       case "taskCaught":
         return this.#trouble(change, paint.yellow("caught"), this.#cause(change.failure));
       case "taskFailed":
-        return this.#trouble(change, paint.red(paint.bold("FAILED")), this.#cause(change.failure) + placeOf(change.failure));
+        return this.#trouble(change, paint.red(paint.bold("FAILED")), this.#cause(change.failure) + this.#placeOf(change.failure));
       case "taskCancelled":
         return this.#selection.has(change.task) ? [this.#line(change, paint.yellow("cancelled"), "")] : [];
       case "cancelling":
-        return [`${formatClock(change.atMs, this.#zone)} cancelling, asked by ${change.by}`];
+        return [`${formatClock(change.atMs, this.#zone)} cancelling${causeOf(change.by)}`];
       case "takenUp":
-        return [`${formatClock(change.atMs, this.#zone)} goes on, asked by ${change.by}`];
+        return [`${paint.cyan("▶")} ${paint.bold(this.#progress.run)}  goes on, asked by ${change.by}`];
       default:
         return unreachable(change);
     }
@@ -85,15 +88,18 @@ export class ScrollLines {
     return line.trimEnd();
   }
 
+  #placeOf(failure: Failure): string {
+    const place = placeOf(failure, this.#progress.sourcePath);
+    return place === null ? "" : `  ${placeText(place)}`;
+  }
+
   #cause(failure: Failure): string {
     return firstLine(describeFailure(failure));
   }
 }
 
-function placeOf(failure: Failure): string {
-  return failure.kind === "userError" && failure.place !== null
-    ? `  ${failure.place.file}:${failure.place.line}:${failure.place.column}`
-    : "";
+function causeOf(by: string): string {
+  return by.startsWith("--timeout ") ? `: ${by} is over` : `, asked by ${by}`;
 }
 
 export function firstLine(text: string): string {

@@ -29,10 +29,13 @@ export type Watched = {
 /** Lines of a failed attempt that `--logs failed` shows. */
 const failedLinesMax = 200;
 
-/** Resolves with the finished run. `afterSeq` leaves out what happened before the command began. */
-export async function watchRun(watched: Watched, afterSeq = 0): Promise<RunView> {
+/** What is known already and left out: events up to one, and output from before a moment. */
+export type Known = { readonly afterSeq?: number; readonly sinceMs?: number };
+
+/** Resolves with the finished run. */
+export async function watchRun(watched: Watched, { afterSeq = 0, sinceMs = 0 }: Known = {}): Promise<RunView> {
   const { control, run, progress, selection, presenter } = watched;
-  const live = followsLogs(watched.logs()) ? followLogs(watched) : Promise.resolve();
+  const live = followsLogs(watched.logs()) ? followLogs(watched, sinceMs) : Promise.resolve();
   const failed = new FailedLogs(watched);
   // The caller sees the events' error first; the rejection of `live` must not go unhandled meanwhile.
   live.catch(() => undefined);
@@ -52,9 +55,10 @@ export function followsLogs(logs: LogsChoice): boolean {
   return logs === "auto" || logs === "all";
 }
 
-async function followLogs({ control, run, progress, selection, presenter, logs }: Watched): Promise<void> {
+async function followLogs({ control, run, progress, selection, presenter, logs }: Watched, sinceMs: number): Promise<void> {
   const left = new Set<StepName>();
   for await (const line of control.logs({ run, attempt: "all", follow: true })) {
+    if (line.atMs < sinceMs) continue;
     const told = progressOn(line);
     if (told !== null) progress.told.hear(line.task, told);
     const choice = logs();

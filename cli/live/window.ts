@@ -30,7 +30,7 @@ export function windowLines(progress: RunProgress, look: WindowLook): readonly s
 function headLine(progress: RunProgress, look: WindowLook): string {
   const done = progress.steps.filter((step) => isDone(progress, step)).length;
   const status = progress.cancelling ? "cancelling" : "running";
-  const text = ` ┌ ${look.paint.bold(progress.run)} ─ ${status} ${formatDuration(look.nowMs - progress.submittedAtMs)} ─ ${done} of ${progress.steps.length} steps `;
+  const text = ` ┌ ${look.paint.bold(progress.run)} ─ ${status} ${formatDuration(look.nowMs - (progress.takenUpAtMs ?? progress.submittedAtMs))} ─ ${done} of ${progress.steps.length} steps `;
   return text + "─".repeat(Math.max(0, Math.min(look.columns, 80) - 2 - widthOf(text)));
 }
 

@@ -1,7 +1,7 @@
 // A run as one JSON document: what `--json` prints when it has ended, and what `status` prints.
 
 import { describeFailure } from "../../proto/failure.ts";
-import type { RunSummary, RunView, StepView } from "../../proto/view.ts";
+import type { ListedRun, RunSummary, RunView, StepView } from "../../proto/view.ts";
 import { formatInstant, formatInstantOrNull } from "../format/time.ts";
 
 export function summaryDocument(run: RunSummary): Record<string, unknown> {
@@ -20,6 +20,11 @@ export function summaryDocument(run: RunSummary): Record<string, unknown> {
     durationSeconds: finishedAtMs === null ? null : (finishedAtMs - submittedAtMs) / 1000,
     tasks: run.counts,
   };
+}
+
+/** A line of the list of runs: an unfinished run without an owner has been interrupted. */
+export function listedDocument(run: ListedRun): Record<string, unknown> {
+  return { ...summaryDocument(run), owner: run.owner };
 }
 
 export function runDocument(view: RunView): Record<string, unknown> {

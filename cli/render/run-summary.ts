@@ -1,11 +1,13 @@
 // The end of a run for people: what came of it, the first failure in the author's own source, and what to type next.
 
 import { describeFailure, failureRules, type Failure, type SourcePlace } from "../../proto/failure.ts";
+import { stepOf } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import type { RunView, StepView, TaskCounts } from "../../proto/view.ts";
 import { countOfThings, formatCount } from "../format/count.ts";
 import { formatDuration } from "../format/duration.ts";
 import { cut, widthOf } from "../format/table.ts";
+import { placeText, type SourcePath } from "../source-path.ts";
 import type { Paint } from "../terminal.ts";
 
 /** Lines of the author's file around a place; numbers are counted from 1. */
@@ -17,13 +19,19 @@ export type SummaryContext = {
   readonly excerpt: Excerpt | null;
   /** Tasks that failed for good with the same error, the first included. */
   readonly sameError: number;
-  /** Of the terminal; null where lines may be as long as they are. */
+  readonly path: SourcePath;
+  /** Of the terminal; null where there is none. */
   readonly columns: number | null;
+  /** Of a run that went on after an end: when. */
+  readonly takenUpAtMs: number | null;
 };
+
+/** Of an excerpt where no terminal says how wide it is: a line of generated code may have a megabyte. */
+const columnsMax = 120;
 
 export function summaryLines(view: RunView, context: SummaryContext): readonly string[] {
   const { paint } = context;
-  const took = view.finishedAtMs === null ? "" : ` after ${formatDuration(view.finishedAtMs - view.submittedAtMs)}`;
+  const took = tookText(view, context.takenUpAtMs);
   const counts = countsText(view);
   switch (view.status) {
     case "succeeded":
@@ -38,6 +46,14 @@ export function summaryLines(view: RunView, context: SummaryContext): readonly s
     default:
       return unreachable(view.status);
   }
+}
+
+/** Nobody waited while a run was at rest: what is counted begins when it was taken up. */
+function tookText({ submittedAtMs, finishedAtMs }: RunView, takenUpAtMs: number | null): string {
+  if (finishedAtMs === null) return "";
+  return takenUpAtMs === null
+    ? ` after ${formatDuration(finishedAtMs - submittedAtMs)}`
+    : ` ${formatDuration(finishedAtMs - takenUpAtMs)} after it was taken up`;
 }
 
 /** `997 ok · 3 failed · 2 steps not started`. */
@@ -66,17 +82,23 @@ function failureLines(view: RunView, context: SummaryContext): readonly string[]
   if (context.excerpt !== null) return [...lines, ...excerptLines(context.excerpt, context, others)];
   // A transition that the graph doesn't have says in its own words what to do.
   const advice = first.failure.kind === "badTransition" ? [] : [`     ${failureRules[first.failure.kind].advice}`];
-  return [...lines, ...stackLines(first.failure), ...advice, ...(others === "" ? [] : [`     ${others}`])];
+  return [
+    ...lines,
+    ...stackLines(first.failure),
+    ...stepPlace(view, context.path),
+    ...advice,
+    ...(others === "" ? [] : [`     ${others}`]),
+  ];
 }
 
-function excerptLines(excerpt: Excerpt, { paint, columns }: SummaryContext, others: string): readonly string[] {
+function excerptLines(excerpt: Excerpt, { paint, columns, path }: SummaryContext, others: string): readonly string[] {
   const { place } = excerpt;
   const width = Math.max(3, ...excerpt.lines.map(({ line }) => String(line).length));
-  const room = columns === null ? Infinity : Math.max(20, columns - width - 8);
+  const room = Math.max(20, (columns ?? columnsMax) - width - 8);
   // Where the terminal is too narrow for the place, all lines begin further right.
   const from = place.column < room - 4 ? 0 : place.column - Math.floor(room / 2);
   const seen = (text: string) => cut((from === 0 ? text : `…${text.slice(from + 1)}`).replaceAll("\t", " "), room);
-  const note = `${place.file}:${place.line}:${place.column}${others === "" ? "" : `  ${others}`}`;
+  const note = `${placeText({ ...place, file: path(place.file) })}${others === "" ? "" : `  ${others}`}`;
   const caret = " ".repeat(Math.max(0, place.column - 1 - from)) + paint.red("^");
   const margin = `    ${" ".repeat(width)} |`;
   return excerpt.lines.flatMap(({ line, text }) => {
@@ -96,6 +118,15 @@ function stackLines(failure: Failure): readonly string[] {
     .filter((line) => line.trimStart().startsWith("at "))
     .slice(0, 5)
     .map((line) => `     ${line.trim()}`);
+}
+
+/** Of the step that failed, where its failure is the step's own and says no place. */
+function stepPlace({ firstFailure, graph }: RunView, path: SourcePath): readonly string[] {
+  if (firstFailure === null) return [];
+  const { task, failure } = firstFailure;
+  if (["lost", "start", "cancelled"].includes(failure.kind) || (failure.kind === "userError" && failure.place !== null)) return [];
+  const node = graph.steps.find((step) => step.name === stepOf(task));
+  return node === undefined ? [] : [`     at ${path(node.file)}:${node.line}`];
 }
 
 function nextLines(view: RunView): readonly string[] {

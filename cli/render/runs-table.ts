@@ -2,7 +2,7 @@
 
 import { unreachable } from "../../proto/unreachable.ts";
 import type { RunStatus } from "../../proto/event.ts";
-import type { RunSummary, TaskCounts } from "../../proto/view.ts";
+import type { ListedRun, TaskCounts } from "../../proto/view.ts";
 import { formatCount } from "../format/count.ts";
 import { formatDuration } from "../format/duration.ts";
 import { tableLines, type Column } from "../format/table.ts";
@@ -11,7 +11,7 @@ import type { Paint } from "../terminal.ts";
 
 export type TableLook = { readonly paint: Paint; readonly nowMs: number; readonly zone: TimeZone; readonly wide: boolean };
 
-export function runsTable(runs: readonly RunSummary[], look: TableLook): readonly string[] {
+export function runsTable(runs: readonly ListedRun[], look: TableLook): readonly string[] {
   const columns: readonly Column[] = [
     { title: "STATUS" },
     { title: "RUN" },
@@ -23,11 +23,11 @@ export function runsTable(runs: readonly RunSummary[], look: TableLook): readonl
     ...(look.wide ? [{ title: "NAMESPACE" }, { title: "ORIGIN" }] : []),
   ];
   const rows = runs.map((run) => [
-    colored(run.status, look.paint),
+    statusText(run, look.paint),
     run.run,
     run.user,
     formatStarted(run.submittedAtMs, look),
-    formatDuration((run.finishedAtMs ?? look.nowMs) - run.submittedAtMs),
+    isInterrupted(run) ? "-" : formatDuration((run.finishedAtMs ?? look.nowMs) - run.submittedAtMs),
     tasksText(run.counts),
     run.tags.length === 0 ? "-" : run.tags.join(","),
     ...(look.wide ? [run.namespace, run.originRun ?? "-"] : []),
@@ -35,7 +35,20 @@ export function runsTable(runs: readonly RunSummary[], look: TableLook): readonl
   return tableLines(columns, rows);
 }
 
-export function colored(status: RunStatus, paint: Paint): string {
+/** Unfinished, and the process that ran it is gone. */
+export function isInterrupted(run: ListedRun): boolean {
+  return run.finishedAtMs === null && run.owner === null;
+}
+
+export function goOnLine({ run }: ListedRun): string {
+  return `the process that ran ${run} is gone; go on: stepwell resume --in-place ${run}`;
+}
+
+export function statusText(run: ListedRun, paint: Paint): string {
+  return isInterrupted(run) ? paint.yellow("interrupted") : colored(run.status, paint);
+}
+
+function colored(status: RunStatus, paint: Paint): string {
   switch (status) {
     case "succeeded":
       return paint.green(status);
@@ -52,7 +65,7 @@ export function colored(status: RunStatus, paint: Paint): string {
 }
 
 function tasksText(counts: TaskCounts): string {
-  const kinds = ["running", "failed", "cancelled"] as const;
+  const kinds = ["running", "failed", "cancelled", "caught"] as const;
   return [
     `${formatCount(counts.succeeded)} ok`,
     ...kinds.filter((kind) => counts[kind] > 0).map((kind) => `${formatCount(counts[kind])} ${kind}`),

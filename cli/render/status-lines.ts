@@ -6,10 +6,11 @@ import { formatCount } from "../format/count.ts";
 import { formatDuration } from "../format/duration.ts";
 import { tableLines, type Column } from "../format/table.ts";
 import { formatClock, type TimeZone } from "../format/time.ts";
+import { placeOf, placeText, type SourcePath } from "../source-path.ts";
 import type { Paint } from "../terminal.ts";
-import { colored } from "./runs-table.ts";
+import { goOnLine, isInterrupted, statusText } from "./runs-table.ts";
 
-export type StatusLook = { readonly paint: Paint; readonly nowMs: number; readonly zone: TimeZone };
+export type StatusLook = { readonly paint: Paint; readonly nowMs: number; readonly zone: TimeZone; readonly path: SourcePath };
 
 const columns: readonly Column[] = [
   { title: "STEP" },
@@ -27,16 +28,15 @@ export function statusLines(view: RunView, look: StatusLook): readonly string[] 
     columns,
     view.steps.map((step) => stepRow(step, look.paint)),
   );
-  const abandoned = view.finishedAtMs === null && view.owner === null;
-  const left = abandoned ? [`the process that ran it is gone; go on with: stepwell resume --in-place ${view.run}`] : [];
+  const left = isInterrupted(view) ? [goOnLine(view)] : [];
   return [headLine(view, look), ...table, ...footLines(view, look), ...left];
 }
 
 function headLine(view: RunView, { paint, nowMs }: StatusLook): string {
   const parts = [
     paint.bold(view.run),
-    colored(view.status, paint),
-    formatDuration((view.finishedAtMs ?? nowMs) - view.submittedAtMs),
+    statusText(view, paint),
+    ...(isInterrupted(view) ? [] : [formatDuration((view.finishedAtMs ?? nowMs) - view.submittedAtMs)]),
     ` by ${view.user}`,
     ...(view.originRun === null ? [] : [` resumes ${view.originRun}`]),
     ...(view.tags.length === 0 ? [] : [` tags ${view.tags.join(",")}`]),
@@ -72,21 +72,19 @@ function stepStatus(step: StepView, begun: boolean, paint: Paint): string {
   return counts.reused > 0 && counts.reused === counts.succeeded ? paint.green("reused") : paint.green("ok");
 }
 
-function footLines(view: RunView, { zone, paint }: StatusLook): readonly string[] {
+function footLines(view: RunView, { zone, paint, path }: StatusLook): readonly string[] {
   const slow = view.steps
     .filter((step) => step.slowest !== null && step.total !== 1)
     .toSorted((a, b) => (b.maxMs ?? 0) - (a.maxMs ?? 0))[0];
   const first = view.firstFailure;
+  const { succeeded, caught } = view.counts;
   const parts = [
+    ...(caught === 0 ? [] : [`${formatCount(succeeded)} ok · ${formatCount(caught)} caught`]),
     ...(slow === undefined ? [] : [`slowest ${slow.slowest} ${formatDuration(slow.maxMs ?? 0)}`]),
     ...(first === null ? [] : [`first failure ${first.task} ${formatClock(first.atMs, zone)}`]),
   ];
-  const cause =
-    first === null
-      ? []
-      : [
-          `${paint.red(describeFailure(first.failure))}${first.failure.kind === "userError" && first.failure.place !== null ? `  ${first.failure.place.file}:${first.failure.place.line}:${first.failure.place.column}` : ""}`,
-        ];
+  const place = first === null ? null : placeOf(first.failure, path);
+  const cause = first === null ? [] : [`${paint.red(describeFailure(first.failure))}${place === null ? "" : `  ${placeText(place)}`}`];
   return [...(parts.length === 0 ? [] : [parts.join(" · ")]), ...cause];
 }
 

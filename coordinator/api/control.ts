@@ -13,7 +13,7 @@ import {
 } from "../../proto/control.ts";
 import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
-import type { LogLine, RunSummary, RunView, TaskView } from "../../proto/view.ts";
+import type { ListedRun, LogLine, RunSummary, RunView, TaskView } from "../../proto/view.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { decideCancel, decideRetry } from "../core/decide.ts";
 import type { Decision, Refused } from "../core/decision.ts";
@@ -81,8 +81,9 @@ export class CoordinatorControl implements Control {
     });
   }
 
-  async runs(query: RunsQuery): Promise<Page<RunSummary>> {
-    return this.#ports.ledger.list(query);
+  async runs(query: RunsQuery): Promise<Page<ListedRun>> {
+    const page = await this.#ports.ledger.list(query);
+    return { ...page, items: await Promise.all(page.items.map((run) => this.#listed(run))) };
   }
 
   flows(namespace: string | null): Promise<readonly FlowName[]> {
@@ -96,7 +97,7 @@ export class CoordinatorControl implements Control {
 
   async run(run: RunId): Promise<RunView> {
     const owner = await orNotFound(this.#ports.ledger.owner(run));
-    return runView(await this.#read(run), owner === null ? null : `${owner.pid}@${owner.host}`);
+    return runView(await this.#read(run), ownerText(owner));
   }
 
   async tasks(run: RunId, query: TasksQuery): Promise<Page<TaskView>> {
@@ -120,6 +121,11 @@ export class CoordinatorControl implements Control {
   async *logs(query: LogsQuery): AsyncIterable<LogLine> {
     await this.#read(query.run);
     yield* followLogs(this.#ports, query);
+  }
+
+  async #listed(run: RunSummary): Promise<ListedRun> {
+    const owner = run.finishedAtMs === null ? await this.#ports.ledger.owner(run.run) : null;
+    return { ...run, owner: ownerText(owner) };
   }
 
   /** What was stopping when its coordinator died may have stopped with it: whoever takes the run up finds out before it decides. */
@@ -248,4 +254,8 @@ function controlErrorOf({ reason, message }: Refused): ControlError {
     default:
       return unreachable(reason);
   }
+}
+
+function ownerText(owner: Owner | null): string | null {
+  return owner === null ? null : `${owner.pid}@${owner.host}`;
 }

@@ -255,10 +255,9 @@ export class Leases {
     for (const worker of workers.all()) {
       if (stoodStill) worker.heardAtMs += lateMs;
       if (nowMs - worker.heardAtMs <= leaseMs) continue;
-      log.warn(
-        { event: "worker.lost", worker_id: worker.id, assignments: worker.assignments.size },
-        "a worker has been silent for the lease time",
-      );
+      const fields = { event: "worker.lost", worker_id: worker.id, assignments: worker.assignments.size };
+      // One that held nothing, like the worker of a process that died, leaves nothing undone.
+      log[worker.assignments.size === 0 ? "debug" : "warn"](fields, "a worker has been silent for the lease time");
       for (const assignment of worker.assignments) this.#lose(worker, assignment, "its worker is silent");
       worker.line?.end("silent for the lease time");
       workers.forget(worker);

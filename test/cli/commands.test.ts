@@ -110,8 +110,12 @@ void test("what runs can be watched, looked at, taken up, and compared", options
   });
 
   await t.test("a failed run goes on in place with the code that it was made of", async () => {
-    const { exit, out } = await say("resume --in-place SumFlow/1 -q");
-    assert.deepEqual([exit, out], [1, "SumFlow/1\n"]);
+    const { exit, out } = await say("resume --in-place SumFlow/1");
+    assert.equal(exit, 1);
+    assert.match(out, /^\S+ SumFlow\/1 run goes on by="ana"$/m);
+    assert.doesNotMatch(out, /^work\/[01] \|/m, "what was printed before is not printed again");
+    assert.equal(out.match(/^work\/2 \| working on 3$/gm)?.length, 1);
+    assert.match(out, /✗ SumFlow\/1 failed \S+ after it was taken up {3}3 ok · 1 failed/);
     assert.match((await say("status SumFlow/1")).out, /work +failed +2\/3 +1 +1/);
   });
 
@@ -135,6 +139,19 @@ void test("what runs can be watched, looked at, taken up, and compared", options
     assert.match(out, /output of further work tasks is kept but not shown: stepwell logs WideFlow\/2\/work/);
   });
 
+  await t.test("a path that names no artifact is answered with one that does", async () => {
+    for (const [line, hint] of [
+      ["get SumFlow/2/sum", /stepwell get SumFlow\/2\/end\/0\/sum;/],
+      ["get SumFlow/2/end/0", /stepwell get SumFlow\/2\/end\/0\/\w+; artifacts: .*sum/],
+      ["get SumFlow/2", /stepwell get SumFlow\/2\/end\/0\/\w+; artifacts: .*sum/],
+      ["get SumFlow/2/work", /name one, like SumFlow\/2\/work\/0/],
+    ] as const) {
+      const { exit, err } = await say(line);
+      assert.deepEqual([line, exit], [line, 2]);
+      assert.match(err, hint);
+    }
+  });
+
   await t.test("two runs side by side", async () => {
     const { out } = await say("compare SumFlow/1 SumFlow/2 --diff-only --artifacts");
     assert.match(out, /≠ {2}status +failed +succeeded/);
@@ -150,6 +167,7 @@ void test("what runs can be watched, looked at, taken up, and compared", options
     );
     const { exit, out } = await say("run slow.ts --timeout 2s");
     assert.equal(exit, 124);
+    assert.match(out, /run cancelling by="--timeout 2s"/);
     assert.match(out, /■ SlowFlow\/1 cancelled/);
   });
 });

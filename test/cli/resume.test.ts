@@ -172,6 +172,8 @@ void test("a caught failure counts as success unless it is asked to run again", 
   project.write("sum.ts", flow({ scale: ' if (this.rate === 1) throw new Error("not by one");' }));
   await project.ask("run sum.ts -q --limit 4");
   assert.equal(await project.split(""), "start 1+0, work 4+0, join 1+0, scale 1+0, end 1+0");
+  assert.match(await project.ask("runs"), /SumFlow\/1 .*\b8 ok 1 caught\b/);
+  assert.match(await project.ask("status SumFlow/1"), /\b8 ok · 1 caught\b/);
   assert.equal(await project.split("--rerun-caught"), "start 1+0, work 4+0, join 1+0, scale 0+1, end 0+1");
 });
 
