@@ -43,7 +43,7 @@ function importMain() {
 
 /** The user's own: whoever can write compiled code there decides what runs. Node's default is a folder that all users share. */
 function compiledFolder(): string {
-  const os: typeof import("node:os") = require("os");
+  const os: { homedir(): string } = require("os");
   return path.join(process.env["XDG_CACHE_HOME"] || path.join(os.homedir(), ".cache"), "stepwell", "compiled");
 }
 
@@ -79,7 +79,7 @@ function runMain(words: string[], version: string): Promise<void> {
 function start(words: string[]): void {
   if (olderThan(process.versions.node, nodeNeeded)) {
     process.stderr.write("error[SW2010]: stepwell needs Node " + nodeNeeded + " or later, and this is " + process.versions.node + "\n");
-    process.stderr.write("  hint: install a newer Node (https://nodejs.org) and run the command again\n");
+    process.stderr.write("  hint: in the project, npm install node@24; then npx stepwell, which takes that one\n");
     process.exitCode = 2;
     return;
   }

@@ -1,7 +1,7 @@
 // `stepwell init`: a first flow that runs at once, and the compiler options that an editor needs for it.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, wantsJson, type Context } from "../context.ts";
 
@@ -65,7 +65,9 @@ export function init(context: Context): Promise<ExitCode> {
   else
     printLines(
       context,
-      context.quiet ? files : [...files.map((file) => `wrote ${file}`), "", ...nextLines(context, shown(context, flowFile))],
+      context.quiet
+        ? files
+        : [...files.map((file) => `wrote ${file}`), "", ...nextLines(context, { folder, file: shown(context, flowFile) })],
     );
   return Promise.resolve(exitCodes.ok);
 }
@@ -77,14 +79,29 @@ function writeMissing(file: string, text: string): readonly string[] {
   return [file];
 }
 
-function nextLines(context: Context, file: string): readonly string[] {
+function nextLines(context: Context, { folder, file }: { readonly folder: string; readonly file: string }): readonly string[] {
   const { paint } = context.terminal.out;
   return [
     "Next",
     `  ${paint.bold(`stepwell run ${file}`)}`,
     `  ${paint.bold(`stepwell run ${file} --greeting Servus`)}`,
-    "  npm install --save-dev stepwell @types/node    (for types in your editor)",
+    ...missingLines(folder),
   ];
+}
+
+/** What an editor needs to know the types, and does not find from the folder. */
+function missingLines(folder: string): readonly string[] {
+  const isMissing = (name: string) => !isInstalled(name, folder);
+  return [
+    ...(isMissing("@types/node") ? ["  npm install --save-dev @types/node    (for types in your editor)"] : []),
+    ...(isMissing("stepwell") ? ["  for the types of stepwell in your editor, install its package in this folder, too"] : []),
+  ];
+}
+
+/** Looks as Node and editors do: in `node_modules` of the folder and of those around it. */
+function isInstalled(name: string, folder: string): boolean {
+  const around = dirname(folder);
+  return existsSync(join(folder, "node_modules", name, "package.json")) || (around !== folder && isInstalled(name, around));
 }
 
 function shown(context: Context, file: string): string {

@@ -45,7 +45,7 @@ void test("a Node that is too old is named, with the one that is needed", () => 
   assert.deepEqual(said(["run", "flow.ts"], { folder: folder.path, preload }), {
     exit: 2,
     out: "",
-    err: "error[SW2010]: stepwell needs Node 22.13 or later, and this is 20.20.2\n  hint: install a newer Node (https://nodejs.org) and run the command again\n",
+    err: "error[SW2010]: stepwell needs Node 22.13 or later, and this is 20.20.2\n  hint: in the project, npm install node@24; then npx stepwell, which takes that one\n",
   });
 });
 

@@ -1,7 +1,7 @@
 // What a run says where nobody sits in front of it: pipes, CI machines, programs.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Project } from "./project.ts";
@@ -132,10 +132,17 @@ void test("a flow's file that is misspelt is suggested", options, async () => {
 void test("what init writes runs at once", options, async () => {
   const { err, out } = await project.say("init first");
   assert.match(out, /wrote first\/hello\.ts\n[^]*stepwell run first\/hello\.ts\n/, err);
+  assert.match(out, /npm install --save-dev @types\/node/);
+  assert.doesNotMatch(out, /npm install\b.* stepwell/, "it is on no registry");
   const ran = await project.ask("run first/hello.ts --greeting Servus");
   assert.match(ran, /greet\/\d \| Servus, Ada!/);
   assert.match(ran, /end\/0 \| 44 characters of greetings/);
   assert.match(readFileSync(join(project.folder, "first/.gitignore"), "utf8"), /\.stepwell/);
   const { exit } = await project.say("init first");
   assert.equal(exit, 6, "nothing is overwritten unasked");
+  for (const name of ["stepwell", "@types/node"]) {
+    mkdirSync(join(project.folder, "node_modules", name), { recursive: true });
+    project.write(`node_modules/${name}/package.json`, "{}");
+  }
+  assert.doesNotMatch(await project.ask("init second"), /install/, "what is there need not be installed");
 });
