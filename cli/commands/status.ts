@@ -8,6 +8,7 @@ import { formatCount } from "../format/count.ts";
 import { followRun } from "../follow-run.ts";
 import type { LocalReader } from "../local-cluster.ts";
 import { reading } from "../reading.ts";
+import { sourcePathOf } from "../source-path.ts";
 import { statusDocument } from "../render/run-document.ts";
 import { statusLines, tasksTable } from "../render/status-lines.ts";
 import { checkStep, resolvePath, viewRun, type Named } from "../run-name.ts";
@@ -29,7 +30,12 @@ async function show(context: Context, local: LocalReader, { view, named }: { vie
   const tasks = await tasksOf(context, local, named);
   if (wantsJson(context)) return printDocument(context, { ...statusDocument(view), ...(tasks !== null && { taskList: tasks.items }) });
   if (context.quiet) return printLines(context, tasks === null ? [view.run] : tasks.items.map((task) => `${view.run}/${task.task}`));
-  const look = { paint: context.terminal.out.paint, nowMs: context.nowMs(), zone: context.settings.tz };
+  const look = {
+    paint: context.terminal.out.paint,
+    nowMs: context.nowMs(),
+    zone: context.settings.tz,
+    path: sourcePathOf(view, { dir: context.settings.dir, cwd: context.cwd }),
+  };
   printLines(context, statusLines(view, look));
   if (tasks === null) return;
   printLines(context, ["", ...tasksTable(tasks.items, look)]);
