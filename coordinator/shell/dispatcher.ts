@@ -104,9 +104,17 @@ export class Dispatcher {
     }
     if (task.attempts.length !== queued.attempt) return taken.ack(); // P1
     const worker = this.#choose(queued.run);
-    if (worker === null) return taken.nak(notNowMs);
+    if (worker === null) return this.#handBack(taken, driver);
     taken.ack();
     if (!this.#assign(driver, queued, worker)) this.#options.workers.addCredit(worker, 1);
+  }
+
+  /** Copies of a hint that nobody may take are dropped, else they would hide from the reconciler what is lost. */
+  #handBack(taken: TakenTask, { publication }: RunDriver): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    // Half of the time: what comes back a little early is no copy.
+    if (publication.handBack(taken.queued.task, nowMs, nowMs + notNowMs / 2)) taken.nak(notNowMs);
+    else taken.ack();
   }
 
   #choose(run: RunId): Worker | null {
@@ -151,17 +159,20 @@ export class Dispatcher {
     this.#cancelReconcile = this.#options.clock.after(reconcileMs, reconcile, { background: true });
   }
 
-  /** What waits in the queue is not lost; only an empty queue can have lost what is published. */
+  /** Hints are lost where the queue holds fewer than were published. That also bounds it: it never gets more than twice as many. */
   async #reconcile(): Promise<void> {
     const { queue, clock, drivers, log } = this.#options;
+    let depth: number;
     try {
-      if ((await queue.depth(pool)) > 0) return;
+      depth = await queue.depth(pool);
     } catch (error) {
       return log.warn({ event: "queue.depth", err: errorField(error) }, "the task queue does not answer");
     }
     const nowMs = clock.monotonicMs();
+    let published = 0;
+    for (const { publication } of drivers.all()) published += publication.size;
     for (const driver of drivers.all()) {
-      this.#publish(driver.publication.olderThan(nowMs - reconcileMs, nowMs));
+      if (depth < published) this.#publish(driver.publication.olderThan(nowMs - reconcileMs, nowMs));
       this.publishSoon(driver);
     }
     this.takeSoon();

@@ -11,12 +11,19 @@ import type { QueuedTask } from "../ports/task-queue.ts";
 /** Published tasks of one run that nobody has taken. */
 export const windowMax = 1000;
 
+/** What is known of a task that lies in the queue; times of the monotonic clock. */
+type Hint = {
+  /** When it was published, or taken and handed back, last. */
+  readonly sinceMs: number;
+  /** Until then the queue keeps back what was handed back. */
+  readonly keptBackUntilMs: number;
+};
+
 type Ready = { readonly task: TaskId; readonly attempt: number };
 
 export class Publication {
   readonly #state: RunState;
-  /** When each was published, on the monotonic clock. */
-  readonly #published = new Map<TaskId, number>();
+  readonly #published = new Map<TaskId, Hint>();
   /** Ready by an event that is not durable yet. */
   readonly #undurable = new Set<TaskId>();
   /** Goes on where it stopped, since beginning anew would pass over all that it has seen. */
@@ -26,6 +33,11 @@ export class Publication {
 
   constructor(state: RunState) {
     this.#state = state;
+  }
+
+  /** How many tasks lie in the queue, as far as it has lost none. */
+  get size(): number {
+    return this.#published.size;
   }
 
   becameReady(task: TaskId): void {
@@ -45,7 +57,7 @@ export class Publication {
     while (this.#published.size < room) {
       const ready = this.#takeReady();
       if (ready === null) break;
-      this.#published.set(ready.task, nowMs);
+      this.#published.set(ready.task, { sinceMs: nowMs, keptBackUntilMs: nowMs });
       tasks.push({ run: submitted.run, task: ready.task, attempt: ready.attempt });
     }
     return tasks;
@@ -61,16 +73,24 @@ export class Publication {
     if (this.#published.delete(task)) this.#next.push({ task, attempt });
   }
 
+  /** It was taken and nobody may have it now. False where the queue has another hint of it, or gets one: then this one may go. */
+  handBack(task: TaskId, nowMs: number, untilMs: number): boolean {
+    const hint = this.#published.get(task);
+    if (hint === undefined || nowMs < hint.keptBackUntilMs) return false;
+    this.#published.set(task, { sinceMs: nowMs, keptBackUntilMs: untilMs });
+    return true;
+  }
+
   /** What was published before that time and has not been taken, to be published again; the hints may be lost. */
   olderThan(sinceMs: number, nowMs: number): readonly QueuedTask[] {
     const tasks: QueuedTask[] = [];
-    for (const [task, publishedAtMs] of this.#published) {
-      if (publishedAtMs > sinceMs) continue;
+    for (const [task, hint] of this.#published) {
+      if (hint.sinceMs > sinceMs) continue;
       const attempt = this.#readyAttempt(task);
       if (attempt === null) this.#published.delete(task);
       else tasks.push({ run: this.#state.submitted.run, task, attempt });
     }
-    for (const { task } of tasks) this.#published.set(task, nowMs);
+    for (const { task } of tasks) this.#published.set(task, { sinceMs: nowMs, keptBackUntilMs: nowMs });
     return tasks;
   }
 
