@@ -32,7 +32,7 @@ for (const place of places) {
   void test(`a run is shown as a terminal of this kind can show it: ${place.name}`, (context) => {
     const { sink, written } = sinkOf(place);
     const shown = { progress: new RunProgress(run, graph), selection: new Selection() };
-    const look = { sink, zone: "utc", nowMs: () => nowMs, hints: keyHints({ logs: "auto", interrupt: "cancels" }), group: null } as const;
+    const look = { sink, zone: "utc", nowMs: () => nowMs, hints: keyHints({ logs: "auto", interrupt: "cancels" }), help: () => [], group: null } as const;
     const presenter = sink.live
       ? new WindowPresenter(shown.progress, shown.selection, look)
       : new PlainPresenter(shown.progress, shown.selection, look);
@@ -102,8 +102,25 @@ void test("a failure without a place in the source still says what to do", () =>
   const view = { ...failedView, firstFailure: { ...first, failure: { kind: "timeout", afterSeconds: 120 } as const } };
   assert.deepEqual(
     summaryLines(view, { paint: sink.paint, excerpt: null, sameError: 1, columns: null, takenUpAtMs: null, path }).slice(1, 4),
-    ["  train/77   timed out after 120 s", "     at flows/train.ts:LINE", "     raise @timeout or make the step faster"],
+    ["  train/77   timed out after 120 s", "     at train.ts:1", "     raise @timeout or make the step faster"],
   );
+});
+
+void test("where no terminal says how wide it is, an excerpt of a very long line is still cut", () => {
+  const { sink } = sinkOf({ name: "pipe", columns: 80, rows: 24, isTTY: false, env: {} });
+  const place = { ...excerpt.place, column: 50_000 };
+  const lines = excerpt.lines.map(({ line }) => ({ line, text: `${"a".repeat(49_999)}BAD${"b".repeat(50_000)}` }));
+  const shown = summaryLines(failedView, {
+    paint: sink.paint,
+    excerpt: { place, lines },
+    sameError: 1,
+    columns: null,
+    takenUpAtMs: null,
+    path,
+  });
+  const at = shown.findIndex((line) => line.startsWith("  >"));
+  assert.equal(shown[at]?.indexOf("BAD"), shown[at + 1]?.indexOf("^"), shown.join("\n"));
+  assert.ok(shown.every((line) => widthOf(line) <= 120));
 });
 
 void test("where the terminal is too narrow for the line that failed, it is shown from further right", () => {

@@ -5,6 +5,7 @@ import { countOf, type Elements } from "../../proto/artifact.ts";
 import { parseStepName, type StepName } from "../../proto/ids.ts";
 import type { ForeachFrame, TakenTransition, TaskOrder } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
+import { describeType } from "../artifact/codec.ts";
 import { keepElements } from "../artifact/keep.ts";
 import type { ArtifactStore } from "../artifact/store.ts";
 import type { ForeachLevel, MergeOptions, RunningTask } from "../flow/task.ts";
@@ -136,8 +137,7 @@ export class StepTask implements RunningTask {
   async #elementsOf(artifact: string, store: ArtifactStore): Promise<Elements> {
     const list: unknown = Reflect.get(this.#input.flow, artifact);
     if (!Array.isArray(list)) {
-      const what = list === undefined ? "not set" : "not an array";
-      throw new TransitionError(`step ${this.#input.order.step}: foreach needs an array, and this.${artifact} is ${what}`);
+      throw new TransitionError(`step ${this.#input.order.step}: foreach needs an array, and this.${artifact} is ${whatInstead(list)}`);
     }
     const elements = await keepElements(list, store, artifact);
     if (countOf(elements) !== list.length) throw new Error(`kept ${countOf(elements)} of ${list.length} elements of ${artifact}`);
@@ -175,5 +175,21 @@ export class StepTask implements RunningTask {
 
   #path(): string {
     return `${this.#input.order.run}/${this.#input.order.task}`;
+  }
+}
+
+/** A text is not repeated: a part of a secret would be none that can be recognised. */
+function whatInstead(value: unknown): string {
+  switch (typeof value) {
+    case "undefined":
+      return "not set";
+    case "number":
+    case "bigint":
+    case "boolean":
+      return `the ${typeof value} ${value}`;
+    case "string":
+      return "a string";
+    default:
+      return value === null ? "null" : `not an array: its type is ${describeType(value)}`;
   }
 }

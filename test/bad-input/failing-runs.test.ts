@@ -55,7 +55,16 @@ const cases: readonly Failing[] = [
   {
     title: "a foreach over what is no list",
     start: `this.items = 7 as never;`,
-    failure: { kind: "badTransition", message: "step start: foreach needs an array, and this.items is not an array", location: null },
+    failure: { kind: "badTransition", message: "step start: foreach needs an array, and this.items is the number 7", location: null },
+  },
+  {
+    title: "a foreach over a collection that is no list",
+    start: `this.items = new Set([7]) as never;`,
+    failure: {
+      kind: "badTransition",
+      message: "step start: foreach needs an array, and this.items is not an array: its type is Set(1)",
+      location: null,
+    },
   },
   {
     title: "a foreach over more than --max-splits",

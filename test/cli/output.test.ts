@@ -114,6 +114,29 @@ void test("lines of a log are filtered before they are cut", options, async (t) 
   });
 });
 
+void test("the place of a failure is told from the folder that one is in, in each of the ways to see it", options, async () => {
+  for (const folder of ["sub", "lib"]) mkdirSync(join(project.folder, folder), { recursive: true });
+  project.write("lib/helper.ts", `export function broken(): never {\n  throw new TypeError("it broke");\n}\n`);
+  project.write(
+    "sub/broken.ts",
+    `import { FlowSpec, step } from "stepwell";
+import { broken } from "../lib/helper.ts";
+export class BrokenFlow extends FlowSpec {
+  @step start() {
+    if (Math.random() < 2) broken();
+    return this.next(this.end);
+  }
+  @step end() {}
+}
+`,
+  );
+  const { out } = await project.say("run sub/broken.ts", { GITHUB_ACTIONS: "true" });
+  assert.match(out, / FAILED .* at=lib\/helper\.ts:2:9$/m);
+  assert.match(out, /\^ lib\/helper\.ts:2:9$/m);
+  assert.match(out, /^::error file=lib\/helper\.ts,line=2,col=9::TypeError: it broke$/m);
+  assert.match(await project.ask("status BrokenFlow/1"), /TypeError: it broke {2}lib\/helper\.ts:2:9$/m);
+});
+
 void test("a run-id file that cannot be written is found out before there is a run", options, async () => {
   const before = await project.ask("runs -q");
   const { exit, err } = await project.say("run loud.ts --run-id-file absent/folder/id.txt");
