@@ -10,7 +10,7 @@ import { printNote, type Context } from "./context.ts";
 import { Interrupts, type Interrupt } from "./interrupts.ts";
 import { finishedDocument } from "./live/event-documents.ts";
 import { Keyboard } from "./live/keyboard.ts";
-import { keyHints, pressKey, type KeyedWatch } from "./live/keys.ts";
+import { helpLines, keyHints, pressKey, type KeyedWatch } from "./live/keys.ts";
 import { JsonLinesPresenter, PlainPresenter, SilentPresenter, WindowPresenter, type Presenter } from "./live/presenter.ts";
 import { RunProgress } from "./live/progress.ts";
 import { Selection } from "./live/selection.ts";
@@ -47,6 +47,7 @@ export async function followRun(context: Context, local: LocalReader, followed: 
     progress,
     paint: narrative(context).paint,
     logs: followsLogs(logs) ? logs : null,
+    help: false,
     interrupt: followed.own === undefined ? "leaves" : "cancels",
   };
   const presenter = presenterFor(context, selection, keyed);
@@ -116,6 +117,7 @@ function presenterFor(context: Context, selection: Selection, keyed: KeyedWatch)
     zone: context.settings.tz,
     nowMs: context.nowMs,
     hints: keyHints(keyed),
+    help: () => helpLines(keyed),
     group: context.terminal.githubActions ? progress.run : null,
   };
   return look.sink.live ? new WindowPresenter(progress, selection, look) : new PlainPresenter(progress, selection, look);

@@ -97,6 +97,23 @@ void test("a wall clock set back does not lengthen a back-off", options, async (
   await worker.until(() => worker.assigned("start/0").length === 2);
 });
 
+void test("a worker's silence is a warning only if it held something", options, async (t) => {
+  const { house, coordinator } = await started(t);
+  await house.worker(coordinator, { id: "idle", slots: 1, execute: () => null });
+  for (let second = 0; second < 12; second += 1) {
+    house.clock.advance(1000);
+    await settle();
+  }
+  const lost = house.log.entries.filter(({ fields }) => fields["event"] === "worker.lost");
+  assert.deepEqual(
+    lost.map(({ level, fields }) => [level, fields["assignments"]]),
+    [
+      ["warn", 1],
+      ["debug", 0],
+    ],
+  );
+});
+
 void test("what a silent worker held runs elsewhere, and what it reports later is refused", options, async (t) => {
   const { house, coordinator, worker, run } = await started(t);
   const old = lastHeld(worker);

@@ -32,7 +32,14 @@ for (const place of places) {
   void test(`a run is shown as a terminal of this kind can show it: ${place.name}`, (context) => {
     const { sink, written } = sinkOf(place);
     const shown = { progress: new RunProgress(run, graph), selection: new Selection() };
-    const look = { sink, zone: "utc", nowMs: () => nowMs, hints: keyHints({ logs: "auto", interrupt: "cancels" }), help: () => [], group: null } as const;
+    const look = {
+      sink,
+      zone: "utc",
+      nowMs: () => nowMs,
+      hints: keyHints({ logs: "auto", interrupt: "cancels" }),
+      help: () => [],
+      group: null,
+    } as const;
     const presenter = sink.live
       ? new WindowPresenter(shown.progress, shown.selection, look)
       : new PlainPresenter(shown.progress, shown.selection, look);

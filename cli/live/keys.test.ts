@@ -3,11 +3,11 @@ import { test } from "node:test";
 import picocolors from "picocolors";
 import { firstMinute, graph, run } from "../golden/train-run.ts";
 import { inForeground } from "./keyboard.ts";
-import { keyHints, pressKey, type KeyedWatch } from "./keys.ts";
+import { helpLines, keyHints, pressKey, type KeyedWatch } from "./keys.ts";
 import { RunProgress } from "./progress.ts";
 
 function watching(logs: KeyedWatch["logs"]): KeyedWatch {
-  return { progress: new RunProgress(run, graph), paint: picocolors.createColors(false), logs, interrupt: "cancels" };
+  return { progress: new RunProgress(run, graph), paint: picocolors.createColors(false), logs, help: false, interrupt: "cancels" };
 }
 
 void test("f lists what failed so far, one line for each error", () => {
@@ -35,7 +35,20 @@ void test("l means nothing where output is not followed, and is not offered", ()
   const watch = watching(null);
   assert.deepEqual(pressKey("l", watch), []);
   assert.equal(keyHints(watch), "^C cancels · f failures · ? help");
-  assert.ok(pressKey("?", watch).every((line) => !line.startsWith("l ")));
+  pressKey("?", watch);
+  assert.ok(helpLines(watch).every((line) => !line.startsWith("l ")));
+});
+
+void test("? shows what the keys do until it is pressed again, and scrolls nothing", () => {
+  const watch = watching("auto");
+  assert.deepEqual(helpLines(watch), []);
+  assert.deepEqual(pressKey("?", watch), []);
+  assert.deepEqual(
+    helpLines(watch).map((line) => line.slice(0, 2).trim()),
+    ["f", "l", "^C", "?"],
+  );
+  pressKey("?", watch);
+  assert.deepEqual(helpLines(watch), []);
 });
 
 void test("other keys mean nothing", () => {

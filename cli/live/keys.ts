@@ -14,6 +14,8 @@ export type KeyedWatch = {
   readonly paint: Paint;
   /** Which output of tasks is shown; null where it isn't followed. */
   logs: LogsChoice | null;
+  /** Whether the window says what the keys do. */
+  help: boolean;
   /** What Ctrl-C does to the run. */
   readonly interrupt: "cancels" | "leaves";
 };
@@ -26,7 +28,7 @@ export function keyHints({ logs, interrupt }: Pick<KeyedWatch, "logs" | "interru
 /** Lines that the key adds to what scrolls; none for a key that means nothing. */
 export function pressKey(key: string, watch: KeyedWatch): readonly string[] {
   if (key === "f") return failureLines(watch);
-  if (key === "?" || key === "h") return helpLines(watch);
+  if (key === "?" || key === "h") watch.help = !watch.help;
   if (key !== "l" || watch.logs === null) return [];
   watch.logs = next(watch.logs);
   return [watch.paint.dim(`output of tasks from here on: ${logsText(watch.logs)}`)];
@@ -47,11 +49,14 @@ function failureLines({ progress, paint }: KeyedWatch): readonly string[] {
   ];
 }
 
-function helpLines({ logs, interrupt, paint }: KeyedWatch): readonly string[] {
+/** What stands below the window while help is asked for. */
+export function helpLines({ help, logs, interrupt, paint }: KeyedWatch): readonly string[] {
+  if (!help) return [];
   return [
     `${paint.bold("f")}  list what failed so far, one line for each error`,
     ...(logs === null ? [] : [`${paint.bold("l")}  output of tasks: of the first ten of a step, of all, of none`]),
     `${paint.bold("^C")} ${interrupt === "cancels" ? "cancel the run, and wait for its tasks; twice: kill them" : "stop watching; the run goes on"}`,
+    `${paint.bold("?")}  close this help`,
   ];
 }
 

@@ -6,6 +6,7 @@ import { PlainLines, progressEveryMs } from "./plain-lines.ts";
 import { RunProgress } from "./progress.ts";
 import { ScrollLines } from "./scroll-lines.ts";
 import { Selection } from "./selection.ts";
+import picocolors from "picocolors";
 import { openTerminal } from "../terminal.ts";
 
 /** Ten thousand tasks over ten minutes; every fiftieth fails for good, after two retries. */
@@ -54,6 +55,21 @@ void test("the scrolled lines of a terminal are bounded alike", () => {
   const { paint } = openTerminal({ stdout: stream, stderr: stream }, {}, "never").out;
   const scroll = new ScrollLines(progress, selection, { paint, zone: "utc" });
   assert.ok(linesOf(large(), { progress, selection }, (change) => scroll.of(change)).length <= 200);
+});
+
+void test("the scrolled lines say what was reused, and why a run is cancelled or goes on", () => {
+  const shown = { progress: new RunProgress(run, graph), selection: new Selection() };
+  const scroll = new ScrollLines(shown.progress, shown.selection, { paint: picocolors.createColors(false), zone: "utc" });
+  const changes: readonly Change[] = [
+    { kind: "started", atMs: startMs, reused: 1 },
+    { kind: "cancelling", atMs: startMs, by: "--timeout 3s" },
+    { kind: "cancelling", atMs: startMs, by: "ada" },
+    { kind: "takenUp", atMs: startMs, by: "ada" },
+  ];
+  assert.deepEqual(
+    changes.flatMap((change) => scroll.of(change)).map((line) => line.replace(/^\d\d:\d\d:\d\d /, "")),
+    ["reused 1 finished task", "cancelling: --timeout 3s is over", "cancelling, asked by ada", `▶ ${run}  goes on, asked by ada`],
+  );
 });
 
 void test("progress is told at most every thirty seconds, also when nothing happens", () => {

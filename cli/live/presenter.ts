@@ -4,6 +4,7 @@ import type { RecordedEvent } from "../../proto/event.ts";
 import { isFailureLine } from "../../proto/failure-lines.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
+import { cut } from "../format/table.ts";
 import type { TimeZone } from "../format/time.ts";
 import type { Sink } from "../terminal.ts";
 import { eventDocument, logDocument } from "./event-documents.ts";
@@ -30,6 +31,8 @@ export type Look = {
   readonly nowMs: () => number;
   /** What the keys do. */
   readonly hints: string;
+  /** What stands below the window for now. */
+  readonly help: () => readonly string[];
   /** On GitHub, whose pages fold what belongs to a group, so that the summary is seen first. */
   readonly group: string | null;
 };
@@ -93,7 +96,8 @@ export class WindowPresenter implements Presenter {
       nowMs: nowMs(),
       hints: this.#hints,
     });
-    this.#screen.update(this.#pending, window);
+    const help = this.#look.help().map((line) => cut(` ${line}`, sink.columns() - 1));
+    this.#screen.update(this.#pending, [...window, ...help]);
     this.#pending = [];
   }
 }

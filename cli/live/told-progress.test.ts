@@ -12,7 +12,7 @@ import { windowLines } from "./window.ts";
 
 const terminal: Place = { name: "tty", columns: 100, rows: 40, isTTY: true, env: { NO_COLOR: "1" } };
 const pipe: Place = { ...terminal, name: "pipe", isTTY: false };
-const look = { zone: "utc", nowMs: () => startMs + 4000, hints: "", group: null } as const;
+const look = { zone: "utc", nowMs: () => startMs + 4000, hints: "", help: () => [], group: null } as const;
 
 function line(task: string, text: string, afterMs = 0): LogLine {
   return { run, task: parseTaskId(task), attempt: 0, stream: "system", atMs: startMs + afterMs, text };

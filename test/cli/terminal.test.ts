@@ -143,6 +143,8 @@ void test(
     await terminal.shows(/output of tasks from here on: all\n/);
     terminal.press("?");
     assert.match(await terminal.shows(/\^C cancel the run/), /└ .* \^C cancels · f failures · l logs · \? help/);
+    terminal.press("?");
+    await terminal.shows(/^(?![^]*\^C cancel the run)/);
 
     terminal.press("C-z");
     await terminal.shows(/Stopped/);
