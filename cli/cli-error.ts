@@ -37,6 +37,7 @@ export const errorCodes = {
   internal: { code: "SW5000", exit: exitCodes.internal },
   unavailable: { code: "SW5001", exit: exitCodes.internal },
   store: { code: "SW5002", exit: exitCodes.internal },
+  abandoned: { code: "SW5003", exit: exitCodes.runFailed },
   conflict: { code: "SW6001", exit: exitCodes.conflict },
   timeout: { code: "SW7001", exit: exitCodes.timeout },
 } as const;

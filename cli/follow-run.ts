@@ -5,6 +5,7 @@ import { describeFailure } from "../proto/failure.ts";
 import type { RunId } from "../proto/ids.ts";
 import { unreachable } from "../proto/unreachable.ts";
 import type { RunView } from "../proto/view.ts";
+import { unlessAbandoned } from "./abandoned.ts";
 import { exitCodes, type ExitCode } from "./cli-error.ts";
 import { printNote, type Context } from "./context.ts";
 import { Interrupts, type Interrupt } from "./interrupts.ts";
@@ -64,10 +65,8 @@ export async function followRun(context: Context, local: LocalReader, followed: 
     again: () => stopped.resolve(null),
   });
   try {
-    const ended = await Promise.race([
-      watchRun({ control, run, progress, selection, presenter, logs: () => keyed.logs ?? logs }, followed),
-      stopped.promise,
-    ]);
+    const watched = watchRun({ control, run, progress, selection, presenter, logs: () => keyed.logs ?? logs }, followed);
+    const ended = await Promise.race([unlessAbandoned(watched, { control, run }), stopped.promise]);
     close();
     if (ended === null) leave(context, followed);
     else await showEnd(context, local, { view: ended, progress });

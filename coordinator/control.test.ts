@@ -233,6 +233,30 @@ void test("what another process drives is read, and followed, from the ledger", 
   assert.equal((await other.control.run(run)).status, "succeeded");
 });
 
+void test("who follows a run from elsewhere is told when its process has died, unless it is taken up again", options, async (t) => {
+  const { house, worker, run } = await running(t);
+  const other = await house.start({ name: "c2", listen: null });
+  await print(worker, ["hello"]);
+  const gone = { code: "unavailable", message: /is gone.*stepwell resume --in-place/ };
+  const told = Promise.all([
+    assert.rejects(Array.fromAsync(other.control.events(run, 0)), gone),
+    assert.rejects(Array.fromAsync(other.control.logs({ run, follow: true })), gone),
+  ]);
+  let ended = false;
+  const seen = told.finally(() => (ended = true));
+  await house.pass(20_000);
+  assert.equal(ended, false, "it is still driven");
+  house.dead.add("c1");
+  await house.pass(1000);
+  house.dead.delete("c1");
+  await house.pass(5000);
+  assert.equal(ended, false, "it was taken up again in time");
+  house.dead.add("c1");
+  await house.pass(5000, () => ended);
+  assert.equal(ended, true);
+  await seen;
+});
+
 void test("tags of a finished run change, and the change is durable when it is answered", options, async (t) => {
   const { house, coordinator, worker, run } = await running(t);
   await toTheEnd(worker);

@@ -6,7 +6,7 @@ import { commands, globalOptions } from "../cli/command-table.ts";
 
 const meanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   ok: "done; of `run`, `resume` and `retry`: the run succeeded",
-  runFailed: "the run failed",
+  runFailed: "the run failed; of `status --watch` and `logs --follow` also: the process that drove it is gone",
   usage: "the command line, the settings, the parameters or the flow are wrong; nothing has run",
   notFound: "there is no such run, task or artifact",
   unauthorized: "not allowed",

@@ -43,6 +43,10 @@ const told: Readonly<Record<ErrorKind, Told>> = {
     remedy:
       "free space, give the rights, or bring the folder back from a backup, as the message says; nothing that was accepted is lost by a full disk",
   },
+  abandoned: {
+    cause: "the process that drove the run is gone, so following the run would never end",
+    remedy: "go on with `stepwell resume --in-place RUN`",
+  },
   conflict: {
     cause: "what was asked for is not possible in this state: the run has ended, still runs, or the file exists",
     remedy: "the message names the state",

@@ -2,6 +2,7 @@
 
 import type { Control, LogsQuery } from "../../proto/control.ts";
 import type { LogLine } from "../../proto/view.ts";
+import { unlessAbandoned } from "../abandoned.ts";
 import { parseInteger } from "../arguments.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printNote, wantsJson, type Context } from "../context.ts";
@@ -29,7 +30,7 @@ export function logs(context: Context): Promise<ExitCode> {
     };
     const tail = context.options.integer("tail", 0);
     if (tail !== undefined && query.follow !== true) await printTails(context, control.logs(query), { keep, print, tail });
-    else for await (const line of control.logs(query)) if (keep(line)) print(line);
+    else await unlessAbandoned(printAll(control.logs(query), keep, print), { control, run: query.run });
     if (printed.lines === 0) printNote(context, "no lines");
     return exitCodes.ok;
   });
@@ -86,6 +87,10 @@ function printerOf(context: Context, several: boolean): (line: LogLine) => void 
   };
   // What a task wrote may clear a screen, or worse; a file gets it as it was.
   return (line) => out.write(`${logLine(out.isTTY ? { ...line, text: harmless(line.text) } : line, look)}\n`);
+}
+
+async function printAll(lines: AsyncIterable<LogLine>, keep: Filter, print: (line: LogLine) => void): Promise<void> {
+  for await (const line of lines) if (keep(line)) print(line);
 }
 
 async function printTails(

@@ -1,6 +1,6 @@
 // A run's events as a reader asks for them: the past from the ledger, then what comes, until the run has finished.
 //
-// It fails where this coordinator had to let go of the run: nothing would come any more.
+// It fails where this coordinator had to let go of the run, or its process has died: nothing would come any more.
 // Every event is yielded once, in order: whatever the source, one that doesn't follow the last one is passed over or read again.
 
 import type { RecordedEvent } from "../../proto/event.ts";
@@ -10,11 +10,10 @@ import type { Ledger } from "../ports/ledger.ts";
 import type { Drivers } from "../shell/drivers.ts";
 import type { RunDriver } from "../shell/run-driver.ts";
 import type { RunHistory } from "../shell/run-history.ts";
+import { Elsewhere } from "./elsewhere.ts";
 
 export type FollowPorts = { readonly ledger: Ledger; readonly clock: Clock; readonly drivers: Drivers; readonly history: RunHistory };
 
-/** How often a run that another process drives is looked at. Milliseconds. */
-export const pollMs = 100;
 /** Events that wait for a reader before it is sent back to the ledger. */
 const waitingMax = 20_000;
 
@@ -51,6 +50,7 @@ class EventFeed {
 
 export async function* followEvents(ports: FollowPorts, run: RunId, afterSeq: number): AsyncGenerator<RecordedEvent, void, undefined> {
   let seq = afterSeq;
+  const elsewhere = new Elsewhere(ports, run);
   for (;;) {
     const driver = ports.drivers.get(run);
     const feed = driver === undefined ? null : new EventFeed(driver);
@@ -64,7 +64,7 @@ export async function* followEvents(ports: FollowPorts, run: RunId, afterSeq: nu
         if (state.finishedAtMs !== null && state.seq <= seq) return;
         const stopped = state.finishedAtMs === null ? ports.drivers.whyStopped(run) : undefined;
         if (stopped !== undefined) throw stopped;
-        await new Promise<void>((resolve) => ports.clock.after(pollMs, resolve));
+        await (state.finishedAtMs === null ? elsewhere.wait() : elsewhere.pause());
         continue;
       }
       for (let events = await feed.take(); events !== null; events = await feed.take()) {

@@ -10,7 +10,8 @@ import type { Owner } from "../ports/ledger.ts";
 import type { LogStore } from "../ports/log-store.ts";
 import type { LinesTaken, LogIntake } from "../shell/log-intake.ts";
 import type { RunDriver } from "../shell/run-driver.ts";
-import { pollMs, type FollowPorts } from "./follow-events.ts";
+import { Elsewhere } from "./elsewhere.ts";
+import type { FollowPorts } from "./follow-events.ts";
 
 export type LogPorts = FollowPorts & { readonly logs: LogStore; readonly intake: LogIntake; readonly owner: Owner };
 
@@ -20,6 +21,7 @@ const waitingMax = 50_000;
 export async function* followLogs(ports: LogPorts, query: LogsQuery): AsyncGenerator<LogLine, void, undefined> {
   const { stream, follow, ...wanted } = query;
   const seen = new Map<string, number>();
+  const elsewhere = new Elsewhere(ports, query.run);
   for (;;) {
     const driver = ports.drivers.get(query.run);
     const live = driver === undefined ? null : new LiveLines(ports, query, driver);
@@ -38,7 +40,7 @@ export async function* followLogs(ports: LogPorts, query: LogsQuery): AsyncGener
         if (stream === undefined || line.stream === stream) yield line;
       }
       if (follow !== true || ended) return;
-      if (live === null) await new Promise<void>((resolve) => ports.clock.after(pollMs, resolve));
+      if (live === null) await elsewhere.wait();
       else yield* live.unseen(seen, stream);
     } finally {
       live?.close();

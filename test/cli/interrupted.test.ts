@@ -30,6 +30,7 @@ void test("a run whose process was killed is interrupted, and goes on in place",
   const runs = await stepwell(folder.path, ["runs"]);
   assert.match(runs.stdout, /^running +StuckFlow\/1/m);
   assert.doesNotMatch(runs.stderr, /resume/);
+  const followers = Promise.all([stepwell(folder.path, ["status", "latest", "--watch"]), stepwell(folder.path, ["logs", "latest", "-f"])]);
   child.kill("SIGKILL");
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 
@@ -44,6 +45,11 @@ void test("a run whose process was killed is interrupted, and goes on in place",
   assert.match(status.stdout, goOn);
   const plan = await stepwell(folder.path, ["resume", "--dry-run"]);
   assert.match(plan.stderr, /note: StuckFlow\/1 was interrupted; to go on with it itself: stepwell resume --in-place StuckFlow\/1/);
+
+  for (const { code, stderr } of await followers) {
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /error\[SW5003\]: the process that ran StuckFlow\/1 is gone\n.*stepwell resume --in-place StuckFlow\/1\n$/);
+  }
 
   folder.write("go", "");
   const resumed = await stepwell(folder.path, ["resume", "--in-place"]);
