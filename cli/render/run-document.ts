@@ -4,7 +4,7 @@ import { describeFailure } from "../../proto/failure.ts";
 import type { ListedRun, RunSummary, RunView, StepView } from "../../proto/view.ts";
 import { formatInstant, formatInstantOrNull } from "../format/time.ts";
 
-export function summaryDocument(run: RunSummary): Record<string, unknown> {
+function summaryDocument(run: RunSummary): Record<string, unknown> {
   const { finishedAtMs, submittedAtMs } = run;
   return {
     run: run.run,
