@@ -180,16 +180,9 @@ export class StepTask implements RunningTask {
 
 /** A text is not repeated: a part of a secret would be none that can be recognised. */
 function whatInstead(value: unknown): string {
-  switch (typeof value) {
-    case "undefined":
-      return "not set";
-    case "number":
-    case "bigint":
-    case "boolean":
-      return `the ${typeof value} ${value}`;
-    case "string":
-      return "a string";
-    default:
-      return value === null ? "null" : `not an array: its type is ${describeType(value)}`;
-  }
+  if (value === undefined) return "not set";
+  if (value === null) return "null";
+  if (typeof value === "string") return "a string";
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return `the ${typeof value} ${value}`;
+  return `not an array: its type is ${describeType(value)}`;
 }
