@@ -23,8 +23,8 @@ test("two processes differ, and one that has ended has none", async () => {
 });
 
 test("one that has ended but whose parent hasn't noticed counts as dead", { skip: process.platform !== "linux" }, async () => {
-  // The shell starts a child that ends at once, then becomes a program that never asks for its exit code.
-  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+  // The shell starts a child and becomes a program that never asks for its exit code, before the child has ended.
+  const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
   const [line] = (await once(parent.stdout, "data")) as [Buffer];
   const pid = Number(String(line));
   while (startOfProcess(pid) !== null) await new Promise((resolve) => setTimeout(resolve, 5));
