@@ -115,6 +115,6 @@ function matches(index: RunIndex, query: RunsQuery): boolean {
 
 /** @throws LedgerError notFound */
 function parseCursor(cursor: string): number {
-  if (!/^m\d{1,15}$/.test(cursor)) throw new LedgerError("notFound", `"${cursor}" is not a cursor`);
+  if (!/^m\d{1,15}$/.test(cursor)) throw new LedgerError("cursor", `"${cursor}" is not a cursor`);
   return Number(cursor.slice(1));
 }

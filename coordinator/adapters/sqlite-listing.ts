@@ -65,6 +65,6 @@ function cursorOf(key: number): string {
 function parseCursor(cursor: string): number {
   const text = Buffer.from(cursor, "base64url").toString("latin1");
   if (!/^r\d{1,15}$/.test(text))
-    throw new LedgerError("notFound", `"${cursor}" is not a cursor: pass the one that the page before gave, or none`);
+    throw new LedgerError("cursor", `"${cursor}" is not a cursor: pass the one that the page before gave, or none`);
   return Number(text.slice(1));
 }

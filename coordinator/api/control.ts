@@ -82,7 +82,7 @@ export class CoordinatorControl implements Control {
   }
 
   async runs(query: RunsQuery): Promise<Page<ListedRun>> {
-    const page = await this.#ports.ledger.list(query);
+    const page = await asked(this.#ports.ledger.list(query));
     return { ...page, items: await Promise.all(page.items.map((run) => this.#listed(run))) };
   }
 
@@ -96,7 +96,7 @@ export class CoordinatorControl implements Control {
   }
 
   async run(run: RunId): Promise<RunView> {
-    const owner = await orNotFound(this.#ports.ledger.owner(run));
+    const owner = await asked(this.#ports.ledger.owner(run));
     return runView(await this.#read(run), ownerText(owner));
   }
 
@@ -132,7 +132,7 @@ export class CoordinatorControl implements Control {
   async #endStopping(run: RunId): Promise<void> {
     const { drivers, history } = this.#ports;
     if (drivers.get(run) !== undefined) return;
-    const state = await orNotFound(history.read(run));
+    const state = await asked(history.read(run));
     if (state.stopping === null || state.finishedAtMs !== null) return;
     try {
       await drivers.adopt(run);
@@ -154,7 +154,7 @@ export class CoordinatorControl implements Control {
         if (!(error instanceof DriverEnded)) throw error;
       }
     }
-    return orNotFound(this.#ports.history.read(run));
+    return asked(this.#ports.history.read(run));
   }
 
   async #planned(request: SubmitRequest & { readonly resume: ResumeRequest }): Promise<PlannedResume> {
@@ -175,7 +175,7 @@ export class CoordinatorControl implements Control {
 
   async #decide<T>(run: RunId, change: Change<T>): Promise<T> {
     const { drivers, clock } = this.#ports;
-    const decided = await orNotFound(
+    const decided = await asked(
       drivers.act(run, (driver) => {
         const refusal = driver.propose(change.decide(driver.state, clock.nowMs()));
         return refusal ?? { durable: driver.settled(), result: change.result(driver.state) };
@@ -231,11 +231,13 @@ function firstEvents(request: SubmitRequest, { run, reused, atMs }: Beginning): 
   return [{ kind: "runSubmitted", atMs, run, graph, codePackage, parameters, secrets, options, context, systemTags }, ...others];
 }
 
-async function orNotFound<T>(promise: Promise<T>): Promise<T> {
+/** What the ledger refuses because of what was asked for is an answer; anything else is trouble. */
+async function asked<T>(promise: Promise<T>): Promise<T> {
   try {
     return await promise;
   } catch (error) {
     if (error instanceof LedgerError && error.problem === "notFound") throw new ControlError("notFound", error.message);
+    if (error instanceof LedgerError && error.problem === "cursor") throw new ControlError("invalid", error.message);
     throw error;
   }
 }

@@ -249,7 +249,7 @@ function describeListing(ledger: () => Ledger): void {
   });
 
   test("a cursor that no page gave is refused", async () => {
-    await assert.rejects(ledger().list({ flow, limit: 3, cursor: "nonsense" }), isProblem("notFound"));
+    await assert.rejects(ledger().list({ flow, limit: 3, cursor: "nonsense" }), isProblem("cursor"));
   });
 
   test("an append replaces the run's line: status, tags and times at once, counts for whoever asks this ledger", async () => {

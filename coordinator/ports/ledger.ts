@@ -55,7 +55,7 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-export type LedgerProblem = "corrupt" | "full" | "readOnly" | "busy" | "notFound" | "version";
+export type LedgerProblem = "corrupt" | "full" | "readOnly" | "busy" | "notFound" | "cursor" | "version";
 
 export class LedgerError extends Error {
   override readonly name = "LedgerError";
