@@ -58,15 +58,26 @@ const defaultBeatMs = 2000;
 const adoptPageRuns = 100;
 
 export async function startCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
-  const { ledger, clock, logs, log } = options;
-  const owner: Owner = { ...options.owner, address: listenText(options) };
+  const ready = Promise.withResolvers<ServerPorts>();
+  const server = options.listen === null ? null : await listen(options.listen, ready.promise);
+  try {
+    const owner: Owner = { ...options.owner, address: server?.address ?? options.owner.address };
+    return await assemble({ ...options, owner }, server, ready.resolve);
+  } catch (error) {
+    await server?.close();
+    throw error;
+  }
+}
+
+async function assemble(options: CoordinatorOptions, server: GrpcServer | null, ready: (ports: ServerPorts) => void): Promise<Coordinator> {
+  const { ledger, clock, logs, log, owner } = options;
   const history = new RunHistory(ledger);
-  const shell = startShell({ ...options, owner }, history);
+  const shell = startShell(options, history);
   const { drivers, dispatcher, leases, intake } = shell;
   const control = new CoordinatorControl({ ledger, clock, logs, drivers, history, intake, owner, openControl });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
   const ports: ServerPorts = { ...shell, ...timesOf(options), clock, log, control, version: options.version };
-  const server = options.listen === null ? null : await listen(options.listen, ports);
+  ready(ports);
   return {
     control,
     address: server?.address ?? "",
@@ -81,12 +92,6 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       await logs.flush();
     },
   };
-}
-
-/** What holds the claims on runs is known before it listens, so it must be known where that will be. */
-function listenText({ listen, owner }: CoordinatorOptions): string {
-  if (listen === null) return owner.address;
-  return "path" in listen ? `unix:${listen.path}` : `${listen.host}:${listen.port}`;
 }
 
 function timesOf(options: CoordinatorOptions): { readonly leaseMs: number; readonly beatMs: number } {
@@ -129,10 +134,11 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
   return { drivers, dispatcher, leases, workers, intake };
 }
 
-async function listen(at: Listen, ports: ServerPorts): Promise<GrpcServer> {
-  if ("path" in at) return listenLate(at.path, ports);
+/** Before anything is claimed: the claims say where this process is reached. */
+async function listen(at: Listen, ready: Promise<ServerPorts>): Promise<GrpcServer> {
+  if ("path" in at) return listenLate(at.path, ready);
   const { startGrpcServer } = await import("./api/grpc-server.ts");
-  return startGrpcServer(at, ports);
+  return startGrpcServer(at, ready);
 }
 
 async function openControl(address: string) {

@@ -1,19 +1,27 @@
 // Serves workers and clients over gRPC. Loaded when one of them is expected, since loading gRPC costs a command 35 ms.
 
 import type { Socket } from "node:net";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import type { Control } from "../../proto/control.ts";
 import { addressText } from "../../sdk/wire/address.ts";
 import { serverOptions } from "../../sdk/wire/channel-options.ts";
-import { controlService, workerService, type CoordinatorSideStream } from "../../sdk/wire/services.ts";
+import {
+  controlService,
+  workerService,
+  type ControlRequest,
+  type CoordinatorSideStream,
+  type FollowCall,
+} from "../../sdk/wire/services.ts";
 import { ControlService } from "./control-service.ts";
 import { serveWorker } from "./worker-service.ts";
 import type { WorkerSessionPorts } from "./worker-session.ts";
 
-/** The address goes into the claims on runs before anybody listens there, so the port is a chosen one, not 0. */
+/** With port 0 the system chooses one; the address of the server says which. */
 export type Listen = { readonly path: string } | ListenAtPort;
 
 type ListenAtPort = { readonly host: string; readonly port: number };
+
+type ControlCall = ServerUnaryCall<ControlRequest, Uint8Array>;
 
 export type ServerPorts = WorkerSessionPorts & { readonly control: Control };
 
@@ -30,19 +38,21 @@ export interface ConnectionTaker {
   close(): void;
 }
 
-/** @throws the reason why it cannot listen there */
-export async function startGrpcServer(listen: ListenAtPort, ports: ServerPorts): Promise<GrpcServer> {
-  const address = addressText({ kind: "tcp", ...listen });
-  const server = serverOf(ports);
-  await bind(server, address);
+/**
+ * Accepts connections at once, since its address goes into the claims on runs, and answers when `ready` is there.
+ * @throws the reason why it cannot listen there
+ */
+export async function startGrpcServer(listen: ListenAtPort, ready: Promise<ServerPorts>): Promise<GrpcServer> {
+  const server = serverOf(ready);
+  const port = await bind(server, addressText({ kind: "tcp", ...listen }));
   return {
-    address,
+    address: addressText({ kind: "tcp", host: listen.host, port }),
     close: async () => server.forceShutdown(),
   };
 }
 
 export function takeConnections(ports: ServerPorts): ConnectionTaker {
-  const server = serverOf(ports);
+  const server = serverOf(Promise.resolve(ports));
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
     take: (socket) => {
@@ -53,21 +63,29 @@ export function takeConnections(ports: ServerPorts): ConnectionTaker {
   };
 }
 
-function serverOf(ports: ServerPorts): Server {
+function serverOf(ready: Promise<ServerPorts>): Server {
   const server = new Server(serverOptions);
-  const control = new ControlService(ports.control);
-  server.addService(workerService, { connect: (stream: CoordinatorSideStream) => serveWorker(ports, stream) });
+  const control = ready.then((ports) => new ControlService(ports.control));
+  // Where it never gets ready, whoever starts the server is told, and shuts it down.
+  control.catch(() => undefined);
+  const worker = async (stream: CoordinatorSideStream): Promise<void> => {
+    const ports = await ready;
+    if (!stream.cancelled) serveWorker(ports, stream);
+  };
+  server.addService(workerService, { connect: (stream: CoordinatorSideStream) => void worker(stream).catch(() => undefined) });
   server.addService(controlService, {
-    call: control.call.bind(control),
-    follow: control.follow.bind(control),
+    call: (call: ControlCall, answer: sendUnaryData<Uint8Array>) =>
+      void control.then((service) => service.call(call, answer)).catch(() => undefined),
+    follow: (call: FollowCall) => void control.then((service) => service.follow(call)).catch(() => undefined),
   });
   return server;
 }
 
-function bind(server: Server, target: string): Promise<void> {
+/** Resolves with the port. */
+function bind(server: Server, target: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error) => {
-      if (error === null) resolve();
+    server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
       else reject(new Error(`the coordinator cannot listen at ${target}: ${error.message}`, { cause: error }));
     });
   });

@@ -7,13 +7,13 @@ import { addressText, socketAddress } from "../../sdk/wire/address.ts";
 import type { ConnectionTaker, GrpcServer, ServerPorts } from "./grpc-server.ts";
 
 /** @throws AddressError, or the reason why it cannot listen there */
-export async function listenLate(path: string, ports: ServerPorts): Promise<GrpcServer> {
+export async function listenLate(path: string, ready: Promise<ServerPorts>): Promise<GrpcServer> {
   const address = addressText(socketAddress(path));
   let loading: Promise<ConnectionTaker> | null = null;
   // Paused: what a client sends first is read by gRPC.
   const server = createServer({ pauseOnConnect: true }, (socket: Socket) => {
     socket.on("error", () => undefined);
-    loading ??= load(ports);
+    loading ??= load(ready);
     loading.then(
       (taker) => taker.take(socket),
       () => socket.destroy(),
@@ -37,9 +37,9 @@ export async function listenLate(path: string, ports: ServerPorts): Promise<Grpc
   };
 }
 
-async function load(ports: ServerPorts): Promise<ConnectionTaker> {
+async function load(ready: Promise<ServerPorts>): Promise<ConnectionTaker> {
   const { takeConnections } = await import("./grpc-server.ts");
-  return takeConnections(ports);
+  return takeConnections(await ready);
 }
 
 function listen(server: Server, path: string): Promise<void> {
