@@ -5,7 +5,7 @@ import { linear, obedient, submission } from "../test/coordinator/graphs.ts";
 import { House, settle } from "../test/coordinator/harness.ts";
 import { MemoryTaskQueue } from "./adapters/memory-task-queue.ts";
 import type { Clock } from "./ports/clock.ts";
-import type { QueuedTask, TakenTask, TaskQueue } from "./ports/task-queue.ts";
+import type { QueueHealth, QueuedTask, TakenTask, TaskQueue } from "./ports/task-queue.ts";
 
 const options = { timeout: 20_000 };
 const graph = linear(["start", "end"]);
@@ -41,6 +41,10 @@ class FaultyQueue implements TaskQueue {
 
   async depth(): Promise<number> {
     return this.#depth;
+  }
+
+  health(): QueueHealth {
+    return this.#inner.health();
   }
 
   async close(): Promise<void> {

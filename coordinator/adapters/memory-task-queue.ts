@@ -3,7 +3,7 @@
 // however late it comes. Q3. waiting takers are served in the order in which they came.
 
 import type { Clock } from "../ports/clock.ts";
-import type { QueuedTask, TakenTask, TaskQueue } from "../ports/task-queue.ts";
+import type { QueueHealth, QueuedTask, TakenTask, TaskQueue } from "../ports/task-queue.ts";
 
 /** Probabilities, from 0 to 1, of what a real queue may do to a published task. `random` yields numbers from 0 up to 1. */
 export type QueueFaults = { readonly random: () => number; readonly lose: number; readonly duplicate: number; readonly reorder: number };
@@ -63,9 +63,11 @@ export class MemoryTaskQueue implements TaskQueue {
   readonly #pools = new Map<string, Pool>();
   /** Cancels the time-outs of taken tasks. */
   readonly #timers = new Set<() => void>();
+  readonly #sinceMs: number;
   #closed = false;
 
   constructor(options: MemoryTaskQueueOptions) {
+    this.#sinceMs = options.clock.nowMs();
     this.#clock = options.clock;
     this.#ackWaitMs = options.ackWaitMs;
     this.#faults = options.faults ?? null;
@@ -112,6 +114,10 @@ export class MemoryTaskQueue implements TaskQueue {
 
   async depth(pool: string): Promise<number> {
     return this.#pools.get(pool)?.waiting.count() ?? 0;
+  }
+
+  health(): QueueHealth {
+    return { reachable: true, sinceMs: this.#sinceMs };
   }
 
   async close(): Promise<void> {

@@ -104,6 +104,11 @@ export function describeTaskQueue(name: string, open: () => Promise<QueueUnderTe
       );
     });
 
+    test("a queue that works says that it can be reached", async () => {
+      await publish(0);
+      assert.equal(under.queue.health().reachable, true);
+    });
+
     test("closing lets those who wait go, with nothing", async () => {
       const waiting = take(1, 60_000);
       await under.queue.close();
