@@ -1,7 +1,21 @@
 // The parser of a run's events, as a ledger gives them back.
 
 import type { ReusedTask, RunEvent, RunOptions } from "../event.ts";
-import { arrayOf, boolean, count, kind, nullable, number, object, oneOf, root, string, union, type Parser } from "./combinators.ts";
+import {
+  arrayOf,
+  boolean,
+  count,
+  kind,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  root,
+  string,
+  union,
+  type Parser,
+} from "./combinators.ts";
 import { runContext, taken, usage } from "./task.ts";
 import { artifacts, failure, flowGraph, runId, sha256, taskId } from "./values.ts";
 
@@ -11,6 +25,7 @@ export const runOptions: Parser<RunOptions> = object<RunOptions>({
   workersMax: count,
   isolation: oneOf("warm", "process"),
   lossesMax: count,
+  priority: optional(number),
 });
 
 const reusedTask = object<ReusedTask>({ task: taskId, origin: runId, attempt: count, taken, artifacts, caught: nullable(failure) });

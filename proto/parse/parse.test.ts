@@ -39,24 +39,23 @@ const failure: fc.Arbitrary<Failure> = fc.oneof(
   fc.record({ kind: fc.constant("refusedArtifact" as const), artifact: text, path: text, message: text }),
   fc.record({ kind: fc.constant("badTransition" as const), message: text }),
 );
+const place = fc.oneof(
+  fc.record({ kind: fc.constant("inline" as const), base64: text }),
+  fc.record({ kind: fc.constant("blob" as const) }),
+  fc.record({ kind: fc.constant("pack" as const), pack: sha256, offset: whole }),
+  fc.record({ kind: fc.constant("pack" as const), pack: sha256, offset: whole, length: whole }),
+);
+const stored = { kind: fc.constant("stored" as const), sha256, size: whole, type: text, place };
 const ref: fc.Arbitrary<ArtifactRef> = fc.oneof(
-  fc.record({
-    kind: fc.constant("stored" as const),
-    sha256,
-    size: whole,
-    type: text,
-    place: fc.oneof(
-      fc.record({ kind: fc.constant("inline" as const), base64: text }),
-      fc.record({ kind: fc.constant("blob" as const) }),
-      fc.record({ kind: fc.constant("pack" as const), pack: sha256, offset: whole }),
-    ),
-  }),
+  fc.record(stored),
+  fc.record({ ...stored, blobs: fc.array(sha256) }),
   fc.record({ kind: fc.constant("caught" as const), task, attempt: whole, failure }),
 );
 const artifacts = fc.dictionary(text, ref, { noNullPrototype: true });
 const elements = fc.oneof(
   fc.record({ kind: fc.constant("inline" as const), base64: fc.array(text) }),
   fc.record({ kind: fc.constant("pack" as const), pack: sha256, count: whole }),
+  fc.record({ kind: fc.constant("pack" as const), pack: sha256, count: whole, blobs: fc.dictionary(text, fc.array(sha256)) }),
 );
 const taken: fc.Arbitrary<TakenTransition> = fc.oneof(
   fc.record({ kind: fc.constant("end" as const) }),
@@ -143,6 +142,7 @@ const event: fc.Arbitrary<RunEvent> = fc.oneof(
 const element = fc.oneof(
   fc.record({ kind: fc.constant("inline" as const), base64: text }),
   fc.record({ kind: fc.constant("pack" as const), pack: sha256, index: whole }),
+  fc.record({ kind: fc.constant("inline" as const), base64: text, blobs: fc.array(sha256) }),
 );
 const order: fc.Arbitrary<TaskOrder> = fc.record({
   run,

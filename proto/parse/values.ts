@@ -2,7 +2,7 @@
 
 import type { ArtifactPlace, ArtifactRef, Artifacts, CaughtRef, Element, Elements, StoredRef } from "../artifact.ts";
 import type { Failure, FailureKind, SourcePlace } from "../failure.ts";
-import type { BatchPlacement, FlowGraph, ParameterSpec, Resources, RetryPolicy, StepNode, StepPolicy, Transition } from "../graph.ts";
+import type { BatchPlacement, FlowGraph, ParameterSpec, RetryPolicy, StepNode, StepPolicy, StepResources, Transition } from "../graph.ts";
 import { parseFlowName, parseRunId, parseSha256, parseStepName, parseTaskId } from "../ids.ts";
 import {
   arrayOf,
@@ -15,6 +15,7 @@ import {
   number,
   object,
   oneOf,
+  optional,
   recordOf,
   string,
   union,
@@ -60,24 +61,27 @@ const failureKind = oneOf<FailureKind>(
 const place = union<ArtifactPlace>({
   inline: object({ kind, base64: string }),
   blob: object({ kind }),
-  pack: object({ kind, pack: sha256, offset: count }),
+  pack: object({ kind, pack: sha256, offset: count, length: optional(count) }),
 });
 
+const blobs = optional(arrayOf(sha256));
+const elementBlobs = optional(recordOf(arrayOf(sha256)));
+
 const artifactRef: Parser<ArtifactRef> = union<ArtifactRef>({
-  stored: object<StoredRef>({ kind, sha256, size: count, type: string, place }),
+  stored: object<StoredRef>({ kind, sha256, size: count, type: string, place, blobs }),
   caught: object<CaughtRef>({ kind, task: taskId, attempt: count, failure }),
 });
 
 export const artifacts: Parser<Artifacts> = recordOf(artifactRef);
 
 export const elements: Parser<Elements> = union<Elements>({
-  inline: object({ kind, base64: arrayOf(string) }),
-  pack: object({ kind, pack: sha256, count }),
+  inline: object({ kind, base64: arrayOf(string), blobs: elementBlobs }),
+  pack: object({ kind, pack: sha256, count, blobs: elementBlobs }),
 });
 
 export const element: Parser<Element> = union<Element>({
-  inline: object({ kind, base64: string }),
-  pack: object({ kind, pack: sha256, index: count }),
+  inline: object({ kind, base64: string, blobs }),
+  pack: object({ kind, pack: sha256, index: count, blobs }),
 });
 
 const transition = union<Transition>({
@@ -102,7 +106,14 @@ const stepPolicy = object<StepPolicy>({
   ),
   catch: nullable(object<NonNullable<StepPolicy["catch"]>>({ var: nullable(string), print: boolean })),
   timeoutSeconds: nullable(number),
-  resources: object<Resources>(resources),
+  resources: object<StepResources>({
+    cpu: nullable(number),
+    memoryMiB: nullable(number),
+    gpu: number,
+    labels: optional(recordOf(string)),
+    pool: optional(string),
+  }),
+  concurrencyMax: optional(count),
   batch: nullable(object<BatchPlacement>({ ...resources, queue: nullable(string), image: nullable(string), options: recordOf(anything) })),
   environment: recordOf(string),
   isolated: boolean,
@@ -133,6 +144,7 @@ export const flowGraph: Parser<FlowGraph> = object<FlowGraph>({
   flow: flowName,
   file: string,
   doc: string,
+  concurrencyMax: optional(count),
   steps: arrayOf(step),
   parameters: arrayOf(parameter),
 });

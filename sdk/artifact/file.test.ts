@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { ArtifactRef } from "../../proto/artifact.ts";
-import { elementAt } from "../../proto/artifact.ts";
+import { blobsOf, blobsOfElement, blobsOfElements, elementAt, inlineElementsBytesMax, inlineTotalBytesMax } from "../../proto/artifact.ts";
 import { encode } from "./codec.ts";
 import { artifact } from "./file.ts";
 import type { ArtifactFile } from "./file.ts";
@@ -80,6 +80,39 @@ describe("a file as an artifact", () => {
     assert.equal(back.again, back.files[1]);
     const elements = await keepElements(files, store);
     assert.equal(asFile(readElementSync(elementAt(elements, 1), store)).text(), "b");
+  });
+
+  test("is named in the reference, and so is its size: nobody has to decode a value to learn which blobs it needs", async () => {
+    const store = new MemoryArtifactStore();
+    const [a, b] = [artifact.file(fileOf(content)), artifact.file(fileOf(Buffer.from("b")))];
+    const [shaA, shaB] = [a.sha256, b.sha256];
+    const ref = await keep(a, store);
+    assert.ok(ref.kind === "stored");
+    assert.deepEqual([ref.size, ref.blobs], [content.length, [shaA]]);
+    const inside = await keep({ best: a, all: [a, b] }, store);
+    assert.ok(inside.kind === "stored");
+    assert.deepEqual(inside.blobs, [shaA, shaB]);
+    assert.deepEqual(blobsOf(await keep({ plain: 1 }, store)), []);
+    for (const padding of [0, inlineElementsBytesMax]) {
+      const elements = await keepElements([1, { b }, "x".repeat(padding), a], store);
+      assert.deepEqual(elements.blobs, { 1: [shaB], 3: [shaA] });
+      const pack = elements.kind === "pack" ? [elements.pack] : [];
+      assert.deepEqual(blobsOfElements(elements), [...pack, shaB, shaA]);
+      assert.deepEqual(blobsOfElement(elementAt(elements, 3)), [...pack, shaA]);
+      assert.deepEqual(blobsOfElement(elementAt(elements, 0)), pack);
+    }
+  });
+
+  test("comes back out of a pack, where its reference does not ride inline", async () => {
+    const store = new MemoryArtifactStore();
+    const full = Array.from({ length: inlineTotalBytesMax / 1000 }, (_, at): [string, unknown] => [`full${at}`, `${at}`.padEnd(1000)]);
+    const files = ["c", "d", "e", "a", "b"].map((name): [string, unknown] => [name, artifact.file(fileOf(Buffer.from(name)))]);
+    const kept = await keepArtifacts(new Map([...full, ...files, ["large", "x".repeat(5000)]]), store);
+    const ref = kept["b"];
+    assert.ok(ref?.kind === "stored" && ref.place.kind === "pack", JSON.stringify(ref));
+    assert.equal(ref.size, 1);
+    assert.equal(asFile(readArtifactSync(ref, store)).text(), "b");
+    assert.deepEqual(blobsOf(ref), [ref.place.pack, createHash("sha256").update("b").digest("hex")]);
   });
 
   test("that is passed on, alone or inside another value, is neither read nor written again", async () => {

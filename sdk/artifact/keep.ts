@@ -7,13 +7,14 @@ import { inlineBytesMax, inlineElementsBytesMax, inlineTotalBytesMax, packedByte
 import type { ArtifactPlace, Artifacts, Elements, StoredRef } from "../../proto/artifact.ts";
 import type { Sha256 } from "../../proto/ids.ts";
 import { describeType, identify, sizeOf } from "./codec.ts";
+import { asFile } from "./file.ts";
 import type { LocalFile } from "./file.ts";
 import { packElements } from "./pack.ts";
 import { RefusedArtifactError } from "./refused.ts";
 import { ArtifactStoreError } from "./store.ts";
 import type { ArtifactStore } from "./store.ts";
 import { writeValue } from "./value-writer.ts";
-import type { Place } from "./value-writer.ts";
+import type { Encoding, Place } from "./value-writer.ts";
 
 /** A blob up to this size is put at once, which spares writing one that is there already. Bytes. */
 const putBytesMax = 8 * 1024 * 1024;
@@ -22,7 +23,11 @@ type Encoded = {
   readonly name: string;
   readonly type: string;
   readonly chunks: readonly Uint8Array[];
+  /** Bytes of the encoding. */
   readonly size: number;
+  /** Bytes of the file, where the value is one. */
+  readonly fileSize: number | null;
+  readonly blobs: readonly Sha256[];
 };
 
 /**
@@ -33,15 +38,15 @@ export async function keepArtifacts(values: ReadonlyMap<string, unknown>, store:
   const encoded: Encoded[] = [];
   for (const [name, value] of values) {
     const place = { artifact: name, path: "" };
-    const chunks = encodeNow(value, place) ?? (await encodeWithFiles(value, place, store));
-    encoded.push({ name, type: describeType(value), chunks, size: sizeOf(chunks) });
+    const { chunks, blobs } = encodeNow(value, place) ?? (await encodeWithFiles(value, place, store));
+    encoded.push({ name, type: describeType(value), chunks, size: sizeOf(chunks), fileSize: fileSizeOf(value), blobs });
   }
   const { packed, alone } = placesOf(encoded);
   const refs = new Map<string, StoredRef>();
   if (packed.length > 1) await keepPacked(packed, store, refs);
   for (const each of packed.length > 1 ? alone : [...packed, ...alone]) {
     const sha256 = await putChunks(each.chunks, each.size, store);
-    refs.set(each.name, { kind: "stored", sha256, size: each.size, type: each.type, place: { kind: "blob" } });
+    refs.set(each.name, refOf(each, sha256, { kind: "blob" }));
   }
   return Object.fromEntries(encoded.map((each) => [each.name, refs.get(each.name) ?? inlineRef(each)]));
 }
@@ -52,27 +57,37 @@ export async function keepArtifacts(values: ReadonlyMap<string, unknown>, store:
  */
 export async function keepElements(values: readonly unknown[], store: ArtifactStore, artifact = "foreach"): Promise<Elements> {
   const encoded: (readonly Uint8Array[])[] = [];
+  const pointed: [string, readonly Sha256[]][] = [];
   let size = 0;
   for (const [index, value] of values.entries()) {
     const place = { artifact, path: `[${index}]` };
-    const chunks = encodeNow(value, place) ?? (await encodeWithFiles(value, place, store));
+    const { chunks, blobs } = encodeNow(value, place) ?? (await encodeWithFiles(value, place, store));
     encoded.push(chunks);
+    if (blobs.length > 0) pointed.push([String(index), blobs]);
     size += sizeOf(chunks);
   }
-  if (size <= inlineElementsBytesMax) return { kind: "inline", base64: encoded.map((chunks) => join(chunks).toString("base64")) };
+  const blobs = pointed.length === 0 ? {} : { blobs: Object.fromEntries(pointed) };
+  if (size <= inlineElementsBytesMax) {
+    return { kind: "inline", base64: encoded.map((chunks) => join(chunks).toString("base64")), ...blobs };
+  }
   const { sha256 } = await store.putStream(iterate(packElements(encoded)));
-  return { kind: "pack", pack: sha256, count: values.length };
+  return { kind: "pack", pack: sha256, count: values.length, ...blobs };
 }
 
-function encodeNow(value: unknown, place: Place): readonly Uint8Array[] | null {
-  const { chunks, unstored } = writeValue(value, place);
-  return unstored.length === 0 ? chunks : null;
+function encodeNow(value: unknown, place: Place): Encoding | null {
+  const encoding = writeValue(value, place);
+  return encoding.unstored.length === 0 ? encoding : null;
 }
 
 /** Files have to be stored before they can be named. */
-async function encodeWithFiles(value: unknown, place: Place, store: ArtifactStore): Promise<readonly Uint8Array[]> {
+async function encodeWithFiles(value: unknown, place: Place, store: ArtifactStore): Promise<Encoding> {
   for (const file of writeValue(value, place).unstored) await storeFile(file, place, store);
-  return writeValue(value, place).chunks;
+  return writeValue(value, place);
+}
+
+function fileSizeOf(value: unknown): number | null {
+  const file = typeof value === "object" && value !== null ? asFile(value) : undefined;
+  return file?.stored === true ? file.size : null;
 }
 
 async function storeFile(file: LocalFile, place: Place, store: ArtifactStore): Promise<void> {
@@ -103,13 +118,14 @@ async function keepPacked(packed: readonly Encoded[], store: ArtifactStore, refs
   const pack = await putChunks(chunks, sizeOf(chunks), store);
   let offset = 0;
   for (const each of packed) {
-    refs.set(each.name, refOf(each, { kind: "pack", pack, offset }));
+    const length = each.fileSize === null ? {} : { length: each.size };
+    refs.set(each.name, refOf(each, identify(each.chunks), { kind: "pack", pack, offset, ...length }));
     offset += each.size;
   }
 }
 
 function inlineRef(each: Encoded): StoredRef {
-  return refOf(each, { kind: "inline", base64: join(each.chunks).toString("base64") });
+  return refOf(each, identify(each.chunks), { kind: "inline", base64: join(each.chunks).toString("base64") });
 }
 
 async function putChunks(chunks: readonly Uint8Array[], size: number, store: ArtifactStore): Promise<Sha256> {
@@ -117,8 +133,9 @@ async function putChunks(chunks: readonly Uint8Array[], size: number, store: Art
   return (await store.putStream(iterate(chunks))).sha256;
 }
 
-function refOf(each: Encoded, place: ArtifactPlace): StoredRef {
-  return { kind: "stored", sha256: identify(each.chunks), size: each.size, type: each.type, place };
+function refOf(each: Encoded, sha256: Sha256, place: ArtifactPlace): StoredRef {
+  const blobs = each.blobs.length === 0 ? {} : { blobs: each.blobs };
+  return { kind: "stored", sha256, size: each.fileSize ?? each.size, type: each.type, place, ...blobs };
 }
 
 function join(chunks: readonly Uint8Array[]): Buffer {

@@ -57,7 +57,7 @@ function locate(ref: StoredRef): { readonly sha256: Sha256; readonly range?: Byt
     case "blob":
       return { sha256: ref.sha256 };
     case "pack":
-      return { sha256: place.pack, range: { offset: place.offset, length: ref.size } };
+      return { sha256: place.pack, range: { offset: place.offset, length: place.length ?? ref.size } };
     default:
       return unreachable(place);
   }
@@ -68,7 +68,7 @@ function open(ref: StoredRef, bytes: Uint8Array, source: Source): unknown {
   if (ref.place.kind === "pack" && identify([bytes]) !== ref.sha256) {
     throw new ArtifactStoreError(
       "corrupt",
-      `${ref.size} bytes at ${ref.place.offset} of pack ${ref.place.pack} are not those that were stored; run the task that made them again`,
+      `${bytes.length} bytes at ${ref.place.offset} of pack ${ref.place.pack} are not those that were stored; run the task that made them again`,
     );
   }
   return decodeFrom(bytes, source);

@@ -4,6 +4,7 @@
 // W2. At any moment the trail leads from the value to the place that is being written.
 
 import { inspect, types } from "node:util";
+import type { Sha256 } from "../../proto/ids.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { depthMax, errorTypes, keysMax, magic0, magic1, sharesMemory, tag, version, viewTypes } from "./encoding.ts";
 import { asFile } from "./file.ts";
@@ -21,6 +22,8 @@ export type Encoding = {
   readonly chunks: Uint8Array[];
   /** Files that must be stored before the encoding is of use: it then has to be made again. */
   readonly unstored: readonly LocalFile[];
+  /** The blobs of the stored files in the value, each once. */
+  readonly blobs: readonly Sha256[];
 };
 
 /** What errors call the value: an artifact, or the place of one inside an artifact. */
@@ -50,6 +53,7 @@ class ValueWriter {
   #memoriesCount = 0;
   #sharesMemory = false;
   readonly #unstored: LocalFile[] = [];
+  readonly #blobs = new Set<Sha256>();
 
   constructor(place: Place) {
     this.#place = place;
@@ -60,7 +64,7 @@ class ValueWriter {
     const chunks = this.#out.finish();
     const first = chunks[0];
     if (this.#sharesMemory && first !== undefined) first[3] = sharesMemory;
-    return { chunks, unstored: this.#unstored };
+    return { chunks, unstored: this.#unstored, blobs: [...this.#blobs] };
   }
 
   refusal(message: string, cause?: unknown): RefusedArtifactError {
@@ -195,7 +199,8 @@ class ValueWriter {
     if (file === undefined) throw this.refusal(describeForeign(value));
     this.#out.byte(tag.file);
     this.#out.string(file.name);
-    if (!file.stored) this.#unstored.push(file.local);
+    if (file.stored) this.#blobs.add(file.sha256);
+    else this.#unstored.push(file.local);
     this.#out.float(file.stored ? file.size : 0);
     this.#out.string(file.stored ? file.sha256 : "");
   }

@@ -10,7 +10,7 @@ import type { Task } from "./task.ts";
 export class Artifact<T = unknown, F = AnyFlow> {
   readonly parent: Task<F>;
   readonly name: string;
-  /** Bytes of the encoded value; 0 for a caught error. */
+  /** Bytes of the encoded value, or of the file that it is; 0 for a caught error. */
   readonly size: number;
   /** Names the encoded value; equal hashes mean equal values. Null for a caught error. */
   readonly sha256: string | null;
