@@ -49,7 +49,7 @@ async function toTheEnd(worker: SimulatedWorker): Promise<void> {
 }
 
 function remote(t: TestContext, coordinator: Coordinator): ControlClient {
-  const client = connectControl(coordinator.address);
+  const client = connectControl({ address: coordinator.address });
   t.after(() => client.close());
   return client;
 }
@@ -105,7 +105,7 @@ void test("what is wrong with a request comes back as it was said", options, asy
 
 void test("who cannot reach a coordinator is told where it was looked for", options, async (t) => {
   const house = await House.open(t);
-  const client = connectControl(`unix:${house.socket()}`);
+  const client = connectControl({ address: `unix:${house.socket()}` });
   t.after(() => client.close());
   await assert.rejects(client.run(absent), { code: "unavailable", message: /the coordinator at unix:.* does not answer/ });
 });

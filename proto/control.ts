@@ -79,10 +79,13 @@ export type LogsQuery = {
 /** Between the abort signal of a cancelled attempt and its end by force. */
 export const stopGraceSeconds = 5;
 
-/** Asked of a run or a task that doesn't exist, or that is in a state that forbids it. */
+/**
+ * Asked of a run or a task that doesn't exist, or that is in a state that forbids it; by somebody who is not known
+ * (`unauthenticated`) or may not ask for it (`denied`).
+ */
 export class ControlError extends Error {
   override readonly name = "ControlError";
-  readonly code: "notFound" | "conflict" | "invalid" | "unavailable";
+  readonly code: "notFound" | "conflict" | "invalid" | "unauthenticated" | "denied" | "unavailable";
   constructor(code: ControlError["code"], message: string) {
     super(message);
     this.code = code;

@@ -76,7 +76,7 @@ async function both(context: TestContext, over: Partial<WorkerOptions> = {}): Pr
   const coordinator = new TestCoordinator(`unix:${join(folder, `s${count}`)}`, codePackage);
   await coordinator.listen();
   const worker = startWorker({
-    coordinator: coordinator.address,
+    coordinator: { address: coordinator.address },
     slots: 2,
     id: `test-${process.pid}-${count}`,
     version: "test",
@@ -246,7 +246,7 @@ test("when the stream breaks, the worker comes back with what it holds, steps ru
 test("a worker may be there before its coordinator", async (context) => {
   count += 1;
   const coordinator = new TestCoordinator(`unix:${join(folder, `s${count}`)}`, codePackage);
-  await both(context, { coordinator: coordinator.address });
+  await both(context, { coordinator: { address: coordinator.address } });
   await sleep(50);
   await coordinator.listen();
   context.after(() => coordinator.close());
@@ -268,7 +268,7 @@ test("a worker that is refused gives up at once and says why", async (context) =
   const coordinator = new TestCoordinator(`unix:${join(folder, `s${count}`)}`, codePackage);
   await coordinator.listen(true);
   context.after(() => coordinator.close());
-  const { worker } = await both(context, { coordinator: coordinator.address });
+  const { worker } = await both(context, { coordinator: { address: coordinator.address } });
   assert.equal(await worker.lost, "the coordinator refused this worker: wrong token");
 });
 

@@ -4,7 +4,8 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { availableParallelism, hostname, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { addressText, parseAddress } from "../sdk/wire/address.ts";
+import { parseAddress } from "../sdk/wire/address.ts";
+import type { Endpoint } from "../sdk/wire/endpoint.ts";
 import { protocolVersion } from "../sdk/wire/worker-items.ts";
 import { SpawnedTaskProcesses } from "./adapters/task-process/spawned.ts";
 import type { WorkerLog } from "./ports/log.ts";
@@ -12,8 +13,8 @@ import { Agent, type OpenStream } from "./shell/agent.ts";
 import { ProcessPool } from "./shell/process-pool.ts";
 
 export type WorkerOptions = {
-  /** Where it is, `host:port` or `unix:/path/of/a/socket`; or, for one in this process, what opens a stream to it as soon as it can. */
-  readonly coordinator: string | Promise<OpenStream>;
+  /** Where it is and how one is let in; or, for one in this process, what opens a stream to it as soon as it can. */
+  readonly coordinator: Endpoint | Promise<OpenStream>;
   /** Tasks at the same time. */
   readonly slots: number;
   /** Names the worker for its coordinator and for people; no two workers have the same. */
@@ -53,7 +54,9 @@ const mebibyte = 1024 * 1024;
  * @throws AddressError
  */
 export function startWorker(options: WorkerOptions): Worker {
-  const opening = typeof options.coordinator === "string" ? openerFor(addressText(parseAddress(options.coordinator))) : options.coordinator;
+  const { coordinator } = options;
+  if ("address" in coordinator) parseAddress(coordinator.address);
+  const opening = "address" in coordinator ? openerFor(coordinator) : coordinator;
   const marker = `${options.id.replaceAll(/[^A-Za-z0-9]/g, "-")}-${randomUUID().slice(0, 8)}`;
   const tempRoot = options.folder ?? join(tmpdir(), `stepwell-${marker}`);
   const processes = new SpawnedTaskProcesses({ marker, storeRoot: options.store.root, tempRoot });
@@ -99,7 +102,7 @@ export function startWorker(options: WorkerOptions): Worker {
 }
 
 /** Loads gRPC while the first task process starts. */
-async function openerFor(address: string): Promise<OpenStream> {
+async function openerFor(endpoint: Endpoint): Promise<OpenStream> {
   const { openWorkerStream } = await import("../sdk/wire/worker-stream.ts");
-  return (events) => openWorkerStream(address, events);
+  return (events) => openWorkerStream(endpoint, events);
 }

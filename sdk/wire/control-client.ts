@@ -1,13 +1,15 @@
 // A coordinator's Control over gRPC. Results are what a coordinator of the same version made, and are taken as such.
 
-import { Client, credentials, status, type ServiceError } from "@grpc/grpc-js";
+import { status, type ServiceError } from "@grpc/grpc-js";
 import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
 import type { LogLine, RunView, TaskView } from "../../proto/view.ts";
 import { unreachable } from "../../proto/unreachable.ts";
-import { addressText, parseAddress } from "./address.ts";
-import { clientOptions } from "./channel-options.ts";
+import { parseAddress } from "./address.ts";
+import { TrustError } from "./authority.ts";
+import { explainUnreachable, openChannel, type Channel } from "./channel.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { controlService, type ControlRequest } from "./services.ts";
 
 export interface ControlClient extends Control {
@@ -15,9 +17,9 @@ export interface ControlClient extends Control {
 }
 
 /** Nothing is sent before the first call. @throws AddressError */
-export function connectControl(address: string): ControlClient {
-  const client = new Client(addressText(parseAddress(address)), credentials.createInsecure(), clientOptions);
-  const wire = { client, address };
+export function connectControl(endpoint: Endpoint): ControlClient {
+  parseAddress(endpoint.address);
+  const wire = new Wire(endpoint);
   const call = <T>(method: keyof Control, ...args: readonly unknown[]): Promise<T> => callOnce<T>(wire, requestOf(method, args));
   return {
     submit: (request) => call<RunId>("submit", request),
@@ -33,36 +35,71 @@ export function connectControl(address: string): ControlClient {
     task: (run, task) => call<TaskView>("task", run, task),
     events: (run, afterSeq) => follow<RecordedEvent>(wire, requestOf("events", [run, afterSeq])),
     logs: (query: LogsQuery) => follow<LogLine>(wire, requestOf("logs", [query])),
-    close: () => client.close(),
+    close: () => wire.close(),
   };
 }
 
-type Wire = { readonly client: Client; readonly address: string };
+class Wire {
+  readonly endpoint: Endpoint;
+  #opening: Promise<Channel> | null = null;
+  #closed = false;
+
+  constructor(endpoint: Endpoint) {
+    this.endpoint = endpoint;
+  }
+
+  /** @throws ControlError */
+  async channel(): Promise<Channel> {
+    if (this.#closed) throw new ControlError("unavailable", `the connection to ${this.endpoint.address} has been closed`);
+    const opening = (this.#opening ??= openChannel(this.endpoint));
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.#opening === opening) this.#opening = null;
+      if (error instanceof TrustError) throw new ControlError("unauthenticated", error.message);
+      const details = error instanceof Error ? error.message : String(error);
+      throw new ControlError("unavailable", await explainUnreachable(this.endpoint, details));
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#opening?.then(
+      ({ client }) => client.close(),
+      () => undefined,
+    );
+  }
+}
 
 function requestOf(method: keyof Control, args: readonly unknown[]): ControlRequest {
   return { method, arguments: Buffer.from(JSON.stringify(args)) };
 }
 
-function callOnce<T>({ client, address }: Wire, request: ControlRequest): Promise<T> {
+async function callOnce<T>(wire: Wire, request: ControlRequest): Promise<T> {
   const { path, requestSerialize, responseDeserialize } = controlService.call;
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, value) => {
-      if (error !== null) reject(controlErrorOf(error, address));
-      else resolve(parseReply<T>(value));
+  const { client, metadata } = await wire.channel();
+  const reply = await new Promise<Uint8Array | undefined>((resolve, reject) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error, value) => {
+      if (error !== null) reject(error);
+      else resolve(value);
     });
+  }).catch(async (error: unknown) => {
+    throw isServiceError(error) ? await controlErrorOf(error, wire.endpoint) : error;
   });
+  return parseReply<T>(reply);
 }
 
 /** Each reply holds the items that were there when it was sent. */
-async function* follow<T>({ client, address }: Wire, request: ControlRequest): AsyncGenerator<T> {
+async function* follow<T>(wire: Wire, request: ControlRequest): AsyncGenerator<T> {
   const { path, requestSerialize, responseDeserialize } = controlService.follow;
-  const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+  const { client, metadata } = await wire.channel();
+  const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata);
   // The iteration below throws the same error; this keeps it from ending the process when nobody iterates any more.
   stream.on("error", () => undefined);
   try {
     for await (const reply of stream) yield* parseReply<readonly T[]>(reply as Uint8Array);
   } catch (error) {
-    throw isServiceError(error) ? controlErrorOf(error, address) : error;
+    throw isServiceError(error) ? await controlErrorOf(error, wire.endpoint) : error;
   } finally {
     stream.cancel();
   }
@@ -79,12 +116,12 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error;
 }
 
-function controlErrorOf(error: ServiceError, address: string): ControlError {
-  const code = codes.find((one) => statusOf(one) === error.code) ?? "unavailable";
-  return new ControlError(code, code === "unavailable" ? `the coordinator at ${address} does not answer: ${error.details}` : error.details);
+async function controlErrorOf({ code: number, details }: ServiceError, endpoint: Endpoint): Promise<ControlError> {
+  const code = codes.find((one) => statusOf(one) === number) ?? "unavailable";
+  return new ControlError(code, code === "unavailable" ? await explainUnreachable(endpoint, details) : details);
 }
 
-const codes: readonly ControlError["code"][] = ["notFound", "conflict", "invalid", "unavailable"];
+const codes: readonly ControlError["code"][] = ["notFound", "conflict", "invalid", "unauthenticated", "denied", "unavailable"];
 
 /** The status that carries an error of this code. */
 export function statusOf(code: ControlError["code"]): status {
@@ -95,6 +132,10 @@ export function statusOf(code: ControlError["code"]): status {
       return status.FAILED_PRECONDITION;
     case "invalid":
       return status.INVALID_ARGUMENT;
+    case "unauthenticated":
+      return status.UNAUTHENTICATED;
+    case "denied":
+      return status.PERMISSION_DENIED;
     case "unavailable":
       return status.UNAVAILABLE;
     default:

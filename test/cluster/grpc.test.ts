@@ -42,7 +42,7 @@ test("a flow runs on two workers that speak gRPC, and a client reads its result 
   });
   const workers = ["one", "two"].map((id) =>
     startWorker({
-      coordinator: coordinator.address,
+      coordinator: { address: coordinator.address },
       slots: 1,
       id,
       version: "test",
@@ -53,7 +53,7 @@ test("a flow runs on two workers that speak gRPC, and a client reads its result 
       log: quiet,
     }),
   );
-  const control = connectControl(coordinator.address);
+  const control = connectControl({ address: coordinator.address });
   try {
     const checked = await checkFlow(join(root, "examples/iris.ts"));
     assert.ok(checked.graph !== null);

@@ -38,17 +38,20 @@ export class SimulatedWorker {
     const { id, slots, runs = [], protocol = protocolVersion } = this.#options;
     this.end = null;
     const welcomes = this.count("welcome");
-    const stream = openWorkerStream(address, {
-      onItems: (items) => {
-        if (this.#stream === stream) this.#receive(items);
+    const stream = openWorkerStream(
+      { address },
+      {
+        onItems: (items) => {
+          if (this.#stream === stream) this.#receive(items);
+        },
+        onEnd: (end) => {
+          if (this.#stream !== stream) return;
+          this.end = end;
+          this.#stream = null;
+          this.#wake();
+        },
       },
-      onEnd: (end) => {
-        if (this.#stream !== stream) return;
-        this.end = end;
-        this.#stream = null;
-        this.#wake();
-      },
-    });
+    );
     this.#stream = stream;
     const hello = {
       worker: id,

@@ -1,0 +1,79 @@
+// Opens a connection to a coordinator: which credentials it needs, the token with each call, and in plain words what is
+// wrong when there is no connection.
+
+import { Client, credentials, Metadata, type ChannelCredentials } from "@grpc/grpc-js";
+import { addressText, parseAddress, type Address } from "./address.ts";
+import { fetchAuthority, speaksTls } from "./authority.ts";
+import { clientOptions } from "./channel-options.ts";
+import { tlsOf, type Endpoint, type EndpointTls } from "./endpoint.ts";
+
+/** `metadata` goes with every call. */
+export type Channel = { readonly client: Client; readonly metadata: Metadata };
+
+/** An authority is fetched once for an endpoint object, however often it is connected to. */
+const fetched = new WeakMap<Endpoint, Promise<string>>();
+
+/** @throws AddressError, TrustError; or an Error when the endpoint has only a fingerprint and nobody answers there */
+export async function openChannel(endpoint: Endpoint): Promise<Channel> {
+  const address = parseAddress(endpoint.address);
+  const metadata = new Metadata();
+  if (endpoint.token !== undefined) metadata.set("authorization", `Bearer ${endpoint.token}`);
+  return { client: new Client(addressText(address), await channelCredentials(endpoint), clientOptions), metadata };
+}
+
+/** @throws as openChannel */
+async function channelCredentials(endpoint: Endpoint): Promise<ChannelCredentials> {
+  const tls = tlsOf(endpoint);
+  if (tls === null) return credentials.createInsecure();
+  const ca = tls.ca ?? (await fetchedAuthority(endpoint, tls));
+  return credentials.createSsl(bytes(ca), bytes(tls.key), bytes(tls.cert));
+}
+
+async function fetchedAuthority(endpoint: Endpoint, tls: EndpointTls): Promise<string | undefined> {
+  const { fingerprint } = tls;
+  const address = parseAddress(endpoint.address);
+  if (fingerprint === undefined || address.kind === "socket") return undefined;
+  const fetching = fetched.get(endpoint) ?? fetchAuthority(peerOf(address), { ...tls, fingerprint });
+  fetched.set(endpoint, fetching);
+  try {
+    return await fetching;
+  } catch (error) {
+    // Somebody may answer the next time.
+    if (fetched.get(endpoint) === fetching) fetched.delete(endpoint);
+    throw error;
+  }
+}
+
+/** Why there is no connection, from what grpc-js says of it; asks the other side when that may tell. */
+export async function explainUnreachable(endpoint: Endpoint, details: string): Promise<string> {
+  const address = parseAddress(endpoint.address);
+  const opening = `the coordinator at ${endpoint.address} does not answer`;
+  if (address.kind === "socket") return `${opening}: ${details}`;
+  if (tlsOf(endpoint) === null) {
+    if (/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/.test(details) || !(await speaksTls(peerOf(address))))
+      return `${opening}: ${details}`;
+    return `the coordinator at ${endpoint.address} speaks TLS only: connect with its fingerprint or its CA file`;
+  }
+  if (/wrong version number|packet length too long|EPROTO(?!.*alert)/i.test(details)) {
+    return `${endpoint.address} does not speak TLS: if the coordinator runs there without it, connect with TLS off`;
+  }
+  if (/unable to verify|self[- ]signed|unable to get (local )?issuer/i.test(details)) {
+    return `the certificate of ${endpoint.address} is not signed by an authority that is trusted here: give the coordinator's fingerprint or its CA file`;
+  }
+  if (/altnames|does not match certificate/i.test(details)) {
+    return `the certificate of ${endpoint.address} is for other names (${details}): use one of them, or start the coordinator with this name too`;
+  }
+  if (/has expired|not yet valid/i.test(details))
+    return `the certificate of ${endpoint.address} is out of date (${details}): restart the coordinator, or check both clocks`;
+  if (/alert/i.test(details))
+    return `the coordinator at ${endpoint.address} wants a certificate of its clients, and refused this one: ${details}`;
+  return `${opening}: ${details}`;
+}
+
+function peerOf({ host, port }: Extract<Address, { kind: "tcp" }>): { readonly host: string; readonly port: number } {
+  return { host: host.replace(/^\[|\]$/g, ""), port };
+}
+
+function bytes(pem: string | undefined): Buffer | null {
+  return pem === undefined ? null : Buffer.from(pem);
+}
