@@ -143,7 +143,7 @@ async function listen(at: Listen, ready: Promise<ServerPorts>): Promise<GrpcServ
 
 async function openControl(address: string) {
   const { connectControl } = await import("../sdk/wire/control-client.ts");
-  return connectControl(address);
+  return connectControl({ address });
 }
 
 async function adoptUnfinished(ledger: Ledger, drivers: Drivers, log: CoordinatorLog): Promise<void> {
