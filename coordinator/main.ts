@@ -1,6 +1,7 @@
 // Puts a coordinator together: what drives runs, what watches workers, what clients may ask, and where it listens.
 
 import { unfinishedStatuses, type Ledger, type Owner } from "./ports/ledger.ts";
+import type { BlobAccess } from "./ports/blob-access.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { LogStore } from "./ports/log-store.ts";
 import type { TaskQueue } from "./ports/task-queue.ts";
@@ -12,6 +13,7 @@ import type { GrpcServer, Listen, ServerPorts } from "./api/grpc-server.ts";
 import { listenLate } from "./api/late-server.ts";
 import { linkWorker } from "./api/worker-link.ts";
 import { Dispatcher } from "./shell/dispatcher.ts";
+import { Grants } from "./shell/grants.ts";
 import { Drivers, OwnedElsewhere, type DriversEvents } from "./shell/drivers.ts";
 import { Leases } from "./shell/leases.ts";
 import { LogIntake } from "./shell/log-intake.ts";
@@ -29,6 +31,8 @@ export type CoordinatorOptions = {
   readonly owner: Owner;
   /** Null: no worker can connect, and nobody can ask but through `control`. */
   readonly listen: Listen | null;
+  /** How workers and clients elsewhere come by blobs; null where all have the folder. */
+  readonly blobs?: BlobAccess | null;
   /** Shown to workers. */
   readonly version: string;
   /** Takes up every unfinished run that nobody drives before it listens. */
@@ -74,7 +78,17 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
   const history = new RunHistory(ledger);
   const shell = startShell(options, history);
   const { drivers, dispatcher, leases, intake } = shell;
-  const control = new CoordinatorControl({ ledger, clock, logs, drivers, history, intake, owner, openControl });
+  const control = new CoordinatorControl({
+    ledger,
+    clock,
+    logs,
+    drivers,
+    history,
+    intake,
+    owner,
+    openControl,
+    access: options.blobs ?? null,
+  });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
   const ports: ServerPorts = { ...shell, ...timesOf(options), clock, log, control, version: options.version };
   ready(ports);
@@ -104,6 +118,7 @@ type Shell = {
   readonly leases: Leases;
   readonly workers: Workers;
   readonly intake: LogIntake;
+  readonly grants: Grants;
 };
 
 function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
@@ -131,7 +146,8 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
     adoptGraceMs,
     onRoom: (driver) => dispatcher.publishSoon(driver),
   });
-  return { drivers, dispatcher, leases, workers, intake };
+  const grants = new Grants({ leases, log, access: options.blobs ?? null });
+  return { drivers, dispatcher, leases, workers, intake, grants };
 }
 
 /** Before anything is claimed: the claims say where this process is reached. */

@@ -2,6 +2,7 @@
 // mode calls it directly. Pages are cut by a limit and continued by an opaque cursor.
 
 import type { Artifacts } from "./artifact.ts";
+import type { BlobGrant, BlobPlace, BlobRequest } from "./blobs.ts";
 import type { RecordedEvent, RunOptions, RunStatus } from "./event.ts";
 import type { FlowGraph } from "./graph.ts";
 import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
@@ -81,11 +82,12 @@ export const stopGraceSeconds = 5;
 
 /**
  * Asked of a run or a task that doesn't exist, or that is in a state that forbids it; by somebody who is not known
- * (`unauthenticated`) or may not ask for it (`denied`).
+ * (`unauthenticated`) or may not ask for it (`denied`); when it cannot be answered (`unavailable`), or there is no connection to who
+ * would (`unreachable`: asking again may help).
  */
 export class ControlError extends Error {
   override readonly name = "ControlError";
-  readonly code: "notFound" | "conflict" | "invalid" | "unauthenticated" | "denied" | "unavailable";
+  readonly code: "notFound" | "conflict" | "invalid" | "unauthenticated" | "denied" | "unavailable" | "unreachable";
   constructor(code: ControlError["code"], message: string) {
     super(message);
     this.code = code;
@@ -112,4 +114,8 @@ export interface Control {
   /** Every event after `seq`, then live ones; ends after the event that finishes the run. */
   events(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
   logs(query: LogsQuery): AsyncIterable<LogLine>;
+  /** Where blobs are, the best place first; none where whoever asks has the coordinator's folder. */
+  blobPlaces(): Promise<readonly BlobPlace[]>;
+  /** Leave to read blobs of a run; for null to write what a submission will name. @throws ControlError notFound, invalid */
+  grantBlobs(run: RunId | null, requests: readonly BlobRequest[]): Promise<readonly BlobGrant[]>;
 }

@@ -80,6 +80,7 @@ export function startWorker(options: WorkerOptions): Worker {
       runs: options.runs,
     },
     pool,
+    grants: null,
     log: options.log,
     isolated: options.isolation === "process",
     awayMsMax: options.awayMsMax ?? awayMsMaxDefault,

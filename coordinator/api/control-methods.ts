@@ -2,6 +2,7 @@
 
 import { ControlError, type Control } from "../../proto/control.ts";
 import { parseRunId, parseTaskId, type RunId, type TaskId } from "../../proto/ids.ts";
+import { parseBlobRequests } from "../../proto/parse/blobs.ts";
 import { parseLogsQuery, parsePlanRequest, parseRunsQuery, parseSubmitRequest, parseTasksQuery } from "../../proto/parse/control.ts";
 
 type Arguments = readonly unknown[];
@@ -22,6 +23,8 @@ export function callsOf(control: Control): CallTable {
     run: ([run]: Arguments) => control.run(parseRun(run)),
     tasks: ([run, query]: Arguments) => control.tasks(parseRun(run), parseTasksQuery(query)),
     task: ([run, task]: Arguments) => control.task(parseRun(run), parseTask(task)),
+    blobPlaces: () => control.blobPlaces(),
+    grantBlobs: ([run, requests]: Arguments) => control.grantBlobs(run === null ? null : parseRun(run), parseBlobRequests(requests)),
   });
 }
 

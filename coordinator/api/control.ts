@@ -11,6 +11,7 @@ import {
   type SubmitRequest,
   type TasksQuery,
 } from "../../proto/control.ts";
+import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
 import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
 import type { ListedRun, LogLine, RunSummary, RunView, TaskView } from "../../proto/view.ts";
@@ -23,25 +24,29 @@ import { objectionToSubmission } from "../core/submission.ts";
 import { decideTags } from "../core/tags.ts";
 import { taskView, tasksPage } from "../core/task-view.ts";
 import { runView } from "../core/view.ts";
+import type { BlobAccess } from "../ports/blob-access.ts";
 import { LedgerError, type Owner } from "../ports/ledger.ts";
 import { OwnedElsewhere } from "../shell/drivers.ts";
 import { DriverEnded } from "../shell/run-driver.ts";
+import { ClientBlobs } from "./client-blobs.ts";
 import { followEvents } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
 
 /** Opens the Control of the process that listens at `address`. */
 type OpenControl = (address: string) => Promise<Control & { close(): void }>;
 
-export type ControlPorts = LogPorts & { readonly openControl: OpenControl };
+export type ControlPorts = LogPorts & { readonly openControl: OpenControl; readonly access: BlobAccess | null };
 
 /** Reused tasks in one event. */
 const reusedPerEvent = 1000;
 
 export class CoordinatorControl implements Control {
   readonly #ports: ControlPorts;
+  readonly #blobs: ClientBlobs;
 
   constructor(ports: ControlPorts) {
     this.#ports = ports;
+    this.#blobs = new ClientBlobs(ports.access, (run) => this.#read(run));
   }
 
   async submit(request: SubmitRequest): Promise<RunId> {
@@ -123,6 +128,14 @@ export class CoordinatorControl implements Control {
     yield* followLogs(this.#ports, query);
   }
 
+  async blobPlaces(): Promise<readonly BlobPlace[]> {
+    return this.#ports.access?.places ?? [];
+  }
+
+  grantBlobs(run: RunId | null, requests: readonly BlobRequest[]): Promise<readonly BlobGrant[]> {
+    return this.#blobs.grant(run, requests);
+  }
+
   async #listed(run: RunSummary): Promise<ListedRun> {
     const owner = run.finishedAtMs === null ? await this.#ports.ledger.owner(run.run) : null;
     return { ...run, owner: ownerText(owner) };
@@ -201,7 +214,7 @@ export class CoordinatorControl implements Control {
       return await change.forward(control);
     } catch (error) {
       // It may have died just now: then the run is ours to take.
-      if (!(error instanceof ControlError) || error.code !== "unavailable") throw error;
+      if (!(error instanceof ControlError) || error.code !== "unreachable") throw error;
       if ((await this.#ports.ledger.owner(run)) !== null) throw error;
       return await this.#decide(run, change);
     } finally {

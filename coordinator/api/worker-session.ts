@@ -10,6 +10,7 @@ import { unreachable } from "../../proto/unreachable.ts";
 import { protocolVersion, type CoordinatorItem, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "../shell/dispatcher.ts";
+import type { Grants } from "../shell/grants.ts";
 import type { Leases } from "../shell/leases.ts";
 import type { LogIntake } from "../shell/log-intake.ts";
 import type { CoordinatorLog } from "../shell/log.ts";
@@ -22,6 +23,7 @@ export type WorkerSessionPorts = {
   readonly leases: Leases;
   readonly dispatcher: Dispatcher;
   readonly intake: LogIntake;
+  readonly grants: Grants;
   readonly version: string;
   readonly leaseMs: number;
   readonly beatMs: number;
@@ -78,7 +80,7 @@ export class WorkerSession implements WorkerLine {
   }
 
   #greet(hello: Hello): void {
-    const { workers, leases, clock, log, version, leaseMs, beatMs } = this.#ports;
+    const { workers, leases, grants, clock, log, version, leaseMs, beatMs } = this.#ports;
     if (this.#worker !== null) return this.#finish({ kind: "misused", reason: "a worker says hello once" }); // S1
     if (hello.protocol !== protocolVersion) {
       const reason = `the worker speaks protocol ${hello.protocol} (version ${hello.version}), this coordinator ${protocolVersion} (version ${version}): run the same version on both sides`;
@@ -90,7 +92,7 @@ export class WorkerSession implements WorkerLine {
       { event: "worker.connected", worker_id: worker.id, host: hello.host, slots: hello.slots, held: hello.held.length },
       "a worker has connected",
     );
-    this.send({ kind: "welcome", protocol: protocolVersion, version, leaseMs, beatMs });
+    this.send({ kind: "welcome", protocol: protocolVersion, version, leaseMs, beatMs, blobs: grants.offer });
     leases.greeted(worker, hello.held);
   }
 
@@ -111,9 +113,17 @@ export class WorkerSession implements WorkerLine {
       case "draining":
         log.info({ event: "worker.draining", worker_id: worker.id }, "a worker takes no more work");
         return workers.drain(worker);
+      case "askBlobs":
+        return this.#answerBlobs(worker, item);
       default:
         return unreachable(item);
     }
+  }
+
+  #answerBlobs(worker: Worker, { of, id, requests }: Extract<WorkerItem, { kind: "askBlobs" }>): void {
+    void this.#ports.grants.answer(worker, of, requests).then((answer) => {
+      if (!this.#ended) this.send({ kind: "blobsAnswered", id, answer });
+    });
   }
 
   #finish(end: StreamEnd): void {

@@ -2,9 +2,8 @@
 
 import type { Sha256 } from "../../proto/ids.ts";
 import { ArtifactStoreError } from "./store.ts";
-import type { StoreProblem } from "./store.ts";
 
-const advice: Readonly<Record<Exclude<StoreProblem, "missing" | "corrupt">, string>> = {
+const advice: Readonly<Record<"full" | "readOnly" | "unreachable", string>> = {
   full: "the disk or the quota is full: free some space, then resume the run",
   readOnly: "the folder cannot be written: give the user who runs Stepwell the right to, or choose another folder",
   unreachable: "see that the disk is mounted and well, then resume the run",

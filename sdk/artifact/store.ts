@@ -26,7 +26,12 @@ export interface BlockingReader {
   getSync(sha256: Sha256, range?: ByteRange): Uint8Array;
 }
 
-export type StoreProblem = "missing" | "corrupt" | "full" | "readOnly" | "unreachable";
+/** A store that can be told what will be read soon. A hint: nothing comes of it but time. */
+export interface ReadAhead {
+  readAhead(blobs: readonly Sha256[]): void;
+}
+
+export type StoreProblem = "missing" | "corrupt" | "full" | "readOnly" | "refused" | "unreachable";
 
 export class ArtifactStoreError extends Error {
   override readonly name = "ArtifactStoreError";

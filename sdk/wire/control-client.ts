@@ -1,6 +1,7 @@
 // A coordinator's Control over gRPC. Results are what a coordinator of the same version made, and are taken as such.
 
 import { status, type ServiceError } from "@grpc/grpc-js";
+import type { BlobGrant, BlobPlace } from "../../proto/blobs.ts";
 import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
@@ -35,6 +36,8 @@ export function connectControl(endpoint: Endpoint): ControlClient {
     task: (run, task) => call<TaskView>("task", run, task),
     events: (run, afterSeq) => follow<RecordedEvent>(wire, requestOf("events", [run, afterSeq])),
     logs: (query: LogsQuery) => follow<LogLine>(wire, requestOf("logs", [query])),
+    blobPlaces: () => call<readonly BlobPlace[]>("blobPlaces"),
+    grantBlobs: (run, requests) => call<readonly BlobGrant[]>("grantBlobs", run, requests),
     close: () => wire.close(),
   };
 }
@@ -58,7 +61,7 @@ class Wire {
       if (this.#opening === opening) this.#opening = null;
       if (error instanceof TrustError) throw new ControlError("unauthenticated", error.message);
       const details = error instanceof Error ? error.message : String(error);
-      throw new ControlError("unavailable", await explainUnreachable(this.endpoint, details));
+      throw new ControlError("unreachable", await explainUnreachable(this.endpoint, details));
     }
   }
 
@@ -117,11 +120,24 @@ function isServiceError(error: unknown): error is ServiceError {
 }
 
 async function controlErrorOf({ code: number, details }: ServiceError, endpoint: Endpoint): Promise<ControlError> {
-  const code = codes.find((one) => statusOf(one) === number) ?? "unavailable";
-  return new ControlError(code, code === "unavailable" ? await explainUnreachable(endpoint, details) : details);
+  const code = codes.find((one) => statusOf(one) === number) ?? (isBroken(number, details) ? "unreachable" : "unavailable");
+  return new ControlError(code, code === "unreachable" ? await explainUnreachable(endpoint, details) : details);
 }
 
-const codes: readonly ControlError["code"][] = ["notFound", "conflict", "invalid", "unauthenticated", "denied", "unavailable"];
+const codes: readonly ControlError["code"][] = [
+  "notFound",
+  "conflict",
+  "invalid",
+  "unauthenticated",
+  "denied",
+  "unavailable",
+  "unreachable",
+];
+
+/** The connection broke: whoever was asked has said nothing. */
+function isBroken(code: status, details: string): boolean {
+  return code === status.CANCELLED || code === status.DEADLINE_EXCEEDED || (code === status.INTERNAL && details.includes("RST_STREAM"));
+}
 
 /** The status that carries an error of this code. */
 export function statusOf(code: ControlError["code"]): status {
@@ -137,6 +153,8 @@ export function statusOf(code: ControlError["code"]): status {
     case "denied":
       return status.PERMISSION_DENIED;
     case "unavailable":
+      return status.ABORTED;
+    case "unreachable":
       return status.UNAVAILABLE;
     default:
       return unreachable(code);

@@ -48,14 +48,16 @@ const workerItem: fc.Arbitrary<WorkerItem> = fc.oneof(
   fc.record({ kind: kind("logs"), of: held, lines: fc.array(line) }),
   fc.record({ kind: kind("credit"), slots: uint32 }),
   fc.record({ kind: kind("draining") }),
+  fc.record({ kind: kind("askBlobs"), of: held, id: uint32, requests: bytes }),
 );
 const coordinatorItem: fc.Arbitrary<CoordinatorItem> = fc.oneof(
-  fc.record({ kind: kind("welcome"), protocol: uint32, version: text, leaseMs: uint32, beatMs: uint32 }),
+  fc.record({ kind: kind("welcome"), protocol: uint32, version: text, leaseMs: uint32, beatMs: uint32, blobs: bytes }),
   fc.record({ kind: kind("assign"), of: held, order: bytes }),
   fc.record({ kind: kind("stop"), of: held, graceMs: uint32, by: text }),
   fc.record({ kind: kind("revoke"), of: held }),
   fc.record({ kind: kind("accepted"), of: held, refused: fc.boolean() }),
   fc.record({ kind: kind("drain") }),
+  fc.record({ kind: kind("blobsAnswered"), id: uint32, answer: bytes }),
 );
 
 function encode<Item>(items: readonly Item[], write: (writer: ProtoWriter, item: Item) => void): Buffer {

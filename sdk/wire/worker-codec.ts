@@ -7,7 +7,7 @@ import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "./worker
 
 /** Field of both batch messages that holds the items. */
 const itemsField = 1;
-const noBytes = new Uint8Array();
+const noBytes: Uint8Array = new Uint8Array();
 const streams = ["stdout", "stderr", "system"] as const;
 
 export function writeWorkerItem(writer: ProtoWriter, item: WorkerItem): void {
@@ -31,6 +31,12 @@ export function writeWorkerItem(writer: ProtoWriter, item: WorkerItem): void {
         return writer.message(5, () => writer.number(1, item.slots));
       case "draining":
         return writer.message(6, () => undefined);
+      case "askBlobs":
+        return writer.message(7, () => {
+          writeHeld(writer, item.of);
+          writer.number(5, item.id);
+          writer.bytes(6, item.requests);
+        });
       default:
         return unreachable(item);
     }
@@ -46,6 +52,7 @@ export function writeCoordinatorItem(writer: ProtoWriter, item: CoordinatorItem)
           writer.text(2, item.version);
           writer.number(3, item.leaseMs);
           writer.number(4, item.beatMs);
+          writer.bytes(5, item.blobs);
         });
       case "assign":
         return writer.message(2, () => {
@@ -67,6 +74,11 @@ export function writeCoordinatorItem(writer: ProtoWriter, item: CoordinatorItem)
         });
       case "drain":
         return writer.message(6, () => undefined);
+      case "blobsAnswered":
+        return writer.message(7, () => {
+          writer.number(1, item.id);
+          writer.bytes(2, item.answer);
+        });
       default:
         return unreachable(item);
     }
@@ -130,6 +142,11 @@ function readWorkerItem(reader: ProtoReader, kind: number): WorkerItem | null {
     case 6:
       reader.message(() => undefined);
       return { kind: "draining" };
+    case 7: {
+      let [id, requests] = [0, noBytes];
+      const of = reader.message(() => readHeld(reader, { 5: () => (id = reader.number()), 6: () => (requests = reader.bytes()) }));
+      return { kind: "askBlobs", of, id, requests };
+    }
     default:
       return null;
   }
@@ -160,20 +177,26 @@ function readCoordinatorItem(reader: ProtoReader, kind: number): CoordinatorItem
     case 6:
       reader.message(() => undefined);
       return { kind: "drain" };
+    case 7: {
+      let [id, answer] = [0, noBytes];
+      reader.message(() => eachField(reader, { 1: () => (id = reader.number()), 2: () => (answer = reader.bytes()) }));
+      return { kind: "blobsAnswered", id, answer };
+    }
     default:
       return null;
   }
 }
 
 function readWelcome(reader: ProtoReader): CoordinatorItem {
-  let [protocol, version, leaseMs, beatMs] = [0, "", 0, 0];
+  let [protocol, version, leaseMs, beatMs, blobs] = [0, "", 0, 0, noBytes];
   eachField(reader, {
     1: () => (protocol = reader.number()),
     2: () => (version = reader.text()),
     3: () => (leaseMs = reader.number()),
     4: () => (beatMs = reader.number()),
+    5: () => (blobs = reader.bytes()),
   });
-  return { kind: "welcome", protocol, version, leaseMs, beatMs };
+  return { kind: "welcome", protocol, version, leaseMs, beatMs, blobs };
 }
 
 type FieldReaders = { readonly [field: number]: () => unknown };

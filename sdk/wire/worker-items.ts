@@ -35,13 +35,25 @@ export type WorkerItem =
   | { readonly kind: "logs"; readonly of: Held; readonly lines: readonly LogText[] }
   /** So many assignments more are welcome. */
   | { readonly kind: "credit"; readonly slots: number }
-  | { readonly kind: "draining" };
+  | { readonly kind: "draining" }
+  /** `requests` is the JSON of BlobRequest[]; the answer has the same `id`. */
+  | { readonly kind: "askBlobs"; readonly of: Held; readonly id: number; readonly requests: Uint8Array };
 
 export type CoordinatorItem =
-  | { readonly kind: "welcome"; readonly protocol: number; readonly version: string; readonly leaseMs: number; readonly beatMs: number }
+  /** `blobs` is the JSON of BlobPlace[]; empty where the worker knows where blobs are. */
+  | {
+      readonly kind: "welcome";
+      readonly protocol: number;
+      readonly version: string;
+      readonly leaseMs: number;
+      readonly beatMs: number;
+      readonly blobs: Uint8Array;
+    }
   /** `order` is the JSON of a TaskOrder. */
   | { readonly kind: "assign"; readonly of: Held; readonly order: Uint8Array }
   | { readonly kind: "stop"; readonly of: Held; readonly graceMs: number; readonly by: string }
   | { readonly kind: "revoke"; readonly of: Held }
   | { readonly kind: "accepted"; readonly of: Held; readonly refused: boolean }
-  | { readonly kind: "drain" };
+  | { readonly kind: "drain" }
+  /** `answer` is the JSON of a BlobAnswer. */
+  | { readonly kind: "blobsAnswered"; readonly id: number; readonly answer: Uint8Array };

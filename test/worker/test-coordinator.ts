@@ -63,7 +63,8 @@ export class TestCoordinator {
 
   #receive(item: WorkerItem): void {
     this.items.push(item);
-    if (item.kind === "hello") this.#send({ kind: "welcome", protocol: 1, version: "test", leaseMs: 1000, beatMs: 100 });
+    if (item.kind === "hello")
+      this.#send({ kind: "welcome", protocol: 1, version: "test", leaseMs: 1000, beatMs: 100, blobs: new Uint8Array() });
     if (item.kind === "credit") this.credit += item.slots;
     if (item.kind === "logs") this.#earOf(item.of)?.lines.push(...item.lines);
     if (item.kind === "outcome") {

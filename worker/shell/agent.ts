@@ -14,6 +14,7 @@ import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "../../sd
 import type { WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
 import type { WorkerLog } from "../ports/log.ts";
 import { AttemptRun } from "./attempt-run.ts";
+import type { GrantDesk } from "./blobs/grant-desk.ts";
 import { parseOrderHead, type OrderHead } from "./order-head.ts";
 import { Outbox } from "./outbox.ts";
 import type { ProcessPool } from "./process-pool.ts";
@@ -21,6 +22,8 @@ import type { ProcessPool } from "./process-pool.ts";
 export type AgentOptions = {
   readonly hello: Omit<Hello, "held">;
   readonly pool: ProcessPool;
+  /** Null where the worker has the coordinator's own store. */
+  readonly grants: GrantDesk | null;
   readonly log: WorkerLog;
   /** Every order gets a fresh process. */
   readonly isolated: boolean;
@@ -179,6 +182,8 @@ export class Agent {
       case "drain":
         void this.drain();
         return undefined;
+      case "blobsAnswered":
+        return this.#options.grants?.answered(item.id, item.answer);
       default:
         return unreachable(item);
     }

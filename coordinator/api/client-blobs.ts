@@ -1,0 +1,45 @@
+// Lets clients elsewhere read the blobs of a run, and write those that a submission will name.
+//
+// C1. Reading: only what the run names. Writing: exactly the content that was asked for; nothing that is there is changed.
+
+import type { BlobGrant, BlobRequest } from "../../proto/blobs.ts";
+import { ControlError } from "../../proto/control.ts";
+import type { RunId, Sha256 } from "../../proto/ids.ts";
+import { blobsOfRun } from "../core/run-blobs.ts";
+import type { RunState } from "../core/state.ts";
+import type { BlobAccess } from "../ports/blob-access.ts";
+import { objectionTo } from "../shell/readable-blobs.ts";
+
+/** A run is asked about again and again while somebody reads it: what was found out is kept for so many. */
+const runsKept = 8;
+
+export class ClientBlobs {
+  readonly #access: BlobAccess | null;
+  readonly #readState: (run: RunId) => Promise<RunState>;
+  readonly #known = new Map<RunId, { readonly seq: number; readonly blobs: ReadonlySet<Sha256> }>();
+
+  constructor(access: BlobAccess | null, readState: (run: RunId) => Promise<RunState>) {
+    this.#access = access;
+    this.#readState = readState;
+  }
+
+  /** @throws ControlError */
+  async grant(run: RunId | null, requests: readonly BlobRequest[]): Promise<readonly BlobGrant[]> {
+    if (this.#access === null) throw new ControlError("invalid", "this coordinator grants no blobs: read them where it keeps them");
+    const blobs = run === null ? new Set<Sha256>() : this.#blobsOf(await this.#readState(run));
+    const wrong = await objectionTo(requests, blobs, this.#access); // C1
+    if (wrong !== null) throw new ControlError("notFound", `${run ?? "a submission"} names no blob ${wrong.sha256}`);
+    return this.#access.sign(requests);
+  }
+
+  #blobsOf(state: RunState): ReadonlySet<Sha256> {
+    const { run } = state.submitted;
+    const known = this.#known.get(run);
+    this.#known.delete(run);
+    const blobs = known?.seq === state.seq ? known.blobs : blobsOfRun(state);
+    this.#known.set(run, { seq: state.seq, blobs });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > runsKept && oldest !== undefined) this.#known.delete(oldest);
+    return blobs;
+  }
+}
