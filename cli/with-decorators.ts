@@ -17,6 +17,7 @@ const places = {
   isolated: "isolated",
   environment: "environment",
   resources: "resources",
+  concurrency: "concurrencyMax",
 } as const satisfies Record<string, keyof StepPolicy>;
 
 type DecoratorName = keyof typeof places;

@@ -18,6 +18,8 @@ export type RunOptions = {
   readonly isolation: "warm" | "process";
   /** How often the losses of workers may make one task run again without counting against its retries. */
   readonly lossesMax: number;
+  /** From `-priorityMax` to `priorityMax`; absent is 0. Of runs that wait for the same workers, those with a higher one get more turns. */
+  readonly priority?: number;
 };
 
 /** An outcome that a resumed run takes over from another run's task. */
@@ -96,6 +98,8 @@ export type RunEvent =
 export type RecordedEvent = { readonly seq: number; readonly event: RunEvent };
 
 export const defaultRunOptions: Omit<RunOptions, "workersMax"> = { failFast: false, splitsMax: 100_000, isolation: "warm", lossesMax: 5 };
+
+export const priorityMax = 100;
 
 /** User tags of a run, and characters of one tag. */
 export const tagsMax = 50;

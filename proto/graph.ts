@@ -36,7 +36,9 @@ export type StepPolicy = {
   readonly retry: RetryPolicy | null;
   readonly catch: { readonly var: string | null; readonly print: boolean } | null;
   readonly timeoutSeconds: number | null;
-  readonly resources: Resources;
+  readonly resources: StepResources;
+  /** Tasks of the step that may run at the same time, over all runs of the flow; absent where any number may. */
+  readonly concurrencyMax?: number;
   readonly batch: BatchPlacement | null;
   readonly environment: Readonly<Record<string, string>>;
   readonly isolated: boolean;
@@ -55,6 +57,20 @@ export type RetryPolicy = {
 };
 
 export type Resources = { readonly cpu: number; readonly memoryMiB: number; readonly gpu: number };
+
+/** What a task of the step needs of its worker beside a slot; null where the author asked for nothing. */
+export type StepResources = {
+  readonly cpu: number | null;
+  readonly memoryMiB: number | null;
+  readonly gpu: number;
+  /** The worker must have all of them; absent where none is asked for. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Absent where any worker of the default pool will do. */
+  readonly pool?: string;
+};
+
+/** The pool of workers and of steps that name none. */
+export const defaultPool = "default";
 
 /** `@batch` options; recorded now, used for placement when a Batch pool exists. */
 export type BatchPlacement = Resources & {
@@ -81,6 +97,8 @@ export type FlowGraph = {
   /** Base name of the flow's file. */
   readonly file: string;
   readonly doc: string;
+  /** Tasks of the flow that may run at the same time, over all of its runs; absent where any number may. */
+  readonly concurrencyMax?: number;
   /** In the order of the source, `start` and `end` included. */
   readonly steps: readonly StepNode[];
   readonly parameters: readonly ParameterSpec[];
@@ -113,7 +131,7 @@ export const defaultPolicy: StepPolicy = {
   retry: null,
   catch: null,
   timeoutSeconds: null,
-  resources: { cpu: 1, memoryMiB: 4096, gpu: 0 },
+  resources: { cpu: null, memoryMiB: null, gpu: 0 },
   batch: null,
   environment: {},
   isolated: false,

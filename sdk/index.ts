@@ -7,7 +7,7 @@ export { card } from "./card/construct.ts";
 export type { CardComponent } from "./card/component.ts";
 export { CardError } from "./card/parse-component.ts";
 export { current } from "./flow/current.ts";
-export { batch, catchError, environment, isolated, resources, retry, step, timeout } from "./flow/decorators.ts";
+export { batch, catchError, concurrency, environment, isolated, resources, retry, step, timeout } from "./flow/decorators.ts";
 export { FlowSpec } from "./flow/flow-spec.ts";
 export type { FlowClass, Inputs } from "./flow/flow-spec.ts";
 export { parameter } from "./flow/parameter.ts";

@@ -1,7 +1,6 @@
 // What a worker needs to run an attempt, made from the state when the attempt is assigned.
 
 import { elementAt } from "../../proto/artifact.ts";
-import { defaultPolicy } from "../../proto/graph.ts";
 import type { TaskId } from "../../proto/ids.ts";
 import type { ForeachFrame, TaskInputs, TaskOrder } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
@@ -33,8 +32,7 @@ export function orderFor(state: RunState, id: TaskId, assigned: { readonly lease
     timeoutSeconds: node.policy.timeoutSeconds,
     isolated: node.policy.isolated || submitted.options.isolation === "process",
     environment: node.policy.environment,
-    // The default is there for placement; as a limit it holds only where the author asked for it.
-    memoryMiB: memoryMiB === defaultPolicy.resources.memoryMiB ? null : memoryMiB,
+    memoryMiB,
     context: { ...submitted.context, tags: state.tags },
   };
 }

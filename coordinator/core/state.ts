@@ -12,6 +12,7 @@ import type { Failure } from "../../proto/failure.ts";
 import type { StepNode } from "../../proto/graph.ts";
 import type { RunId, StepName, TaskId } from "../../proto/ids.ts";
 import type { TakenTransition, Usage } from "../../proto/order.ts";
+import { needsOfStep, type Needs } from "./needs.ts";
 import { newTally, type Tally } from "./tally.ts";
 
 export type RunSubmitted = Extract<RunEvent, { kind: "runSubmitted" }>;
@@ -47,6 +48,8 @@ export type Step = {
   /** The join that closes this step's split; null where the step doesn't split. */
   readonly closer: StepName | null;
   readonly tally: Tally;
+  /** Of a first attempt. */
+  readonly needs: Needs;
   startedAtMs: number | null;
   finishedAtMs: number | null;
   /** Foreaches that tasks of this step have opened, and the elements of all of them together. */
@@ -133,7 +136,8 @@ export function initialState(submitted: RunSubmitted): RunState {
   const steps = new Map<StepName, Step>();
   for (const node of submitted.graph.steps) {
     const closer = closers.get(node.name) ?? null;
-    steps.set(node.name, { node, closer, tally: newTally(), startedAtMs: null, finishedAtMs: null, foreaches: 0, elements: 0 });
+    const tallies = { tally: newTally(), startedAtMs: null, finishedAtMs: null, foreaches: 0, elements: 0 };
+    steps.set(node.name, { node, closer, needs: needsOfStep(node), ...tallies });
   }
   return {
     submitted,

@@ -5,7 +5,7 @@
 // B2. Two branches meet in their join and nowhere before, so that no task comes into being twice.
 
 import type { SubmitRequest } from "../../proto/control.ts";
-import { tagsMax } from "../../proto/event.ts";
+import { priorityMax, tagsMax } from "../../proto/event.ts";
 import { targetsOf, type FlowGraph, type StepNode } from "../../proto/graph.ts";
 import type { StepName } from "../../proto/ids.ts";
 import { objectionToTag } from "./tags.ts";
@@ -13,6 +13,9 @@ import { objectionToTag } from "./tags.ts";
 /** What is wrong with the request, for its sender; null where the run may begin. */
 export function objectionToSubmission({ graph, tags, options }: Pick<SubmitRequest, "graph" | "tags" | "options">): string | null {
   if (options.workersMax < 1) return `a run needs at least 1 slot, and --max-workers is ${options.workersMax}`;
+  const { priority = 0 } = options;
+  if (!Number.isInteger(priority) || Math.abs(priority) > priorityMax)
+    return `a priority is a whole number from -${priorityMax} to ${priorityMax}, not ${priority}`;
   const unique = new Set(tags);
   if (unique.size > tagsMax) return `a run may have ${tagsMax} tags, and these are ${unique.size}`;
   for (const tag of unique) {

@@ -3,7 +3,7 @@
 
 import type { FailureKind } from "../../proto/failure.ts";
 import type { FlowSpec } from "./flow-spec.ts";
-import { recordDecorator, recordStep } from "./record.ts";
+import { recordDecorator, recordFlowDecorator, recordStep } from "./record.ts";
 import type { EndReturn, StepReturn } from "./transition.ts";
 
 /** A sentence that the compiler prints where a check fails. */
@@ -101,21 +101,27 @@ export function timeout(options: TimeoutOptions): StepDecorator {
   return recording("timeout", options);
 }
 
-export type ResourcesOptions = {
-  /** Cores; fractions are allowed. Default 1. */
+type Sizes = {
+  /** Cores; fractions are allowed. */
   readonly cpu?: number;
-  /** MiB. Default 4096. */
+  /** MiB. */
   readonly memory?: number;
-  /** Default 0. */
   readonly gpu?: number;
 };
 
-/** What the step needs of a machine. */
+export type ResourcesOptions = Sizes & {
+  /** The worker must have all of these labels. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Workers of this pool only. Default: `default`. */
+  readonly pool?: string;
+};
+
+/** What a task of the step needs of its worker beside a slot. */
 export function resources(options: ResourcesOptions): StepDecorator {
   return recording("resources", options);
 }
 
-export type BatchOptions = ResourcesOptions & {
+export type BatchOptions = Sizes & {
   /** Name or ARN of the job queue. */
   readonly queue?: string;
   /** Container image. */
@@ -135,6 +141,25 @@ export type BatchOptions = ResourcesOptions & {
 /** Runs the step in AWS Batch where a pool for it exists, and on this machine otherwise. */
 export function batch(options: BatchOptions = {}): StepDecorator {
   return recording("batch", options);
+}
+
+export type ConcurrencyOptions = {
+  /** Tasks that may run at the same time. */
+  readonly max: number;
+};
+
+type ConcurrencyDecorator = {
+  <F extends FlowSpec, M extends AnyStep<F>, N extends string>(method: M, context: StepContext<F, M, N>): void;
+  <C extends abstract new () => FlowSpec>(flow: C, context: ClassDecoratorContext<C>): void;
+};
+
+/** Lets at most so many tasks of the step, or of the whole flow, run at the same time: over all runs of the flow at one coordinator. */
+export function concurrency(options: ConcurrencyOptions): ConcurrencyDecorator {
+  return (_decorated: unknown, context: DecoratorContext): void => {
+    const decorator = { name: "concurrency", options };
+    if (context.kind === "class") recordFlowDecorator(context.metadata, decorator);
+    else recordDecorator({ name: context.name ?? "", metadata: context.metadata }, decorator);
+  };
 }
 
 export type EnvironmentOptions = { readonly vars: Readonly<Record<string, string>> };

@@ -5,8 +5,8 @@ import type { ParameterSpec, StepPolicy } from "../../proto/graph.ts";
 import type { FlowClass } from "./flow-spec.ts";
 import { type DefaultContext, type FileContent, ParameterDeclaration } from "./parameter.ts";
 import { objectionToValue, safeJson, show } from "./parameter-kind.ts";
-import { policyOf } from "./policy.ts";
-import { recordsOf, type StepRecord } from "./record.ts";
+import { flowPolicyOf, policyOf } from "./policy.ts";
+import { flowDecoratorsOf, recordsOf, type StepRecord } from "./record.ts";
 import { objectionTo } from "./reserved.ts";
 
 export type StepDefinition = {
@@ -45,6 +45,8 @@ export type FlowDefinition = {
   /** Base classes first, each in the order of its source. */
   readonly steps: readonly StepDefinition[];
   readonly parameters: readonly ParameterDefinition[];
+  /** Of `@concurrency` on the class; null where it has none. */
+  readonly concurrencyMax: number | null;
   /** Values of the class fields that are no parameters. */
   readonly constants: Readonly<Record<string, unknown>>;
   readonly problems: readonly DefinitionProblem[];
@@ -73,8 +75,10 @@ export function definitionOf(flowClass: FlowClass): FlowDefinition {
       hint: "choose an artifact",
     });
   }
+  const { concurrencyMax, problems: objections } = flowPolicyOf(flowDecoratorsOf(flowClass));
+  problems.push(...objections);
   // A compiler that lowers decorators may have named a class that mentions itself `_TrainFlow`.
-  return { name: flowClass.name.replace(/^_+(?=[A-Za-z])/, ""), steps, parameters, constants, problems };
+  return { name: flowClass.name.replace(/^_+(?=[A-Za-z])/, ""), steps, parameters, concurrencyMax, constants, problems };
 }
 
 /** Asks whether a name is that of a step of the flow class. Costs nothing until it is asked. */

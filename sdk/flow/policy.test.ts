@@ -3,16 +3,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultPolicy, type StepPolicy } from "../../proto/graph.ts";
-import { cpuMax, gpuMax, memoryMiBMax, policyOf, retriesMax, timeoutSecondsMax, waitMinutesMax } from "./policy.ts";
+import {
+  concurrencyMaxMax,
+  cpuMax,
+  flowPolicyOf,
+  gpuMax,
+  labelsMax,
+  memoryMiBMax,
+  policyOf,
+  retriesMax,
+  timeoutSecondsMax,
+  waitMinutesMax,
+} from "./policy.ts";
 
 const cases: readonly [decorator: string, option: string, max: number, read: (policy: StepPolicy) => unknown, fallback: unknown][] = [
   ["retry", "times", retriesMax, (policy) => policy.retry?.times, 3],
   ["retry", "minutesBetween", waitMinutesMax, (policy) => policy.retry?.minutesBetween, 0],
   ["retry", "maxMinutes", waitMinutesMax, (policy) => policy.retry?.maxMinutes, 60],
   ["timeout", "seconds", timeoutSecondsMax, (policy) => policy.timeoutSeconds, null],
-  ["resources", "cpu", cpuMax, (policy) => policy.resources.cpu, 1],
-  ["resources", "memory", memoryMiBMax, (policy) => policy.resources.memoryMiB, 4096],
+  ["resources", "cpu", cpuMax, (policy) => policy.resources.cpu, null],
+  ["resources", "memory", memoryMiBMax, (policy) => policy.resources.memoryMiB, null],
   ["resources", "gpu", gpuMax, (policy) => policy.resources.gpu, 0],
+  ["concurrency", "max", concurrencyMaxMax, (policy) => policy.concurrencyMax, undefined],
 ];
 
 for (const [name, option, max, read, fallback] of cases) {
@@ -45,5 +57,42 @@ test("without decorators a step has the default policy", () => {
 test("options that are nonsense are told, whatever they are", () => {
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY, "3", null, {}, -1]) {
     assert.equal(policyOf([{ name: "retry", options: { times: value } }]).problems.length, 1, JSON.stringify(value));
+  }
+});
+
+test("labels and a pool are kept; what cannot be one is told, and so are more labels than allowed", () => {
+  const labels = Object.fromEntries(Array.from({ length: labelsMax }, (_, index) => [`zone${index}`, "eu-1"]));
+  const good = policyOf([{ name: "resources", options: { labels, pool: "gpu" } }]);
+  assert.deepEqual([good.policy.resources, good.problems], [{ cpu: null, memoryMiB: null, gpu: 0, labels, pool: "gpu" }, []]);
+  for (const wrong of [{ ...labels, more: "1" }, { "": "x" }, { a: "" }, { a: 1 }, { "a=b": "c" }, [], "x", null]) {
+    const { policy, problems } = policyOf([{ name: "resources", options: { labels: wrong } }]);
+    assert.deepEqual([policy.resources, problems.length], [defaultPolicy.resources, 1], JSON.stringify(wrong));
+  }
+  for (const pool of ["", " ", "a b", "-a", 3, "x".repeat(64)]) {
+    const { policy, problems } = policyOf([{ name: "resources", options: { pool } }]);
+    assert.deepEqual([policy.resources, problems.length], [defaultPolicy.resources, 1], JSON.stringify(pool));
+  }
+});
+
+test("@batch needs what @resources asks for, and the usual where neither asks", () => {
+  const sizes = (options: Record<string, unknown>): unknown => {
+    const { batch } = policyOf([
+      { name: "batch", options: {} },
+      { name: "resources", options },
+    ]).policy;
+    return [batch?.cpu, batch?.memoryMiB, batch?.gpu];
+  };
+  assert.deepEqual(sizes({}), [1, 4096, 0]);
+  assert.deepEqual(sizes({ cpu: 4, memory: 100, gpu: 1 }), [4, 100, 1]);
+});
+
+test("@concurrency on a class stands once and has a maximum", () => {
+  const one = { name: "concurrency", options: { max: 2 } };
+  assert.deepEqual(flowPolicyOf([]), { concurrencyMax: null, problems: [] });
+  assert.deepEqual(flowPolicyOf([one]), { concurrencyMax: 2, problems: [] });
+  assert.equal(flowPolicyOf([one, one]).problems.length, 1);
+  for (const options of [{}, { max: 0 }, { max: 1.5 }, { max: "2" }]) {
+    const { concurrencyMax, problems } = flowPolicyOf([{ name: "concurrency", options }]);
+    assert.deepEqual([concurrencyMax, problems.length], [null, 1], JSON.stringify(options));
   }
 });

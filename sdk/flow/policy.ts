@@ -2,7 +2,14 @@
 // options may not have had the compiler's help, so nothing about their types is taken for granted.
 
 import { failureRules, type FailureKind } from "../../proto/failure.ts";
-import { type BatchPlacement, defaultPolicy, type Resources, type RetryPolicy, type StepPolicy } from "../../proto/graph.ts";
+import {
+  type BatchPlacement,
+  defaultPolicy,
+  type Resources,
+  type RetryPolicy,
+  type StepPolicy,
+  type StepResources,
+} from "../../proto/graph.ts";
 import { objectionTo } from "./reserved.ts";
 import type { RecordedDecorator } from "./record.ts";
 
@@ -13,6 +20,8 @@ export const timeoutSecondsMax = 20 * 24 * 3600;
 export const memoryMiBMax = 16 * 1024 * 1024;
 export const cpuMax = 4096;
 export const gpuMax = 1024;
+export const labelsMax = 16;
+export const concurrencyMaxMax = 1_000_000;
 
 type Objection = { readonly decorator: string; readonly message: string; readonly hint: string };
 type Options = Readonly<Record<string, unknown>>;
@@ -28,7 +37,8 @@ export function policyOf(decorators: readonly RecordedDecorator[]): PolicyWithPr
     if (all.length > 1) problems.push({ decorator: name, message: `@${name} stands ${all.length} times`, hint: "keep one of them" });
     return first === undefined ? null : new Reader(name, first.options, problems);
   };
-  const resources = readResources(optionsOf("resources"), defaultPolicy.resources);
+  const resources = readStepResources(optionsOf("resources"));
+  const concurrencyMax = readConcurrency(optionsOf("concurrency"));
   const policy: StepPolicy = {
     retry: readRetry(optionsOf("retry")),
     catch: readCatch(optionsOf("catchError")),
@@ -37,6 +47,7 @@ export function policyOf(decorators: readonly RecordedDecorator[]): PolicyWithPr
     batch: readBatch(optionsOf("batch"), resources),
     environment: readEnvironment(optionsOf("environment")),
     isolated: optionsOf("isolated") !== null,
+    ...(concurrencyMax !== null && { concurrencyMax }),
   };
   return { policy, problems };
 }
@@ -57,7 +68,11 @@ class Reader {
     this.#problems.push({ decorator: this.decorator, message: `@${this.decorator}: ${message}`, hint });
   }
 
-  number(name: string, fallback: number, range: { min: number; max: number; whole?: boolean }): number {
+  number<Fallback extends number | null>(
+    name: string,
+    fallback: Fallback,
+    range: { min: number; max: number; whole?: boolean },
+  ): number | Fallback {
     const value = this.options[name];
     if (value === undefined) return fallback;
     const whole = range.whole === true;
@@ -126,9 +141,22 @@ function readTimeout(reader: Reader | null): number | null {
   return null;
 }
 
-function readResources(reader: Reader | null, fallback: Resources): Resources {
-  if (reader === null) return fallback;
-  if (reader.decorator === "resources") reader.refuseOthers(["cpu", "memory", "gpu"]);
+function readStepResources(reader: Reader | null): StepResources {
+  if (reader === null) return defaultPolicy.resources;
+  reader.refuseOthers(["cpu", "memory", "gpu", "labels", "pool"]);
+  const labels = readLabels(reader);
+  const pool = readPool(reader);
+  return {
+    ...readSizes(reader, defaultPolicy.resources),
+    ...(labels !== null && { labels }),
+    ...(pool !== null && { pool }),
+  };
+}
+
+/** What AWS Batch is asked for where the author asks for nothing. */
+const batchDefaults: Resources = { cpu: 1, memoryMiB: 4096, gpu: 0 };
+
+function readSizes<None extends number | null>(reader: Reader, fallback: Sizes<None>): Sizes<number | None> {
   return {
     cpu: reader.number("cpu", fallback.cpu, { min: 0.01, max: cpuMax }),
     memoryMiB: reader.number("memory", fallback.memoryMiB, { min: 16, max: memoryMiBMax, whole: true }),
@@ -136,13 +164,71 @@ function readResources(reader: Reader | null, fallback: Resources): Resources {
   };
 }
 
+type Sizes<Asked> = { readonly cpu: Asked; readonly memoryMiB: Asked; readonly gpu: number };
+
+/** A queue may be named after a pool, so that a pool's name is plainer than a label. */
+const poolName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+const labelText = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
+
+function readPool(reader: Reader): string | null {
+  const { pool } = reader.options;
+  if (pool === undefined) return null;
+  if (typeof pool === "string" && poolName.test(pool)) return pool;
+  reader.object(`pool is ${JSON.stringify(pool)}`, "give 1 to 63 letters, digits and _ -, the first a letter or a digit");
+  return null;
+}
+
+function readLabels(reader: Reader): Readonly<Record<string, string>> | null {
+  const { labels } = reader.options;
+  if (labels === undefined) return null;
+  if (typeof labels !== "object" || labels === null || Array.isArray(labels)) {
+    reader.object(`labels is ${JSON.stringify(labels)}`, 'give labels: { name: "value" }');
+    return null;
+  }
+  const entries = Object.entries(labels);
+  const wrong = entries.find(([name, value]) => !labelText.test(name) || typeof value !== "string" || !labelText.test(value));
+  if (wrong !== undefined)
+    reader.object(
+      `label ${wrong[0]} is ${JSON.stringify(wrong[1])}`,
+      "name and value are 1 to 63 letters, digits and . _ / -, the first a letter or a digit",
+    );
+  if (entries.length > labelsMax) reader.object(`${entries.length} labels`, `give at most ${labelsMax}`);
+  return wrong === undefined && entries.length > 0 && entries.length <= labelsMax ? Object.fromEntries(entries) : null;
+}
+
+function readConcurrency(reader: Reader | null): number | null {
+  if (reader === null) return null;
+  reader.refuseOthers(["max"]);
+  if (reader.options["max"] === undefined) {
+    reader.object("no maximum", "give max: 4, or what else may run at the same time");
+    return null;
+  }
+  const max = reader.number("max", 0, { min: 1, max: concurrencyMaxMax, whole: true });
+  return max === 0 ? null : max;
+}
+
+/** What the decorators of a flow's class ask for, in the order of the source. */
+export function flowPolicyOf(decorators: readonly RecordedDecorator[]): {
+  readonly concurrencyMax: number | null;
+  readonly problems: readonly Objection[];
+} {
+  const problems: Objection[] = [];
+  const [first] = decorators;
+  if (decorators.length > 1) {
+    problems.push({ decorator: "concurrency", message: `@concurrency stands ${decorators.length} times`, hint: "keep one of them" });
+  }
+  const concurrencyMax = first === undefined ? null : readConcurrency(new Reader(first.name, first.options, problems));
+  return { concurrencyMax, problems };
+}
+
 /** The larger of what `@resources` and `@batch` ask for. */
-function readBatch(reader: Reader | null, resources: Resources): BatchPlacement | null {
+function readBatch(reader: Reader | null, asked: StepResources): BatchPlacement | null {
   if (reader === null) return null;
   const known = ["cpu", "memory", "gpu", "queue", "image"];
   const further = ["iamRole", "executionRole", "sharedMemory", "maxSwap", "swappiness", "ephemeralStorage", "tags"];
   reader.refuseOthers([...known, ...further]);
-  const own = readResources(reader, resources);
+  const resources = { cpu: asked.cpu ?? batchDefaults.cpu, memoryMiB: asked.memoryMiB ?? batchDefaults.memoryMiB, gpu: asked.gpu };
+  const own = readSizes(reader, resources);
   return {
     cpu: Math.max(own.cpu, resources.cpu),
     memoryMiB: "memory" in reader.options ? own.memoryMiB : resources.memoryMiB,

@@ -8,6 +8,7 @@ import type { FlowClass } from "./flow-spec.ts";
 (Symbol as { metadata?: symbol }).metadata ??= Symbol.for("Symbol.metadata");
 
 const STEPS = Symbol.for("stepwell.steps");
+const FLOW = Symbol.for("stepwell.flow");
 
 /** Everything that was recorded for one step. */
 export type StepRecord = {
@@ -31,6 +32,16 @@ export function recordStep(context: Context, method: Function): void {
 
 export function recordDecorator(context: Context, decorator: RecordedDecorator): void {
   change(context, (record) => ({ ...record, decorators: [...record.decorators, decorator] }));
+}
+
+export function recordFlowDecorator(metadata: DecoratorMetadata, decorator: RecordedDecorator): void {
+  const own = Object.hasOwn(metadata, FLOW) ? flowDecoratorsIn(metadata) : [];
+  (metadata as Record<symbol, unknown>)[FLOW] = [decorator, ...own];
+}
+
+/** The decorators of the flow's class in the order of the source, or of the nearest base that has some. */
+export function flowDecoratorsOf(flowClass: FlowClass): readonly RecordedDecorator[] {
+  return flowDecoratorsIn(Reflect.get(flowClass, Symbol.metadata) as DecoratorMetadata | null | undefined);
 }
 
 /** By name: the steps of the class and of its bases, bases first. */
@@ -57,6 +68,10 @@ function touched(metadata: DecoratorMetadata): Set<string> {
   const known = touchedSteps.get(metadata) ?? new Set();
   touchedSteps.set(metadata, known);
   return known;
+}
+
+function flowDecoratorsIn(metadata: DecoratorMetadata | null | undefined): readonly RecordedDecorator[] {
+  return (metadata?.[FLOW] as readonly RecordedDecorator[] | undefined) ?? [];
 }
 
 function stepsIn(metadata: DecoratorMetadata | null | undefined): Steps {

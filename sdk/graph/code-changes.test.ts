@@ -48,6 +48,11 @@ test("a step has changed when code that it comes to has", async () => {
 test("comments, decorators and code that no step comes to change nothing", async () => {
   assert.deepEqual(await changes("flow.ts", "@retry({ times: 1 })", "// Often.\n@retry({ times: 5 })"), []);
   assert.deepEqual(await changes("flow.ts", "const unused = 1", "const unused = 2"), []);
+  const limited = (max: number) => ({
+    ...before,
+    "flow.ts": `import { concurrency } from "stepwell";\n${before["flow.ts"].replace("export class", `@concurrency({ max: ${max} }) export class`).replace("console.log(this.x)", "console.log(this.x, TestFlow.name)")}`,
+  });
+  assert.deepEqual(changedSteps(await factsOf(limited(1)), await factsOf(limited(2))), []);
   assert.deepEqual(await changes("scale.ts", "(x: number) => x;", "(x: number) => -x;"), []);
 });
 

@@ -169,7 +169,7 @@ function statementsByName({ code, classTexts }: Code): ReadonlyMap<string, reado
   const flowNames = new Set(flows.flatMap((statement) => statement.names));
   const byName = new Map<string, Statement[]>();
   for (const statement of statements) {
-    const decorates = statement.text.startsWith("__decorat") && [...statement.mentions].some((name) => flowNames.has(name));
+    const decorates = /^(\w+ = )?__(decorat|runInit)/.test(statement.text) && [...statement.mentions].some((name) => flowNames.has(name));
     if (flows.includes(statement) || decorates) continue;
     for (const name of statement.names) byName.set(name, [...(byName.get(name) ?? []), statement]);
   }

@@ -32,6 +32,7 @@ function caughtSplits(steps: readonly SketchedStep[]): (definition: FlowDefiniti
 function recordedProblems(definition: FlowDefinition, source: FlowSource): readonly Problem[] {
   return definition.problems.map(({ step, decorator, field, message, hint }) => {
     if (field !== undefined) return problem("SW1301", source.placeOfField(field), { message, hint });
+    if (step === undefined && decorator !== undefined) return problem("SW1201", source.placeOfClassDecorator(decorator), { message, hint });
     if (step === undefined) return problem("SW1301", source.placeOfClass, { message, hint });
     const place = decorator === undefined ? source.placeIn(step, 0) : source.placeOfDecorator(step, decorator);
     return problem("SW1201", place, { message, hint });

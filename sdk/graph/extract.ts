@@ -204,5 +204,7 @@ function graphOf({ definition, source, file, steps, nesting }: Checked): FlowGra
     return [{ ...place, transition, joins: nesting.joins.get(name) ?? null, within: nesting.within.get(name) ?? [], policy }];
   });
   const parameters = definition.parameters.map((parameter) => parameter.spec);
-  return { flow: parseFlowName(definition.name), file, doc: source.docOfClass(), steps: nodes, parameters };
+  const { name, concurrencyMax } = definition;
+  const limit = concurrencyMax === null ? {} : { concurrencyMax };
+  return { flow: parseFlowName(name), file, doc: source.docOfClass(), ...limit, steps: nodes, parameters };
 }

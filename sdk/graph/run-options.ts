@@ -21,6 +21,7 @@ const runOptions: readonly string[] = [
   "no-fail-fast",
   "output",
   "params",
+  "priority",
   "quiet",
   "rerun-caught",
   "run-id-file",

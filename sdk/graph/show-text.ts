@@ -1,14 +1,15 @@
 // A flow's graph as text: the way from start to end, the parameters, and a line for each step.
 
-import { defaultPolicy, targetsOf } from "../../proto/graph.ts";
-import type { FlowGraph, ParameterSpec, Resources, StepNode, StepPolicy } from "../../proto/graph.ts";
+import { targetsOf } from "../../proto/graph.ts";
+import type { FlowGraph, ParameterSpec, StepNode, StepPolicy, StepResources } from "../../proto/graph.ts";
 import type { StepName } from "../../proto/ids.ts";
 
 export function showAsText(graph: FlowGraph, file: string): string {
   const [firstLine = ""] = graph.doc.split("\n");
   const title = `${graph.flow}  ${file}${firstLine === "" ? "" : `        "${firstLine}"`}`;
   const params = wrapped(graph.parameters.map(showParameter)).map((line, i) => `${i === 0 ? "params" : "      "}   ${line}`);
-  const lines = [title, ...picture(graph), ...params, ...table(graph)];
+  const limit = graph.concurrencyMax === undefined ? [] : [`at most ${graph.concurrencyMax} tasks at the same time, over all runs`];
+  const lines = [title, ...picture(graph), ...params, ...limit, ...table(graph)];
   return `${lines.map((line, i) => (i === 0 ? line : `  ${line}`.trimEnd())).join("\n")}\n`;
 }
 
@@ -111,28 +112,33 @@ function lineOf(step: StepNode, graph: FlowGraph): string {
 }
 
 function decoratorsOf(policy: StepPolicy): string {
-  const { retry, catch: caught, timeoutSeconds, resources, batch, environment, isolated } = policy;
+  const { retry, catch: caught, timeoutSeconds, resources, concurrencyMax, batch, environment, isolated } = policy;
+  const needs = batch === null ? showNeeds(resources) : showPlacement(resources).join(",");
   const variables = Object.keys(environment);
   const shown = [
     retry === null ? "" : `retry(${retry.times})`,
     caught === null ? "" : caught.var === null ? "catchError" : `catchError(${caught.var})`,
     timeoutSeconds === null ? "" : `timeout(${showSeconds(timeoutSeconds)})`,
-    batch === null ? "" : `batch(${showResources(batch)})`,
-    batch === null && !isDefault(resources) ? `resources(${showResources(resources)})` : "",
+    batch === null ? "" : `batch(${showSizes(batch).join(",")})`,
+    needs === "" ? "" : `resources(${needs})`,
+    concurrencyMax === undefined ? "" : `concurrency(${concurrencyMax})`,
     variables.length === 0 ? "" : `environment(${variables.join(",")})`,
     isolated ? "isolated" : "",
   ];
   return shown.filter((text) => text !== "").join(" ") || "-";
 }
 
-function isDefault(resources: Resources): boolean {
-  const { cpu, memoryMiB, gpu } = defaultPolicy.resources;
-  return resources.cpu === cpu && resources.memoryMiB === memoryMiB && resources.gpu === gpu;
+function showNeeds(resources: StepResources): string {
+  return [...showSizes(resources), ...showPlacement(resources)].join(",");
 }
 
-function showResources({ cpu, memoryMiB, gpu }: Resources): string {
-  const memory = memoryMiB % 1024 === 0 ? `${memoryMiB / 1024}G` : `${memoryMiB}M`;
-  return `cpu=${cpu},mem=${memory}${gpu > 0 ? `,gpu=${gpu}` : ""}`;
+function showSizes({ cpu, memoryMiB, gpu }: Pick<StepResources, "cpu" | "memoryMiB" | "gpu">): readonly string[] {
+  const memory = memoryMiB === null ? null : memoryMiB % 1024 === 0 ? `${memoryMiB / 1024}G` : `${memoryMiB}M`;
+  return [...(cpu === null ? [] : [`cpu=${cpu}`]), ...(memory === null ? [] : [`mem=${memory}`]), ...(gpu > 0 ? [`gpu=${gpu}`] : [])];
+}
+
+function showPlacement({ labels = {}, pool }: StepResources): readonly string[] {
+  return [...Object.entries(labels).map(([name, value]) => `${name}=${value}`), ...(pool === undefined ? [] : [`pool=${pool}`])];
 }
 
 function showSeconds(seconds: number): string {

@@ -52,6 +52,30 @@ test("as text: the way from start to end, the parameters, a line for each step",
   assert.equal(await show("text"), expected);
 });
 
+test("as text: what a step needs of its worker, and how much may run at the same time", async () => {
+  const flow = `import { batch, concurrency, FlowSpec, resources, step } from "stepwell";
+@concurrency({ max: 10 })
+export class TestFlow extends FlowSpec {
+  @resources({ memory: 2048, labels: { zone: "eu", disk: "ssd" }, pool: "gpu" }) @concurrency({ max: 2 })
+  @step start() { return this.next(this.end); }
+  @batch({ cpu: 2 }) @resources({ pool: "batch" })
+  @step end() {}
+}`;
+  const { graph, problems } = await checkFiles({ "flow.ts": flow });
+  assert.deepEqual(problems, []);
+  assert.ok(graph);
+  assert.equal(
+    showFlow(graph, { format: "text", file: "flow.ts" }),
+    `TestFlow  flow.ts
+  start ─▶ end
+  at most 10 tasks at the same time, over all runs
+  step   type   next  decorators                                                  line
+  start  start  end   resources(mem=2G,zone=eu,disk=ssd,pool=gpu) concurrency(2)  5
+  end    end    -     batch(cpu=2,mem=4G) resources(pool=batch)                   7
+`,
+  );
+});
+
 test("as mermaid: `end` is a word of the language, so nodes have names of their own", async () => {
   const lines = (await show("mermaid")).split("\n");
   assert.equal(lines[0], "flowchart LR");

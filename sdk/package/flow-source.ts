@@ -16,6 +16,8 @@ export type FlowSource = {
   placeIn(member: string, offset: number): SourcedPlace;
   /** Place of `@decorator` above a step. */
   placeOfDecorator(step: string, decorator: string): Place;
+  /** Place of `@decorator` above the class. */
+  placeOfClassDecorator(decorator: string): Place;
   /** Place of a class field. */
   placeOfField(field: string): Place;
   readonly placeOfClass: SourcedPlace;
@@ -36,16 +38,17 @@ export function flowSource(flowClass: FlowClass, bundle: Pick<Bundle, "code" | "
     return (found === undefined ? null : places.at(found.codeOffset + offset)) ?? placeOfClass;
   };
   const before = (place: SourcedPlace): string => places.textOf(place.source).slice(0, places.offsetOf(place));
+  const decoratorAbove = (place: SourcedPlace, decorator: string): Place => {
+    const text = before(place);
+    const at = Array.from(text.matchAll(new RegExp(`@${decorator}\\b`, "g"))).at(-1)?.index;
+    return at === undefined ? place : places.inSource(place.source, ...lineAndColumn(text, at));
+  };
   return {
     members,
     placeOfClass,
     placeIn,
-    placeOfDecorator(step, decorator) {
-      const place = placeIn(step, 0);
-      const text = before(place);
-      const at = Array.from(text.matchAll(new RegExp(`@${decorator}\\b`, "g"))).at(-1)?.index;
-      return at === undefined ? place : places.inSource(place.source, ...lineAndColumn(text, at));
-    },
+    placeOfDecorator: (step, decorator) => decoratorAbove(placeIn(step, 0), decorator),
+    placeOfClassDecorator: (decorator) => decoratorAbove(placeOfClass, decorator),
     placeOfField(field) {
       const at = classes.flatMap(({ text, offset }) => {
         const index = text.search(new RegExp(`__publicField\\(this, "${field}"|\\bthis\\.${field} = `));

@@ -7,6 +7,7 @@ import {
   card,
   type CardComponent,
   catchError,
+  concurrency,
   current,
   environment,
   FlowSpec,
@@ -19,6 +20,7 @@ import {
   timeout,
 } from "../../sdk/index.ts";
 
+@concurrency({ max: 8 })
 export class LinearFlow extends FlowSpec {
   declare message: string;
 
@@ -102,7 +104,8 @@ export class ForeachFlow extends FlowSpec {
   @catchError({ var: "trainError" })
   @timeout({ seconds: 120, minutes: 1 })
   @batch({ cpu: 3, memory: 500, queue: "spot", image: "node:24" })
-  @resources({ cpu: 2, memory: 1024, gpu: 1 })
+  @resources({ cpu: 2, memory: 1024, gpu: 1, labels: { zone: "eu" }, pool: "gpu" })
+  @concurrency({ max: 2 })
   @environment({ vars: { LEVEL: "debug" } })
   @retry({ times: 1, minutesBetween: 0.5, backoff: 2, maxMinutes: 10, on: ["timeout", "userError"] })
   @isolated
