@@ -6,7 +6,7 @@ import { availableParallelism, hostname, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseAddress } from "../sdk/wire/address.ts";
 import type { Endpoint } from "../sdk/wire/endpoint.ts";
-import { protocolVersion } from "../sdk/wire/worker-items.ts";
+import { protocolVersion, type Hello } from "../sdk/wire/worker-items.ts";
 import { SpawnedTaskProcesses } from "./adapters/task-process/spawned.ts";
 import type { WorkerLog } from "./ports/log.ts";
 import { Agent, type OpenStream } from "./shell/agent.ts";
@@ -25,6 +25,8 @@ export type WorkerOptions = {
   /** `process`: every task in a fresh process, whatever its order says. */
   readonly isolation: "warm" | "process";
   readonly labels: Readonly<Record<string, string>>;
+  /** What tasks may ask for: what is left out is what the machine has. `unbounded` takes any, whatever it asks for. */
+  readonly offer?: WorkerOffer | "unbounded";
   /** Takes work of these runs only; empty means any. */
   readonly runs: readonly string[];
   readonly log: WorkerLog;
@@ -32,6 +34,14 @@ export type WorkerOptions = {
   readonly folder?: string;
   /** How long the coordinator may be away before the worker ends what it runs and gives up. Milliseconds; a minute by default. */
   readonly awayMsMax?: number;
+};
+
+export type WorkerOffer = {
+  /** Of the workers that take the same kind of tasks. */
+  readonly pool?: string;
+  readonly cpu?: number;
+  readonly memoryMiB?: number;
+  readonly gpu?: number;
 };
 
 export interface Worker {
@@ -73,9 +83,7 @@ export function startWorker(options: WorkerOptions): Worker {
       version: options.version,
       protocol: protocolVersion,
       slots: options.slots,
-      cpu: availableParallelism(),
-      memoryMiB: Math.floor(totalmem() / mebibyte),
-      gpu: 0,
+      ...offerOf(options),
       labels: options.labels,
       runs: options.runs,
     },
@@ -99,6 +107,17 @@ export function startWorker(options: WorkerOptions): Worker {
       processes.kill();
       rmSync(tempRoot, { recursive: true, force: true });
     },
+  };
+}
+
+function offerOf({ offer = {} }: WorkerOptions): Pick<Hello, "pool" | "cpu" | "memoryMiB" | "gpu" | "unbounded"> {
+  const { pool = "", cpu, memoryMiB, gpu = 0 } = offer === "unbounded" ? {} : offer;
+  return {
+    pool,
+    cpu: cpu ?? availableParallelism(),
+    memoryMiB: memoryMiB ?? Math.floor(totalmem() / mebibyte),
+    gpu,
+    unbounded: offer === "unbounded",
   };
 }
 

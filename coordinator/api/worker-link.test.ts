@@ -16,6 +16,8 @@ const hello: Hello = {
   memoryMiB: 1,
   gpu: 0,
   labels: {},
+  pool: "",
+  unbounded: false,
   held: [],
   runs: [],
 };

@@ -31,6 +31,8 @@ const hello = fc.record(
     memoryMiB: double,
     gpu: double,
     labels,
+    pool: fc.constantFrom("", "gpu"),
+    unbounded: fc.boolean(),
     held: fc.array(held),
     runs: fc.array(text.filter((run) => run !== "")),
   },

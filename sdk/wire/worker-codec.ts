@@ -268,13 +268,27 @@ function writeHello(writer: ProtoWriter, hello: Hello): void {
   }
   for (const held of hello.held) writer.message(11, () => writeHeld(writer, held));
   for (const run of hello.runs) writer.text(12, run);
+  writer.text(13, hello.pool);
+  writer.flag(14, hello.unbounded);
 }
 
 function readHello(reader: ProtoReader): Hello {
   const labels: Record<string, string> = {};
   const held: Held[] = [];
   const runs: string[] = [];
-  const told = { worker: "", host: "", pid: 0, version: "", protocol: 0, slots: 0, cpu: 0, memoryMiB: 0, gpu: 0 };
+  const told = {
+    worker: "",
+    host: "",
+    pid: 0,
+    version: "",
+    protocol: 0,
+    slots: 0,
+    cpu: 0,
+    memoryMiB: 0,
+    gpu: 0,
+    pool: "",
+    unbounded: false,
+  };
   eachField(reader, {
     1: () => (told.worker = reader.text()),
     2: () => (told.host = reader.text()),
@@ -288,6 +302,8 @@ function readHello(reader: ProtoReader): Hello {
     10: () => reader.message(() => readLabel(reader, labels)),
     11: () => held.push(readHeldMessage(reader)),
     12: () => runs.push(reader.text()),
+    13: () => (told.pool = reader.text()),
+    14: () => (told.unbounded = reader.flag()),
   });
   return { ...told, labels, held, runs };
 }

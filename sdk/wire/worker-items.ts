@@ -22,6 +22,10 @@ export type Hello = {
   readonly held: readonly Held[];
   /** Work for these runs only; empty means any. */
   readonly runs: readonly string[];
+  /** Empty: the default pool. */
+  readonly pool: string;
+  /** It takes any task, whatever that asks for: the only worker of a machine by itself. */
+  readonly unbounded: boolean;
 };
 
 export type LogText = { readonly stream: "stdout" | "stderr" | "system"; readonly atMs: number; readonly text: string };

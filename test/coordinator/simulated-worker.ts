@@ -2,7 +2,7 @@
 
 import { hostname } from "node:os";
 import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
-import { protocolVersion, type CoordinatorItem, type Held, type WorkerItem } from "../../sdk/wire/worker-items.ts";
+import { protocolVersion, type CoordinatorItem, type Held, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
 import { openWorkerStream, type WorkerStream } from "../../sdk/wire/worker-stream.ts";
 
 export type SimulatedWorkerOptions = {
@@ -13,6 +13,8 @@ export type SimulatedWorkerOptions = {
   readonly execute: (order: TaskOrder) => TaskOutcome | null;
   /** Outcomes that are kept over a broken stream are sent again, as an agent does. */
   readonly runs?: readonly string[];
+  /** By default 1 core for each slot, 1 GiB, in the default pool. */
+  readonly offer?: Partial<Pick<Hello, "pool" | "cpu" | "memoryMiB" | "gpu" | "labels" | "unbounded">>;
   readonly protocol?: number;
   /** Remembers no messages: for many tasks. */
   readonly forgetful?: boolean;
@@ -35,7 +37,7 @@ export class SimulatedWorker {
 
   /** Resolves when the coordinator has answered. */
   async connect(address = this.#options.address): Promise<this> {
-    const { id, slots, runs = [], protocol = protocolVersion } = this.#options;
+    const { id, slots, runs = [], protocol = protocolVersion, offer = {} } = this.#options;
     this.end = null;
     const welcomes = this.count("welcome");
     const stream = openWorkerStream(
@@ -64,6 +66,9 @@ export class SimulatedWorker {
       memoryMiB: 1024,
       gpu: 0,
       labels: {},
+      pool: "",
+      unbounded: false,
+      ...offer,
     };
     stream.send({ kind: "hello", hello: { ...hello, held: this.#heldNow(), runs } });
     await this.until(() => this.count("welcome") > welcomes || this.end !== null);
