@@ -1,0 +1,256 @@
+// Takes the messages of one pool from NATS a little ahead of need, so that a free slot waits for no round trip.
+//
+// L1. What lies here longer than the server's acknowledgement time is dropped: the server gives it out again.
+// L2. A message that comes again while it lies here lies here once.
+// L3. The server is asked for no more than `prefetchMax` messages ahead, and only while somebody takes.
+
+import { createInbox, type JetStreamManager, type Msg, type NatsConnection, type NatsError } from "nats";
+import type { Clock } from "../../ports/clock.ts";
+import type { QueuedTask, TakenTask } from "../../ports/task-queue.ts";
+import type { CoordinatorLog } from "../../shell/log.ts";
+import { parseDelivery, parseHint } from "./hint.ts";
+import { consumerName, isGone, nanoseconds, type PoolStream } from "./pool-stream.ts";
+
+export const prefetchMax = 256;
+/** So long the server keeps a request open; so often an idle pool asks again. */
+const requestMs = 10_000;
+/** An answer to a request that is over is due at once; after this nobody seems to hear it. */
+const silenceMs = 1000;
+/** What the server has said is on its way. */
+const onItsWayMs = 1000;
+/** Of the time after which the server gives a message to somebody else. */
+const freshShare = 0.8;
+
+export type PoolPullOptions = {
+  readonly pool: string;
+  readonly stream: PoolStream;
+  readonly clock: Clock;
+  readonly log: CoordinatorLog;
+  readonly ackWaitMs: number;
+  /** The stream could not be asked. */
+  readonly onTrouble: (error: unknown) => void;
+};
+
+type Waiting = { readonly queued: QueuedTask; readonly ackSubject: string; readonly takenOnceMs: number };
+type Request = { readonly id: string; remaining: number; readonly deadlineMs: number };
+type Taker = { readonly max: number; readonly serve: (tasks: readonly TakenTask[]) => void };
+type Line = { readonly connection: NatsConnection; readonly manager: JetStreamManager; readonly inbox: string };
+
+const encoder = new TextEncoder();
+const acknowledged = encoder.encode("+ACK");
+/** Without a reason: older servers ignore one that has it. */
+const terminated = encoder.encode("+TERM");
+
+export class PoolPull {
+  readonly #options: PoolPullOptions;
+  /** By their place in the stream, in the order in which they came. */
+  readonly #waiting = new Map<number, Waiting>();
+  /** Taken, neither acknowledged nor refused. */
+  readonly #held = new Set<number>();
+  readonly #takers: Taker[] = [];
+  #requests: Request[] = [];
+  #asked = 0;
+  #asking: Line | null = null;
+  #consumerSeq = 0;
+  #line: Line | null = null;
+  #closed = false;
+
+  constructor(options: PoolPullOptions) {
+    this.#options = options;
+  }
+
+  /** Taken by somebody here who has not said yet what becomes of it. */
+  get held(): number {
+    return this.#held.size;
+  }
+
+  attach(connection: NatsConnection, manager: JetStreamManager): void {
+    const inbox = createInbox();
+    this.#line = { connection, manager, inbox };
+    this.#requests = [];
+    connection.subscribe(`${inbox}.*`, { callback: (error, message) => this.#receive(error, message) });
+    if (this.#takers.length > 0) void this.#ask();
+  }
+
+  detach(): void {
+    this.#line = null;
+    this.#requests = [];
+  }
+
+  /** The stream is gone, and what came from it means nothing any more. */
+  streamLost(): void {
+    this.#requests = [];
+    this.#waiting.clear();
+    this.#held.clear();
+    this.#consumerSeq = 0;
+    this.#options.stream.lost();
+  }
+
+  async take(max: number, waitMs: number): Promise<readonly TakenTask[]> {
+    if (this.#closed) return [];
+    const here = this.#shift(max);
+    void this.#ask();
+    if (here.length > 0) return here;
+    const untilMs = waitMs > 0 ? waitMs : await this.#onTheirWayMs();
+    const came = this.#shift(max);
+    return came.length > 0 || untilMs === 0 || this.#closed ? came : this.#wait(max, untilMs);
+  }
+
+  /** Gives back what lies here, and lets those who wait go. */
+  close(): void {
+    this.#closed = true;
+    for (const { ackSubject } of this.#waiting.values()) this.#say(ackSubject, refusal(0));
+    this.#waiting.clear();
+    for (const taker of this.#takers.splice(0)) taker.serve([]);
+    this.#line = null;
+  }
+
+  #wait(max: number, waitMs: number): Promise<readonly TakenTask[]> {
+    return new Promise((resolve) => {
+      const stop = this.#options.clock.after(waitMs, () => {
+        this.#takers.splice(this.#takers.indexOf(taker), 1);
+        resolve([]);
+      });
+      const taker: Taker = {
+        max,
+        serve: (tasks) => {
+          stop();
+          resolve(tasks);
+        },
+      };
+      this.#takers.push(taker);
+    });
+  }
+
+  /** For who won't wait: how long to wait for what the server has sent, or will at once; 0 where it has nothing. */
+  async #onTheirWayMs(): Promise<number> {
+    if (this.#line === null) return 0;
+    try {
+      await this.#options.stream.ready(this.#line.manager);
+      const info = await this.#line.manager.consumers.info(this.#options.stream.name, consumerName);
+      return info.num_pending > 0 || info.delivered.consumer_seq > this.#consumerSeq ? onItsWayMs : 0;
+    } catch (error) {
+      this.#options.onTrouble(error);
+      return 0;
+    }
+  }
+
+  #shift(max: number): TakenTask[] {
+    const taken: TakenTask[] = [];
+    const freshMs = this.#options.clock.monotonicMs() - this.#options.ackWaitMs * freshShare;
+    for (const [seq, waiting] of this.#waiting) {
+      if (taken.length >= max) break;
+      this.#waiting.delete(seq);
+      if (waiting.takenOnceMs >= freshMs) taken.push(this.#give(seq, waiting)); // L1
+    }
+    return taken;
+  }
+
+  #give(seq: number, { queued, ackSubject }: Waiting): TakenTask {
+    this.#held.add(seq);
+    let settled = false;
+    const settle = (payload: Uint8Array): void => {
+      if (settled) return;
+      settled = true;
+      this.#held.delete(seq);
+      this.#say(ackSubject, payload);
+    };
+    return { queued, ack: () => settle(acknowledged), nak: (delayMs) => settle(refusal(delayMs)) };
+  }
+
+  /** What cannot be said now is taken for unsaid: the message comes again. */
+  #say(ackSubject: string, payload: Uint8Array): void {
+    try {
+      this.#line?.connection.publish(ackSubject, payload);
+    } catch {
+      // The connection has just been closed.
+    }
+  }
+
+  /** Asks the server for what is wanted and not asked for yet. */
+  async #ask(): Promise<void> {
+    const line = this.#line;
+    if (line === null || this.#asking === line || this.#closed) return;
+    this.#forgetSilent();
+    let open = this.#waiting.size;
+    for (const { remaining } of this.#requests) open += remaining;
+    const batch = prefetchMax - open; // L3
+    if (batch < prefetchMax / 2) return;
+    this.#asking = line;
+    try {
+      await this.#options.stream.ready(line.manager);
+      if (this.#line !== line) return;
+      const id = (this.#asked++).toString(36);
+      this.#requests.push({ id, remaining: batch, deadlineMs: this.#options.clock.monotonicMs() + requestMs + silenceMs });
+      const request = JSON.stringify({ batch, expires: nanoseconds(requestMs) });
+      line.connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream.name}.${consumerName}`, request, {
+        reply: `${line.inbox}.${id}`,
+      });
+    } catch (error) {
+      this.#options.onTrouble(error);
+    } finally {
+      if (this.#asking === line) this.#asking = null;
+    }
+  }
+
+  /** A consumer that isn't there does not answer; so requests that are overdue tell that it may be gone. */
+  #forgetSilent(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#requests.every(({ deadlineMs }) => deadlineMs > nowMs)) return;
+    this.#requests = this.#requests.filter(({ deadlineMs }) => deadlineMs > nowMs);
+    this.#options.stream.lost();
+  }
+
+  #receive(error: NatsError | null, message: Msg): void {
+    if (error !== null) return this.#options.onTrouble(error);
+    const ackSubject = message.reply ?? "";
+    const delivery = parseDelivery(ackSubject);
+    if (delivery === null) return this.#told(message);
+    this.#consumerSeq = Math.max(this.#consumerSeq, delivery.consumerSeq);
+    // Which request it answers isn't said; the server serves them in turn.
+    const request = this.#requests[0];
+    if (request !== undefined && --request.remaining <= 0) this.#requests.shift();
+    const queued = parseHint(message.data);
+    if (queued === null) return this.#refusePoison(ackSubject, message.data);
+    this.#waiting.set(delivery.streamSeq, { queued, ackSubject, takenOnceMs: this.#options.clock.monotonicMs() }); // L2
+    this.#serve();
+  }
+
+  /** The server says that a request is over: nothing came in its time, or its consumer is gone. */
+  #told({ subject, headers }: Msg): void {
+    const id = subject.slice(subject.lastIndexOf(".") + 1);
+    this.#requests = this.#requests.filter((request) => request.id !== id);
+    if (headers?.code === 409 && headers.description.includes("Deleted")) this.streamLost();
+    if (this.#takers.length > 0) void this.#ask();
+  }
+
+  #refusePoison(ackSubject: string, data: Uint8Array): void {
+    this.#say(ackSubject, terminated);
+    const { pool, log, stream } = this.#options;
+    const excerpt = Buffer.from(data.subarray(0, 80)).toString("latin1");
+    log.warn(
+      { event: "queue.poison", pool, stream: stream.name, bytes: data.length, excerpt },
+      "the task queue held something that is no task; it was removed",
+    );
+  }
+
+  #serve(): void {
+    for (let taker = this.#takers[0]; taker !== undefined; taker = this.#takers[0]) {
+      const tasks = this.#shift(taker.max);
+      if (tasks.length === 0) return;
+      this.#takers.shift();
+      taker.serve(tasks);
+    }
+  }
+
+  /** Whether the error says so; then everything is made again when it is needed. */
+  noticeGone(error: unknown): boolean {
+    if (!isGone(error)) return false;
+    this.streamLost();
+    return true;
+  }
+}
+
+function refusal(delayMs: number): Uint8Array {
+  return encoder.encode(delayMs <= 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: nanoseconds(delayMs) })}`);
+}
