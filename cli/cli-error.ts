@@ -34,6 +34,7 @@ export const errorCodes = {
   badParameters: { code: "SW2008", exit: exitCodes.usage },
   flowRefused: { code: "SW2009", exit: exitCodes.usage },
   notFound: { code: "SW3001", exit: exitCodes.notFound },
+  unauthorized: { code: "SW4001", exit: exitCodes.unauthorized },
   internal: { code: "SW5000", exit: exitCodes.internal },
   unavailable: { code: "SW5001", exit: exitCodes.internal },
   store: { code: "SW5002", exit: exitCodes.internal },

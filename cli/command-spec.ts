@@ -13,7 +13,7 @@ export type OptionSpec = {
 };
 
 /** What completion offers for an operand. */
-type OperandKind = "flowFile" | "run" | "path" | "flow" | "step" | "file" | "shell" | "tag";
+type OperandKind = "flowFile" | "run" | "path" | "flow" | "step" | "file" | "shell" | "tag" | "worker";
 
 export type OperandSpec = {
   readonly name: string;

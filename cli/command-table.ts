@@ -1,5 +1,6 @@
 // Every command and option of `stepwell`, as data: this file imports types only, so that help and completion are cheap.
 
+import { clusterCommands } from "./cluster-commands.ts";
 import type { CommandSpec, OperandSpec, OptionSpec } from "./command-spec.ts";
 
 export const globalOptions: readonly OptionSpec[] = [
@@ -9,6 +10,9 @@ export const globalOptions: readonly OptionSpec[] = [
   { name: "verbose", short: "v", repeatable: true, help: "more about what happens inside; repeat for more" },
   { name: "log-level", value: "LEVEL", choices: ["error", "warn", "info", "debug", "trace"], help: "same, by name (default: warn)" },
   { name: "color", value: "WHEN", choices: ["auto", "always", "never"], negatable: true, help: "auto, always or never" },
+  { name: "coordinator", value: "ADDRESS", help: "work with the coordinator at host:port instead of this folder alone" },
+  { name: "profile", value: "NAME", help: "use the settings of this name in a settings file" },
+  { name: "local", help: "work with this folder, whatever coordinator is configured" },
   { name: "config", value: "FILE", help: "read this file instead of stepwell.config.json" },
   { name: "timeout", value: "DURATION", help: "give up after 30s, 10m, 2h (exit code 124)" },
   { name: "tz", value: "ZONE", choices: ["local", "utc"], help: "time zone of what is shown: local or utc" },
@@ -41,19 +45,22 @@ const runningOptions: readonly OptionSpec[] = [
   { name: "fail-fast", negatable: true, help: "stop what runs as soon as one task has failed for good" },
   { name: "with", value: "DECORATOR", repeatable: true, help: "add to every step that lacks it, like retry:times=2" },
   { name: "tag", value: "TAG", repeatable: true, help: "tag the run" },
+  { name: "priority", value: "N", help: "-100 to 100: more or fewer turns than other runs that wait (default: 0)" },
   { name: "namespace", value: "NAME", help: "what code inside the run sees (default: user:YOU)" },
   { name: "params", value: "FILE", help: "parameters from a JSON file" },
   { name: "run-id-file", value: "FILE", help: "write the run's name there before it starts" },
   ...watchOptions,
 ];
 
+const detachOption: OptionSpec = { name: "detach", short: "d", help: "leave the run to the cluster, and return at once" };
+
 const run: CommandSpec = {
   name: "run",
-  summary: "run a flow on this machine",
+  summary: "run a flow, on this machine or with a cluster",
   operands: [flowFile],
   takesParameters: true,
   followsRun: true,
-  options: [...runningOptions, { name: "dry-run", help: "check and show what would run, then stop" }],
+  options: [...runningOptions, detachOption, { name: "dry-run", help: "check and show what would run, then stop" }],
   examples: [
     ["stepwell run flow.ts", "run it; Ctrl-C cancels, twice kills"],
     ["stepwell run flow.ts --rate 0.2 --tag nightly", "set the flow's parameter `rate`"],
@@ -80,6 +87,7 @@ const resume: CommandSpec = {
     { name: "in-place", help: "go on with the same run: its failed and unfinished tasks run again" },
     { name: "rerun-caught", help: "run tasks whose failure was caught again" },
     { name: "dry-run", help: "show what would be reused and what would run, then stop" },
+    detachOption,
     ...runningOptions,
   ],
   examples: [
@@ -244,6 +252,7 @@ const acting: readonly CommandSpec[] = [
       { name: "step", value: "STEP", help: "only this step's tasks" },
       { name: "max-workers", value: "N", help: "tasks at a time (default: the number of cores)" },
       { name: "isolation", value: "KIND", choices: ["warm", "process"], help: "process: a fresh process for every task" },
+      detachOption,
       ...watchOptions,
       namespaceOption,
     ],
@@ -305,7 +314,7 @@ const own: readonly CommandSpec[] = [
   },
 ];
 
-export const commands: readonly CommandSpec[] = [run, resume, ...reading, ...acting, ...own];
+export const commands: readonly CommandSpec[] = [run, resume, ...reading, ...acting, ...clusterCommands, ...own];
 
 function tagCommand(verb: "add" | "rm" | "list"): CommandSpec {
   const does = { add: "add tags to a run", rm: "remove tags from a run", list: "list a run's tags" }[verb];

@@ -9,6 +9,7 @@ import { unlessAbandoned } from "./abandoned.ts";
 import { exitCodes, type ExitCode } from "./cli-error.ts";
 import { printNote, type Context } from "./context.ts";
 import { Interrupts, type Interrupt } from "./interrupts.ts";
+import { comeBackText } from "./detached.ts";
 import { finishedDocument } from "./live/event-documents.ts";
 import { Keyboard } from "./live/keyboard.ts";
 import { helpLines, keyHints, pressKey, type KeyedWatch } from "./live/keys.ts";
@@ -17,7 +18,7 @@ import { RunProgress } from "./live/progress.ts";
 import { Selection } from "./live/selection.ts";
 import { followsLogs, watchRun, type LogsChoice } from "./live/watch.ts";
 import { showLogWith } from "./log.ts";
-import type { LocalCluster, LocalReader } from "./local-cluster.ts";
+import type { Cluster, Reader } from "./reader.ts";
 import { runDocument } from "./render/run-document.ts";
 import { summaryLines } from "./render/run-summary.ts";
 import { excerptOf } from "./source-excerpt.ts";
@@ -31,13 +32,14 @@ export type Followed = {
   readonly afterSeq?: number;
   /** When the run was taken up by this command: output from before is known. */
   readonly sinceMs?: number;
-  /** Where the run belongs to this process, which then ends it when interrupted. */
-  readonly own?: LocalCluster;
+  /** Where the run was begun by this command, which then cancels it when interrupted. */
+  readonly own?: Cluster;
 };
 
-export async function followRun(context: Context, local: LocalReader, followed: Followed): Promise<ExitCode> {
+export async function followRun(context: Context, local: Reader, followed: Followed): Promise<ExitCode> {
   const { control } = local;
-  const { run } = followed;
+  const { run, own } = followed;
+  const stopped = Promise.withResolvers<"left" | "detached">();
   // A program reads everything or asks for less; a person wants to see the beginning.
   const logs = followed.logs === "auto" && context.settings.output === "jsonl" ? "all" : followed.logs;
   const view = await control.run(run);
@@ -49,7 +51,8 @@ export async function followRun(context: Context, local: LocalReader, followed: 
     paint: narrative(context).paint,
     logs: followsLogs(logs) ? logs : null,
     help: false,
-    interrupt: followed.own === undefined ? "leaves" : "cancels",
+    interrupt: own === undefined ? "leaves" : "cancels",
+    detach: own?.lasting === true ? () => stopped.resolve("detached") : null,
   };
   const presenter = presenterFor(context, selection, keyed);
   const keyboard = keyboardFor(context, presenter, keyed);
@@ -59,19 +62,19 @@ export async function followRun(context: Context, local: LocalReader, followed: 
     keyboard?.close();
     presenter.close();
   };
-  const stopped = Promise.withResolvers<null>();
+  tellConnection(local, presenter);
   const interrupts = new Interrupts(context.timeoutMs, {
-    first: (interrupt) => interruptFirst(interrupt, { context, local, followed, presenter, progress, stop: () => stopped.resolve(null) }),
-    again: () => stopped.resolve(null),
+    first: (interrupt) => interruptFirst(interrupt, { context, local, followed, presenter, progress, stop: stopped.resolve }),
+    again: () => stopped.resolve("left"),
   });
   try {
     const watched = watchRun({ control, run, progress, selection, presenter, logs: () => keyed.logs ?? logs }, followed);
     const ended = await Promise.race([unlessAbandoned(watched, { control, run }), stopped.promise]);
     close();
-    if (ended === null) leave(context, followed);
+    if (typeof ended === "string") leave(context, followed, ended);
     else await showEnd(context, local, { view: ended, progress });
     if (interrupts.first !== null) return interrupts.first.exit;
-    return ended === null ? exitCodes.interrupted : exitOf(ended);
+    return typeof ended === "string" ? exitCodes.ok : exitOf(ended);
   } finally {
     close();
     interrupts.close();
@@ -79,24 +82,36 @@ export async function followRun(context: Context, local: LocalReader, followed: 
 }
 
 /** Interrupted twice, or while only looking on: the run is left as it is. */
-function leave(context: Context, { own, run }: Followed): void {
+function leave(context: Context, { own, run }: Followed, how: "left" | "detached"): void {
   own?.kill();
-  if (own !== undefined) printNote(context, `killed; ${run} is unfinished, go on with: stepwell resume --in-place ${run}`);
+  if (own === undefined) return;
+  if (how === "detached") printNote(context, `detached from ${run}: ${comeBackText(run)}`);
+  else if (own.lasting) printNote(context, `left ${run}, which the coordinator is cancelling; see stepwell status ${run}`);
+  else printNote(context, `killed; ${run} is unfinished, go on with: stepwell resume --in-place ${run}`);
+}
+
+/** A coordinator that is away is waited for; whoever watches is told. */
+function tellConnection({ connection }: Reader, presenter: Presenter): void {
+  if (connection === undefined) return;
+  connection.onAway = (reason) => presenter.note(`${reason}; the run may well go on there, trying again`);
+  connection.onBack = () => presenter.note("the coordinator answers again");
 }
 
 type Reaction = {
   readonly context: Context;
-  readonly local: LocalReader;
+  readonly local: Reader;
   readonly followed: Followed;
   readonly presenter: Presenter;
   readonly progress: RunProgress;
-  readonly stop: () => void;
+  readonly stop: (how: "left" | "detached") => void;
 };
 
 function interruptFirst(interrupt: Interrupt, { context, local, followed, presenter, progress, stop }: Reaction): void {
-  if (followed.own === undefined) return stop();
+  if (followed.own === undefined) return stop("left");
+  // The terminal is gone, and the run needs none.
+  if (interrupt.cause === "SIGHUP" && followed.own.lasting) return stop("detached");
   const tasks = progress.running === 1 ? "1 task" : `${progress.running} tasks`;
-  presenter.note(`cancelling, waiting for ${tasks} (grace ${stopGraceSeconds} s); ^C again to kill now`);
+  presenter.note(`cancelling, waiting for ${tasks} (grace ${stopGraceSeconds} s); ^C again to kill now`, "^C again kills now");
   const by = interrupt.cause === "timeout" ? `--timeout ${context.options.text("timeout")}` : signalBy(interrupt.cause, context);
   // The run may have ended in this very moment; then there is nothing left to cancel.
   local.control.cancel(followed.run, by).catch(() => undefined);
@@ -134,7 +149,7 @@ function narrative(context: Context): Sink {
   return context.settings.output === "json" ? context.terminal.err : context.terminal.out;
 }
 
-async function showEnd(context: Context, local: LocalReader, { view, progress }: { view: RunView; progress: RunProgress }): Promise<void> {
+async function showEnd(context: Context, local: Reader, { view, progress }: { view: RunView; progress: RunProgress }): Promise<void> {
   const { out } = context.terminal;
   if (context.settings.output === "jsonl") return out.write(`${JSON.stringify(finishedDocument(view))}\n`);
   if (context.quiet && context.settings.output !== "json") return out.write(`${view.run}\n`);

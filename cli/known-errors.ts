@@ -24,6 +24,9 @@ const controlKinds: Readonly<Record<string, ErrorKind>> = {
   conflict: "conflict",
   invalid: "badValue",
   unavailable: "unavailable",
+  unreachable: "unavailable",
+  unauthenticated: "unauthorized",
+  denied: "unauthorized",
 };
 
 function kindOf(error: Error): ErrorKind {

@@ -9,20 +9,12 @@ import { SqliteLedger } from "../coordinator/adapters/sqlite-ledger.ts";
 import { SystemClock } from "../coordinator/adapters/system-clock.ts";
 import { startCoordinator, type Coordinator } from "../coordinator/main.ts";
 import type { CoordinatorLog } from "../coordinator/shell/log.ts";
-import type { Control } from "../proto/control.ts";
 import { FileArtifactStore } from "../sdk/artifact/file-store.ts";
 import { startWorker, type Worker } from "../worker/main.ts";
+import { killAtExit } from "./kill-at-exit.ts";
 import { openLog } from "./log.ts";
 import { packageVersion } from "./package-version.ts";
-
-/** Reads and asks; runs nothing. */
-export type LocalReader = { readonly control: Control; readonly store: FileArtifactStore; close(): Promise<void> };
-
-/** A coordinator and a worker in this process. */
-export type LocalCluster = LocalReader & {
-  /** Ends all task processes at once, without waiting. */
-  kill(): void;
-};
+import type { Cluster, Reader } from "./reader.ts";
 
 export type LocalOptions = { readonly dir: string; readonly slots: number; readonly isolation: "warm" | "process"; readonly log: string };
 
@@ -41,7 +33,7 @@ const thriftAfterMs = 1000;
 const ackWaitMs = 30_000;
 
 /** @throws LedgerError */
-export async function openLocal({ dir }: { readonly dir: string }): Promise<LocalReader> {
+export async function openLocal({ dir }: { readonly dir: string }): Promise<Reader> {
   const log = openLog("warn");
   const ports = openPorts(dir, log);
   const coordinator = await coordinate(ports, { log, socket: null });
@@ -49,7 +41,7 @@ export async function openLocal({ dir }: { readonly dir: string }): Promise<Loca
 }
 
 /** @throws LedgerError */
-export async function startLocal({ dir, slots, isolation, log: level }: LocalOptions): Promise<LocalCluster> {
+export async function startLocal({ dir, slots, isolation, log: level }: LocalOptions): Promise<Cluster> {
   const log = openLog(level);
   const folder = join(tmpdir(), `stepwell-${process.pid}-${randomUUID().slice(0, 8)}`);
   // In the worker's folder, which is removed even if this process is killed.
@@ -65,6 +57,7 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
     store: { kind: "files", root: artifactsIn(dir) },
     isolation,
     labels: {},
+    offer: "unbounded",
     runs: [],
     log,
     folder,
@@ -80,25 +73,15 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
   return {
     control: coordinator.control,
     store: ports.store,
+    lasting: false,
+    // The worker takes whatever its coordinator has.
+    join: () => Promise.resolve(),
     kill,
     close: async () => {
       clearTimeout(thrift);
       await stop(worker, ports, coordinator);
       spare();
     },
-  };
-}
-
-const killed = new Set<() => void>();
-const killAll = (): void => killed.forEach((kill) => kill());
-
-/** Kills when this process ends. Returns what undoes it. One listener serves all: a program may run many flows at once. */
-function killAtExit(kill: () => void): () => void {
-  if (killed.size === 0) process.on("exit", killAll);
-  killed.add(kill);
-  return () => {
-    killed.delete(kill);
-    if (killed.size === 0) process.off("exit", killAll);
   };
 }
 

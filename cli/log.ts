@@ -5,13 +5,23 @@ import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import type pinoModule from "pino";
 import type { CoordinatorLog, LogFields } from "../coordinator/shell/log.ts";
+import type { Context } from "./context.ts";
 import { packageVersion } from "./package-version.ts";
 
 const hidden: readonly string[] = ["authorization", "token", "password", "secret"];
 const levels = ["error", "warn", "info", "debug", "trace"] as const;
+type Service = "cli" | "coordinator" | "worker";
 type Level = Exclude<(typeof levels)[number], "trace">;
 
-export function openLog(level: string): CoordinatorLog {
+/** Of a process that serves: it says more than a command, unless it was told how much. */
+export function openServiceLog(
+  service: "coordinator" | "worker",
+  { settings, origins }: Pick<Context, "settings" | "origins">,
+): CoordinatorLog {
+  return openLog(origins.logLevel === "default" ? "info" : settings.logLevel, service);
+}
+
+export function openLog(level: string, service: Service = "cli"): CoordinatorLog {
   const most = levels.findIndex((known) => known === level);
   let logger: CoordinatorLog | null = null;
   const say =
@@ -19,7 +29,7 @@ export function openLog(level: string): CoordinatorLog {
     (fields: LogFields, message: string): void => {
       if (levels.indexOf(at) > most) return;
       if (process.stderr.isTTY) return showLine(lineFor(at, fields, message));
-      logger ??= openPino(level);
+      logger ??= openPino(level, service);
       logger[at](fields, message);
     };
   return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
@@ -46,13 +56,13 @@ function lineFor(level: Level, fields: LogFields, message: string): string {
   return `${level}: ${message}${said.length === 0 ? "" : ` (${said.join(", ")})`}`;
 }
 
-function openPino(level: string): CoordinatorLog {
+function openPino(level: string, service: Service): CoordinatorLog {
   const require = createRequire(import.meta.url);
   const { pino }: typeof pinoModule = require("pino");
   return pino(
     {
       level,
-      base: { service: "cli", version: packageVersion(), pid: process.pid, host: hostname() },
+      base: { service, version: packageVersion(), pid: process.pid, host: hostname() },
       formatters: { level: (label) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       redact: { paths: hidden.flatMap((name) => [name, `*.${name}`]), censor: "[redacted]" },

@@ -1,60 +1,25 @@
-// Settings: from flags, STEPWELL_* variables, the project's file, the user's file, or the default, in this order; each
-// remembers where it came from.
+// Loads settings: from flags, STEPWELL_* variables, a profile, the project's file, the user's file, or the default, in this
+// order; each remembers where it came from.
+//
+// A profile (`profiles` in a file) stands where its name came from: one named by --profile wins over variables too.
 
 import { existsSync } from "node:fs";
-import { availableParallelism, homedir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Options } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 import { didYouMean } from "./format/suggestion.ts";
 import { readJsonObject } from "./json-file.ts";
+import { parseSetting } from "./setting-value.ts";
+import { defaultOf, settingKinds, settingNames, type SettingName, type Settings } from "./setting-table.ts";
 import type { Environment } from "./terminal.ts";
 
-export type Settings = {
-  /** Where runs, artifacts and logs are kept. */
-  readonly dir: string;
-  readonly user: string;
-  /** Empty means all. */
-  readonly namespace: string;
-  readonly maxWorkers: number;
-  readonly maxSplits: number;
-  readonly isolation: "warm" | "process";
-  readonly failFast: boolean;
-  readonly logs: "auto" | "all" | "failed" | "none";
-  readonly output: "text" | "json" | "jsonl" | "wide";
-  readonly color: "auto" | "always" | "never";
-  readonly tz: "local" | "utc";
-  readonly logLevel: "error" | "warn" | "info" | "debug" | "trace";
-};
-
-type SettingName = keyof Settings;
+export type { Settings } from "./setting-table.ts";
 
 /** `source` is a flag, a variable or a file. */
 export type Origins = Readonly<Record<SettingName, string>>;
 
 export type LoadedSettings = { readonly settings: Settings; readonly origins: Origins };
-
-type Kind =
-  | { readonly kind: "text" | "path" | "flag" }
-  | { readonly kind: "integer"; readonly least: number }
-  | { readonly kind: "choice"; readonly of: readonly string[] };
-
-const kinds: Readonly<Record<SettingName, Kind & { readonly flag: string | null }>> = {
-  dir: { kind: "path", flag: null },
-  user: { kind: "text", flag: null },
-  namespace: { kind: "text", flag: "namespace" },
-  maxWorkers: { kind: "integer", least: 1, flag: "max-workers" },
-  maxSplits: { kind: "integer", least: 1, flag: "max-splits" },
-  isolation: { kind: "choice", of: ["warm", "process"], flag: "isolation" },
-  failFast: { kind: "flag", flag: "fail-fast" },
-  logs: { kind: "choice", of: ["auto", "all", "failed", "none"], flag: "logs" },
-  output: { kind: "choice", of: ["text", "json", "jsonl", "wide"], flag: "output" },
-  color: { kind: "choice", of: ["auto", "always", "never"], flag: "color" },
-  tz: { kind: "choice", of: ["local", "utc"], flag: "tz" },
-  logLevel: { kind: "choice", of: ["error", "warn", "info", "debug", "trace"], flag: "log-level" },
-};
-
-const names = Object.keys(kinds).filter((name): name is SettingName => name in kinds);
 
 type Source = { readonly name: string; readonly origin: string; readonly value: unknown; readonly folder: string };
 
@@ -65,25 +30,58 @@ export function loadSettings(from: SettingsFrom): LoadedSettings {
   const projectFile = from.options.text("config") ?? nearest(from.cwd, "stepwell.config.json");
   const userFile = join(from.env["XDG_CONFIG_HOME"] ?? join(homedir(), ".config"), "stepwell", "config.json");
   const files = [
-    ...(projectFile === null ? [] : readFile(resolve(from.cwd, projectFile), from.options.text("config") !== undefined)),
-    ...readFile(userFile, false),
+    ...(projectFile === null ? [] : [readFile(resolve(from.cwd, projectFile), from.options.text("config") !== undefined)]),
+    readFile(userFile, false),
   ];
+  const sourceOf = sourcesOf(from, files);
   const values: Record<string, unknown> = {};
   const origins: Record<string, string> = {};
-  for (const name of names) {
-    const source = fromFlag(name, from) ?? fromVariable(name, from) ?? files.find((entry) => entry.name === name);
-    values[name] = source === undefined ? defaultOf(name, { ...from, projectFile, user: String(values["user"]) }) : valueOf(name, source);
+  for (const name of settingNames) {
+    const source = sourceOf(name);
+    if (source !== undefined) values[name] = parseSetting(name, source);
+    else if (name === "dir") values[name] = defaultDir(from.cwd, projectFile);
+    else values[name] = defaultOf(name, { env: from.env, dir: String(values["dir"]), user: String(values["user"]) });
     origins[name] = source?.origin ?? "default";
   }
   // Every name has been given a value of its kind just above.
   return { settings: values as Settings, origins: origins as Origins };
 }
 
+function sourcesOf(from: SettingsFrom, files: readonly SettingsFile[]): (name: SettingName) => Source | undefined {
+  const inFiles = (name: string): Source | undefined => files.flatMap((file) => file.sources).find((entry) => entry.name === name);
+  const fromCommand = fromFlag("profile", from);
+  const profile = profileOf(fromCommand ?? fromVariable("profile", from) ?? inFiles("profile"), files);
+  return (name) => {
+    const given = profile.find((entry) => entry.name === name);
+    const flag = fromFlag(name, from);
+    const variable = fromVariable(name, from);
+    return (fromCommand === undefined ? (flag ?? variable ?? given) : (flag ?? given ?? variable)) ?? inFiles(name);
+  };
+}
+
+/** @throws CliError badConfig where no file has the profile */
+function profileOf(named: Source | undefined, files: readonly SettingsFile[]): readonly Source[] {
+  if (named === undefined || named.value === "") return [];
+  const name = String(named.value);
+  const found = files.find((file) => file.profiles.has(name))?.profiles.get(name);
+  if (found !== undefined) return found;
+  const known = files.flatMap((file) => [...file.profiles.keys()]);
+  const example = `"profiles": { "${name}": { "coordinator": "host:7420" } }`;
+  throw new CliError("badConfig", `there is no profile "${name}" (from ${named.origin})`, {
+    hint:
+      didYouMean(name, known) ?? (known.length > 0 ? `profiles: ${known.join(", ")}` : `a file of settings holds them, like ${example}`),
+  });
+}
+
 function fromFlag(name: SettingName, { options, cwd }: SettingsFrom): Source | undefined {
-  const { flag } = kinds[name];
+  const { flag, kind } = settingKinds[name];
   if (flag === null) return undefined;
-  const value = options.text(flag) ?? shorthand(name, options);
+  const value = kind === "labels" ? several(options.texts(flag)) : (options.text(flag) ?? shorthand(name, options));
   return value === undefined ? undefined : { name, origin: `--${flag}`, value, folder: cwd };
+}
+
+function several(texts: readonly string[]): string | undefined {
+  return texts.length === 0 ? undefined : texts.join(",");
 }
 
 function shorthand(name: SettingName, options: Options): string | undefined {
@@ -100,69 +98,35 @@ function fromVariable(name: SettingName, { env, cwd }: SettingsFrom): Source | u
 
 /** `STEPWELL_MAX_WORKERS`. */
 function variableOf(name: SettingName): string {
-  return `STEPWELL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return `STEPWELL_${name.replace("MiB", "_MIB").replace(/[A-Z](?=[a-z])/g, (letter) => `_${letter}`)}`.toUpperCase();
 }
 
-function readFile(path: string, mustExist: boolean): Source[] {
-  if (!mustExist && !existsSync(path)) return [];
-  const parsed = readJsonObject({ path, of: "settings", kind: "badConfig", example: '{ "maxWorkers": 4 }' });
-  return Object.entries(parsed).map(([name, value]) => {
-    if (!names.some((known) => known === name)) {
-      throw new CliError("badConfig", `${path}: there is no setting "${name}"`, {
-        hint: didYouMean(name, names) ?? `settings: ${names.join(", ")}`,
+type SettingsFile = { readonly sources: readonly Source[]; readonly profiles: ReadonlyMap<string, readonly Source[]> };
+
+function readFile(path: string, mustExist: boolean): SettingsFile {
+  if (!mustExist && !existsSync(path)) return { sources: [], profiles: new Map() };
+  const { profiles = {}, ...parsed } = readJsonObject({ path, of: "settings", kind: "badConfig", example: '{ "maxWorkers": 4 }' });
+  const entries = objectIn(profiles, `${path}: "profiles"`).map(([name, given]) => {
+    const origin = `${path}, profile ${name}`;
+    return [name, sourcesIn(objectIn(given, `${path}: profile "${name}"`), { origin, folder: dirname(path) })] as const;
+  });
+  return { sources: sourcesIn(Object.entries(parsed), { origin: path, folder: dirname(path) }), profiles: new Map(entries) };
+}
+
+function objectIn(value: unknown, what: string): readonly (readonly [string, unknown])[] {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return Object.entries(value);
+  throw new CliError("badConfig", `${what} must be an object`, { hint: 'like { "lab": { "coordinator": "host:7420" } }' });
+}
+
+function sourcesIn(entries: readonly (readonly [string, unknown])[], at: { readonly origin: string; readonly folder: string }): Source[] {
+  return entries.map(([name, value]) => {
+    if (!settingNames.some((known) => known === name)) {
+      throw new CliError("badConfig", `${at.origin}: there is no setting "${name}"`, {
+        hint: didYouMean(name, settingNames) ?? `settings: ${settingNames.join(", ")}`,
       });
     }
-    return { name, origin: path, value, folder: dirname(path) };
+    return { name, value, ...at };
   });
-}
-
-function valueOf(name: SettingName, { value, origin, folder }: Source): unknown {
-  const kind = kinds[name];
-  const wrong = (expected: string) =>
-    new CliError(
-      origin.startsWith("--") ? "badValue" : "badConfig",
-      `${origin.startsWith("--") ? origin : `${name} from ${origin}`} must be ${expected}, not ${JSON.stringify(value)}`,
-    );
-  switch (kind.kind) {
-    case "text":
-      if (typeof value !== "string") throw wrong("a text");
-      return value;
-    case "path":
-      if (typeof value !== "string" || value === "") throw wrong("a folder");
-      return resolve(folder, value);
-    case "flag":
-      if (![true, false, "true", "false", "1", "0"].some((known) => known === value)) throw wrong("true or false");
-      return value === true || value === "true" || value === "1";
-    case "integer": {
-      const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
-      if (typeof number !== "number" || !Number.isSafeInteger(number) || number < kind.least)
-        throw wrong(`a whole number of at least ${kind.least}`);
-      return number;
-    }
-    case "choice":
-      if (!kind.of.some((known) => known === value)) throw wrong(`one of ${kind.of.join(", ")}`);
-      return value;
-    default:
-      throw wrong("of a known kind");
-  }
-}
-
-function defaultOf(name: SettingName, from: SettingsFrom & { readonly projectFile: string | null; readonly user: string }): unknown {
-  const defaults: Readonly<Record<SettingName, () => unknown>> = {
-    dir: () => defaultDir(from.cwd, from.projectFile),
-    user: () => userName(from.env),
-    namespace: () => `user:${from.user}`,
-    maxWorkers: () => availableParallelism(),
-    maxSplits: () => 100_000,
-    isolation: () => "warm",
-    failFast: () => false,
-    logs: () => "auto",
-    output: () => "text",
-    color: () => "auto",
-    tz: () => "local",
-    logLevel: () => "warn",
-  };
-  return defaults[name]();
 }
 
 /** Runs of one project are found from all its folders. */
@@ -171,10 +135,6 @@ function defaultDir(cwd: string, projectFile: string | null): string {
   const project = projectFile === null ? null : join(dirname(resolve(cwd, projectFile)), ".stepwell");
   if (existing === null || project === null) return existing ?? project ?? join(cwd, ".stepwell");
   return project.length >= existing.length ? project : existing;
-}
-
-function userName(env: Environment): string {
-  return env["SUDO_USER"] ?? env["USERNAME"] ?? env["USER"] ?? userInfo().username;
 }
 
 function nearest(folder: string, name: string): string | null {

@@ -34,9 +34,14 @@ const told: Readonly<Record<ErrorKind, Told>> = {
   },
   notFound: { cause: "there is no such run, step, task or artifact", remedy: "the hint names what there is; `stepwell runs` lists runs" },
   internal: { cause: "a defect of Stepwell", remedy: "report it with the lines that follow the message" },
+  unauthorized: {
+    cause: "the coordinator does not know who asks, or its token does not allow this",
+    remedy: "give a token that does: STEPWELL_TOKEN, or `tokenFile` of a profile; the message says what is missing",
+  },
   unavailable: {
-    cause: "the process that drives the run cannot be asked",
-    remedy: "try again; if it hangs, end it and go on with `stepwell resume --in-place RUN`",
+    cause: "the coordinator, or the process that drives the run, cannot be asked",
+    remedy:
+      "see that it runs and that its address is right; if a local process hangs, end it and go on with `stepwell resume --in-place RUN`",
   },
   store: {
     cause: "the ledger or the artifact store cannot be read or written: a full disk, missing rights, or damage",

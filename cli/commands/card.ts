@@ -12,7 +12,7 @@ import { readCard } from "../../sdk/card/read-card.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printNote, wantsJson, type Context } from "../context.ts";
 import { defaultCard } from "../default-card.ts";
-import type { LocalReader } from "../local-cluster.ts";
+import type { Reader } from "../reader.ts";
 import { outputPath } from "../output-file.ts";
 import { reading } from "../reading.ts";
 import { cardLines } from "../render/card-lines.ts";
@@ -39,7 +39,7 @@ export function card(context: Context): Promise<ExitCode> {
 }
 
 /** The task that is named; else the only one with a card; else the one that failed first, or the last. */
-async function chosenTask(named: Named, { control }: LocalReader): Promise<TaskView> {
+async function chosenTask(named: Named, { control }: Reader): Promise<TaskView> {
   const view = await viewRun(named.run, control);
   if (named.within.task !== undefined) return shownTask(view, named, control);
   const [only, another, ...more] = await tasksWithCards(named, control);
@@ -69,7 +69,7 @@ function hasCard({ artifacts, produced }: TaskView): boolean {
   return produced.includes(cardArtifact) && artifacts[cardArtifact] !== undefined;
 }
 
-async function cardOf(view: TaskView, { control, store }: LocalReader, nowMs: number): Promise<Shown> {
+async function cardOf(view: TaskView, { control, store }: Reader, nowMs: number): Promise<Shown> {
   const task = `${view.run}/${view.task}`;
   const own = await ownCard(view, task, store);
   if (own !== null) return { task, own: true, components: own };
@@ -78,7 +78,7 @@ async function cardOf(view: TaskView, { control, store }: LocalReader, nowMs: nu
   return { task, own: false, components: await defaultCard({ run, task: view, store, excerpt, nowMs }) };
 }
 
-async function ownCard(view: TaskView, task: string, store: LocalReader["store"]): Promise<readonly CardComponent[] | null> {
+async function ownCard(view: TaskView, task: string, store: Reader["store"]): Promise<readonly CardComponent[] | null> {
   try {
     return await readStored(`the card of ${task}`, `make it again: stepwell resume ${view.run} ${view.step}`, read(view, store));
   } catch (error) {
@@ -88,7 +88,7 @@ async function ownCard(view: TaskView, task: string, store: LocalReader["store"]
   }
 }
 
-async function read(view: TaskView, store: LocalReader["store"]): Promise<readonly CardComponent[] | null> {
+async function read(view: TaskView, store: Reader["store"]): Promise<readonly CardComponent[] | null> {
   return readCard(view, store);
 }
 

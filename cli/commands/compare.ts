@@ -3,7 +3,7 @@
 import { readArtifact } from "../../sdk/artifact/read.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, wantsJson, type Context } from "../context.ts";
-import type { LocalReader } from "../local-cluster.ts";
+import type { Reader } from "../reader.ts";
 import { reading } from "../reading.ts";
 import { comparedRows, comparisonMarkdown, comparisonTable, type ComparedRow, type ComparedRun } from "../render/comparison.ts";
 import { resolveRun, viewRun } from "../run-name.ts";
@@ -26,7 +26,7 @@ export function compare(context: Context): Promise<ExitCode> {
   });
 }
 
-async function parametersOf(view: ComparedRun["view"], { store }: LocalReader): Promise<Record<string, string>> {
+async function parametersOf(view: ComparedRun["view"], { store }: Reader): Promise<Record<string, string>> {
   const specs = view.graph.parameters.filter((spec) => view.parameters[spec.name] !== undefined);
   const values: Record<string, string> = {};
   for (const { name, kind } of specs) {

@@ -24,9 +24,15 @@ export function configShow(context: Context): Promise<ExitCode> {
       context,
       tableLines(
         columns,
-        rows.map(({ name, value, origin }) => [name, String(value) === "" ? '""' : String(value), ...(withOrigin ? [origin] : [])]),
+        rows.map(({ name, value, origin }) => [name, shown(value), ...(withOrigin ? [origin] : [])]),
       ),
     );
   }
   return Promise.resolve(exitCodes.ok);
+}
+
+function shown(value: string | number | boolean | Readonly<Record<string, string>>): string {
+  if (typeof value !== "object") return value === "" ? '""' : String(value);
+  const pairs = Object.entries(value).map(([name, text]) => `${name}=${text}`);
+  return pairs.length === 0 ? '""' : pairs.join(",");
 }

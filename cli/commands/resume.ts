@@ -10,7 +10,7 @@ import { codeOf } from "../flow-code.ts";
 import { findFlowFile, readFlow, type FlowFile } from "../flow-file.ts";
 import { resolveFlowParameters } from "../flow-parameters.ts";
 import { didYouMean } from "../format/suggestion.ts";
-import type { LocalReader } from "../local-cluster.ts";
+import type { Reader } from "../reader.ts";
 import { reading } from "../reading.ts";
 import { planLines } from "../render/plan-lines.ts";
 import { isInterrupted } from "../render/runs-table.ts";
@@ -18,7 +18,7 @@ import { checkSameFlow, fileOf, resumeRequest, valuesOf, type Origin } from "../
 import { checkStep, flowNames, newestRun, resolveRun, viewRun, type Scope } from "../run-name.ts";
 import { askedOf, keepInputs, submitRequest } from "../submission.ts";
 import { retryInPlace } from "./retry.ts";
-import { runLocally, withDecorators } from "./run.ts";
+import { submitAndFollow, withDecorators } from "./run.ts";
 
 /** Tasks of a step that the plan names. */
 const tasksNamedMax = 8;
@@ -32,7 +32,7 @@ export async function resume(context: Context): Promise<ExitCode> {
     if (isInterrupted(origin.view))
       printNote(context, `note: ${run} was interrupted; to go on with it itself: stepwell resume --in-place ${run}`);
     if (context.options.flag("dry-run")) return reading(context, (local) => showPlan(context, local, origin));
-    return runLocally(context, async (starting) => (await prepare(context, await starting, origin)).request);
+    return submitAndFollow(context, async (starting) => (await prepare(context, await starting, origin)).request);
   }
   if (origin.from !== null) {
     throw new CliError("badValue", "--in-place goes on with what is unfinished and takes no step", {
@@ -43,7 +43,7 @@ export async function resume(context: Context): Promise<ExitCode> {
 }
 
 /** Without a name, the newest run there is: resumed runs count, so that nothing is done twice. */
-async function findOrigin(context: Context, { control }: LocalReader): Promise<Origin> {
+async function findOrigin(context: Context, { control }: Reader): Promise<Origin> {
   const scope: Scope = { control, namespace: context.settings.namespace };
   const [first, second] = context.operands;
   const named = first !== undefined && (second !== undefined || (await namesRun(first, scope)));
@@ -71,7 +71,7 @@ async function namesRun(text: string, { control }: Scope): Promise<boolean> {
 
 type Prepared = { readonly request: SubmitRequest & { readonly resume: ResumeRequest }; readonly file: FlowFile | null };
 
-async function prepare(context: Context, { store }: Pick<LocalReader, "store">, origin: Origin): Promise<Prepared> {
+async function prepare(context: Context, { store }: Pick<Reader, "store">, origin: Origin): Promise<Prepared> {
   const { view } = origin;
   const before = await codeOf(view, store);
   const file = flowFileOf(context, view);
@@ -111,7 +111,7 @@ async function unfinishedTasks({ origin, steps }: ResumePlan, control: Control):
   return new Map(await Promise.all(found));
 }
 
-async function showPlan(context: Context, local: LocalReader, origin: Origin): Promise<ExitCode> {
+async function showPlan(context: Context, local: Reader, origin: Origin): Promise<ExitCode> {
   const { request, file } = await prepare(context, local, origin);
   const plan = await local.control.plan(request);
   if (wantsJson(context)) {

@@ -3,13 +3,14 @@
 import { stepOf, type RunId, type TaskId } from "../../proto/ids.ts";
 import { CliError, type ExitCode } from "../cli-error.ts";
 import { printLines, wantsJson, type Context } from "../context.ts";
+import { showDetached, wantsDetach } from "../detached.ts";
 import { followRun } from "../follow-run.ts";
 import { formatInstant } from "../format/time.ts";
-import type { LocalReader } from "../local-cluster.ts";
+import type { Reader } from "../reader.ts";
 import { reading } from "../reading.ts";
 import { isInterrupted } from "../render/runs-table.ts";
 import { checkStep, resolvePath, viewRun } from "../run-name.ts";
-import { startCluster } from "./run.ts";
+import { startCluster } from "../start-cluster.ts";
 
 /** Tasks that one command takes up by name. */
 const tasksMax = 10_000;
@@ -22,11 +23,14 @@ export async function retry(context: Context): Promise<ExitCode> {
 /** `tasks` null means all. Also takes up a run whose process died. */
 export async function retryInPlace(context: Context, run: RunId, tasks: readonly TaskId[] | null): Promise<ExitCode> {
   const { user, logs } = context.settings;
-  const cluster = await startCluster(context);
+  const detached = wantsDetach(context);
+  const cluster = await startCluster(context.settings, context.env, detached);
   try {
     const before = await cluster.control.run(run);
     const sinceMs = context.nowMs();
     await cluster.control.retry(run, user, tasks);
+    if (detached) return showDetached(context, run);
+    await cluster.join(run);
     // No event tells that: the run never ended.
     if (isInterrupted(before)) printGoesOn(context, run, sinceMs);
     return await followRun(context, cluster, { run, logs, afterSeq: before.seq, sinceMs, own: cluster });
@@ -45,7 +49,7 @@ function printGoesOn(context: Context, run: RunId, atMs: number): void {
 
 async function chosenTasks(
   context: Context,
-  { control }: LocalReader,
+  { control }: Reader,
 ): Promise<{ readonly run: RunId; readonly tasks: readonly TaskId[] | null }> {
   const { run, within } = await resolvePath(context.operands[0] ?? "", { control, namespace: context.settings.namespace });
   const view = await viewRun(run, control);

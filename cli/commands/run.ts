@@ -10,8 +10,10 @@ import { findFlowFile, readFlow } from "../flow-file.ts";
 import { resolveFlowParameters } from "../flow-parameters.ts";
 import { followRun } from "../follow-run.ts";
 import { formatDuration } from "../format/duration.ts";
-import type { LocalCluster } from "../local-cluster.ts";
+import type { Cluster } from "../reader.ts";
+import { startCluster } from "../start-cluster.ts";
 import { outputPath } from "../output-file.ts";
+import { showDetached, wantsDetach } from "../detached.ts";
 import { checkedLine } from "../render/checked-line.ts";
 import { askedOf, keepInputs, submitRequest } from "../submission.ts";
 import { addDecorators, decoratorsOf } from "../with-decorators.ts";
@@ -25,7 +27,7 @@ export async function run(context: Context): Promise<ExitCode> {
     return { code, values: await resolveFlowParameters(context, code.definition) };
   };
   if (context.options.flag("dry-run")) return showDryRun(context, (await check()).code, text);
-  return runLocally(context, async (starting) => {
+  return submitAndFollow(context, async (starting) => {
     const { code, values } = await check();
     showChecked(context, code, { text, tookMs: context.nowMs() - startMs });
     const inputs = await keepInputs((await starting).store, code, values);
@@ -38,14 +40,15 @@ export function withDecorators(context: Context, checked: FlowCode): FlowCode {
   return { ...checked, graph: addDecorators(checked.graph, specs, decoratorsOf(checked.definition)) };
 }
 
-/** Coordinator and worker start while `prepare` makes the request: a flow is bundled by another process meanwhile. */
-export async function runLocally(
+/** What runs it starts while `prepare` makes the request: a flow is bundled by another process meanwhile. */
+export async function submitAndFollow(
   context: Context,
-  prepare: (starting: Promise<LocalCluster>) => Promise<SubmitRequest>,
+  prepare: (starting: Promise<Cluster>) => Promise<SubmitRequest>,
 ): Promise<ExitCode> {
   const idFile = context.options.text("run-id-file");
   if (idFile !== undefined) outputPath("--run-id-file", idFile, context.cwd);
-  const starting = startCluster(context);
+  const detached = wantsDetach(context);
+  const starting = startCluster(context.settings, context.env, detached);
   // What is wrong with the flow is told first; that the cluster did not start shows when it is waited for.
   starting.catch(() => undefined);
   try {
@@ -53,6 +56,8 @@ export async function runLocally(
     const cluster = await starting;
     const name = await cluster.control.submit(request);
     writeRunIdFile(context, name);
+    if (detached) return showDetached(context, name);
+    await cluster.join(name);
     return await followRun(context, cluster, { run: name, logs: context.settings.logs, own: cluster });
   } finally {
     await starting.then(
@@ -60,13 +65,6 @@ export async function runLocally(
       () => undefined,
     );
   }
-}
-
-/** Loads what only running needs: the transport is the largest part of the program. */
-export async function startCluster({ settings }: Context): Promise<LocalCluster> {
-  const { startLocal } = await import("../local-cluster.ts");
-  const { dir, maxWorkers, isolation, logLevel } = settings;
-  return startLocal({ dir, slots: maxWorkers, isolation, log: logLevel });
 }
 
 function writeRunIdFile(context: Context, run: RunId): void {

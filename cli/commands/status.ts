@@ -6,7 +6,7 @@ import { exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
 import { formatCount } from "../format/count.ts";
 import { followRun } from "../follow-run.ts";
-import type { LocalReader } from "../local-cluster.ts";
+import type { Reader } from "../reader.ts";
 import { reading } from "../reading.ts";
 import { sourcePathOf } from "../source-path.ts";
 import { statusDocument } from "../render/run-document.ts";
@@ -26,7 +26,7 @@ export function status(context: Context): Promise<ExitCode> {
   });
 }
 
-async function show(context: Context, local: LocalReader, { view, named }: { view: RunView; named: Named }): Promise<void> {
+async function show(context: Context, local: Reader, { view, named }: { view: RunView; named: Named }): Promise<void> {
   const tasks = await tasksOf(context, local, named);
   if (wantsJson(context)) return printDocument(context, { ...statusDocument(view), ...(tasks !== null && { taskList: tasks.items }) });
   if (context.quiet) return printLines(context, tasks === null ? [view.run] : tasks.items.map((task) => `${view.run}/${task.task}`));
@@ -50,7 +50,7 @@ async function show(context: Context, local: LocalReader, { view, named }: { vie
 
 async function tasksOf(
   context: Context,
-  { control }: LocalReader,
+  { control }: Reader,
   { run, within }: Named,
 ): Promise<{ readonly items: readonly TaskView[]; readonly next: string | null; readonly total: number | null } | null> {
   if (within.task !== undefined) return { items: [await control.task(run, within.task)], next: null, total: 1 };

@@ -36,7 +36,7 @@ for (const place of places) {
       sink,
       zone: "utc",
       nowMs: () => nowMs,
-      hints: keyHints({ logs: "auto", interrupt: "cancels" }),
+      hints: keyHints({ logs: "auto", interrupt: "cancels", detach: null }),
       help: () => [],
       group: null,
     } as const;

@@ -7,7 +7,14 @@ import { helpLines, keyHints, pressKey, type KeyedWatch } from "./keys.ts";
 import { RunProgress } from "./progress.ts";
 
 function watching(logs: KeyedWatch["logs"]): KeyedWatch {
-  return { progress: new RunProgress(run, graph), paint: picocolors.createColors(false), logs, help: false, interrupt: "cancels" };
+  return {
+    progress: new RunProgress(run, graph),
+    paint: picocolors.createColors(false),
+    logs,
+    help: false,
+    interrupt: "cancels",
+    detach: null,
+  };
 }
 
 void test("f lists what failed so far, one line for each error", () => {

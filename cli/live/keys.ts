@@ -18,16 +18,25 @@ export type KeyedWatch = {
   help: boolean;
   /** What Ctrl-C does to the run. */
   readonly interrupt: "cancels" | "leaves";
+  /** Leaves a run that goes on without this command; null where none does, or where Ctrl-C does it already. */
+  readonly detach: (() => void) | null;
 };
 
 /** The last line of the window. */
-export function keyHints({ logs, interrupt }: Pick<KeyedWatch, "logs" | "interrupt">): string {
-  return [`^C ${interrupt}`, "f failures", ...(logs === null ? [] : ["l logs"]), "? help"].join(" · ");
+export function keyHints({ logs, interrupt, detach }: Pick<KeyedWatch, "logs" | "interrupt" | "detach">): string {
+  return [
+    `^C ${detach === null ? interrupt : "cancel"}`,
+    ...(detach === null ? [] : ["d detach"]),
+    "f failures",
+    ...(logs === null ? [] : ["l logs"]),
+    detach === null ? "? help" : "?",
+  ].join(" · ");
 }
 
 /** Lines that the key adds to what scrolls; none for a key that means nothing. */
 export function pressKey(key: string, watch: KeyedWatch): readonly string[] {
   if (key === "f") return failureLines(watch);
+  if (key === "d") watch.detach?.();
   if (key === "?" || key === "h") watch.help = !watch.help;
   if (key !== "l" || watch.logs === null) return [];
   watch.logs = next(watch.logs);
@@ -50,12 +59,13 @@ function failureLines({ progress, paint }: KeyedWatch): readonly string[] {
 }
 
 /** What stands below the window while help is asked for. */
-export function helpLines({ help, logs, interrupt, paint }: KeyedWatch): readonly string[] {
+export function helpLines({ help, logs, interrupt, detach, paint }: KeyedWatch): readonly string[] {
   if (!help) return [];
   return [
     `${paint.bold("f")}  list what failed so far, one line for each error`,
     ...(logs === null ? [] : [`${paint.bold("l")}  output of tasks: of the first ten of a step, of all, of none`]),
     `${paint.bold("^C")} ${interrupt === "cancels" ? "cancel the run, and wait for its tasks; twice: kill them" : "stop watching; the run goes on"}`,
+    ...(detach === null ? [] : [`${paint.bold("d")}  leave the run to the cluster; \`stepwell watch\` comes back to it`]),
     `${paint.bold("?")}  close this help`,
   ];
 }

@@ -19,8 +19,8 @@ import { windowLines } from "./window.ts";
 export interface Presenter {
   recorded(event: RecordedEvent, change: Change | null): void;
   line(line: LogLine): void;
-  /** Something that the command itself has to say: so far, that it was interrupted. */
-  note(text: string): void;
+  /** Something that the command itself has to say; `hints` is what the keys do from now on. */
+  note(text: string, hints?: string): void;
   /** Takes the window away; nothing comes after it. */
   close(): void;
 }
@@ -68,9 +68,9 @@ export class WindowPresenter implements Presenter {
     if (progressOn(line) === null && !isFailureLine(line)) this.#pending.push(logLineText(line, this.#look.sink));
   }
 
-  note(text: string): void {
+  note(text: string, hints: string = this.#hints): void {
     this.#pending.push(text);
-    this.#hints = "^C again kills now";
+    this.#hints = hints;
     this.#draw();
   }
 

@@ -10,11 +10,11 @@ import type { RunId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
 import type { Session } from "../../sdk/client/connection.ts";
 import { Run, type RunLogsOptions } from "../../sdk/client/run.ts";
-import type { LocalCluster } from "../local-cluster.ts";
+import type { Cluster } from "../reader.ts";
 import { Pump } from "./pump.ts";
 
 /** `session` outlives the cluster, which ends with the run. */
-type Parts = { readonly cluster: LocalCluster; readonly session: Session; readonly signal: AbortSignal | null };
+type Parts = { readonly cluster: Cluster; readonly session: Session; readonly signal: AbortSignal | null };
 
 export class RunningRun<F> {
   /** `TrainFlow/17`. */

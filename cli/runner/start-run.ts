@@ -13,7 +13,8 @@ import { formatProblem } from "../../sdk/graph/format-problem.ts";
 import { isError } from "../../sdk/graph/problem.ts";
 import { codeOf, type FlowCode } from "../flow-code.ts";
 import { findFlowFile, type FlowFile } from "../flow-file.ts";
-import { startLocal, type LocalReader } from "../local-cluster.ts";
+import type { Reader } from "../reader.ts";
+import { startCluster } from "../start-cluster.ts";
 import { settingsOfProcess } from "../process-settings.ts";
 import { checkSameFlow, fileOf, resumeRequest, valuesOf } from "../resumption.ts";
 import { checkStep, newestRun, resolveRun, viewRun } from "../run-name.ts";
@@ -124,16 +125,17 @@ function checkCount(name: string, value: number): number {
 async function submit<F>(
   settings: Settings,
   { signal }: RunnerOptions,
-  prepare: (local: LocalReader) => Promise<SubmitRequest>,
+  prepare: (local: Reader) => Promise<SubmitRequest>,
 ): Promise<RunningRun<F>> {
-  const { dir, maxWorkers, isolation, logLevel } = settings;
-  const cluster = await startLocal({ dir, slots: maxWorkers, isolation, log: logLevel });
+  const cluster = await startCluster(settings, process.env);
   try {
     const request = await prepare(cluster);
     // Whoever has the run when it has ended reads on through this.
     const session = await defaultSession();
     signal?.throwIfAborted();
-    return new RunningRun<F>(await cluster.control.submit(request), { cluster, session, signal: signal ?? null });
+    const run = await cluster.control.submit(request);
+    await cluster.join(run);
+    return new RunningRun<F>(run, { cluster, session, signal: signal ?? null });
   } catch (error) {
     await cluster.close();
     throw error;
@@ -168,7 +170,7 @@ async function valuesFor(
   throw new Error(`${definition.name} cannot run: ${problems.join("; ")}`);
 }
 
-type Resuming = { readonly settings: Settings; readonly local: LocalReader };
+type Resuming = { readonly settings: Settings; readonly local: Reader };
 
 async function requestToResume(origin: string | null, options: ResumeOptions, { settings, local }: Resuming): Promise<SubmitRequest> {
   const { control, store } = local;

@@ -88,5 +88,5 @@ function parseArguments(bytes: Uint8Array): readonly unknown[] {
 function serviceErrorOf(error: unknown): Partial<StatusObject> {
   if (error instanceof ControlError) return { code: statusOf(error.code), details: error.message };
   if (error instanceof NameError || error instanceof ParseError) return { code: status.INVALID_ARGUMENT, details: error.message };
-  return { code: status.UNAVAILABLE, details: error instanceof Error ? error.message : String(error) };
+  return { code: status.ABORTED, details: error instanceof Error ? error.message : String(error) };
 }

@@ -6,7 +6,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openLocal, type LocalReader } from "../../cli/local-cluster.ts";
+import { openLocal } from "../../cli/local-cluster.ts";
+import type { Reader } from "../../cli/reader.ts";
 import type { RunDocument } from "./run-document.ts";
 import { bin, cleanEnvironment, processesOf, type Ran } from "../command.ts";
 
@@ -96,7 +97,7 @@ export class Place implements Disposable {
     return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
   }
 
-  async reading<T>(use: (local: LocalReader) => Promise<T>): Promise<T> {
+  async reading<T>(use: (local: Reader) => Promise<T>): Promise<T> {
     const local = await openLocal({ dir: join(this.path, ".stepwell") });
     try {
       return await use(local);

@@ -1,0 +1,129 @@
+// The commands of a cluster, as data: what serves, what works, and what shows and changes workers. Imports types only.
+
+import type { CommandSpec, OperandSpec, OptionSpec } from "./command-spec.ts";
+
+/** How one is let in, for who names a coordinator on the command line. */
+const trustOptions: readonly OptionSpec[] = [
+  { name: "fingerprint", value: "SHA256", help: "of the coordinator's own authority, as it shows it at its start" },
+  { name: "ca-file", value: "FILE", help: "authorities that sign the coordinator's certificate, PEM" },
+  { name: "token-file", value: "FILE", help: "file with the token (or STEPWELL_TOKEN)" },
+];
+const tlsOption: OptionSpec = { name: "tls", value: "WHEN", choices: ["auto", "off"], help: "off: never, also beyond this machine" };
+const drainOption: OptionSpec = { name: "drain-seconds", value: "N", help: "how long SIGTERM waits for what runs (default: 30)" };
+
+const servingOptions: readonly OptionSpec[] = [
+  { name: "listen", value: "ADDRESS", help: "for workers and clients (default: 127.0.0.1:7420); port 0: any" },
+  { name: "http", value: "ADDRESS", help: "for blobs, health and metrics (default: the next port)" },
+  { name: "data", value: "DIR", help: "folder of ledger, logs and artifacts (default: .stepwell/cluster)" },
+  { name: "store", value: "URL", help: "artifacts: s3://bucket/prefix, or file:DIR (default: in the data folder)" },
+  tlsOption,
+];
+
+const offeringOptions: readonly OptionSpec[] = [
+  { name: "slots", value: "N", help: "tasks at a time (default: the number of cores)" },
+  { name: "cpu", value: "N", help: "cores offered (default: all)" },
+  { name: "memory", value: "SIZE", help: "memory offered, like 16GiB (default: all)" },
+  { name: "gpu", value: "N", help: "GPUs offered (default: 0)" },
+  { name: "label", value: "NAME=VALUE", repeatable: true, help: "what steps may ask for" },
+  { name: "pool", value: "NAME", help: "pool that the worker belongs to (default: default)" },
+];
+
+const run: OperandSpec = { name: "RUN", kind: "run", required: true };
+const worker: OperandSpec = { name: "WORKER", kind: "worker", required: true };
+
+export const clusterCommands: readonly CommandSpec[] = [
+  {
+    name: "watch",
+    summary: "come back to a run: the same window as `run`, until it ends",
+    operands: [run],
+    followsRun: true,
+    options: [
+      {
+        name: "logs",
+        value: "WHICH",
+        choices: ["auto", "all", "failed", "none"],
+        help: "output of tasks to show (default: all, of the first 10 tasks of a step)",
+      },
+      { name: "namespace", value: "NAME", help: "look there instead of at your own runs; empty means everywhere" },
+    ],
+    examples: [
+      ["stepwell watch TrainFlow/17", "also after `run --detach`, or when the terminal was lost"],
+      ["stepwell watch latest", "your newest run; Ctrl-C leaves it running"],
+    ],
+  },
+  {
+    name: "up",
+    summary: "start a whole cluster on this machine",
+    operands: [],
+    followsRun: true,
+    options: [
+      { name: "workers", value: "N", help: "worker processes (default: 2)" },
+      { name: "nats", value: "URL", negatable: true, help: "a nats-server that runs already; --no-nats: a queue within the coordinator" },
+      { name: "detach", short: "d", help: "return when it is ready; `stepwell down` ends it" },
+      ...servingOptions,
+      ...offeringOptions,
+      drainOption,
+    ],
+    examples: [
+      ["stepwell up", "nats-server, coordinator, two workers; Ctrl-C ends them"],
+      ["stepwell up --listen 0.0.0.0:7420", "and says what to type on the next machine"],
+      ["stepwell up --detach --no-nats", "in the background, without nats-server"],
+    ],
+  },
+  {
+    name: "down",
+    summary: "end the cluster that `up` started",
+    operands: [],
+    options: [{ name: "data", value: "DIR", help: "folder that `up` was given (default: .stepwell/cluster)" }, drainOption],
+    examples: [["stepwell down", "workers first, then the coordinator, then nats-server"]],
+  },
+  {
+    name: "coordinator",
+    summary: "serve a cluster: decide what runs, and remember it",
+    operands: [],
+    followsRun: true,
+    options: [
+      ...servingOptions,
+      { name: "nats", value: "URL", help: "task queue in a nats-server with JetStream (default: within the coordinator)" },
+      drainOption,
+    ],
+    examples: [
+      ["stepwell coordinator --listen 0.0.0.0:7420 --data /var/lib/stepwell", "SIGTERM ends it in an orderly way"],
+      ["stepwell coordinator --nats nats://127.0.0.1:4222 --store s3://my-bucket/stepwell", "queue and artifacts elsewhere"],
+    ],
+    notes: ["Every option is a setting too, of a settings file or the environment: STEPWELL_LISTEN, STEPWELL_DATA, ..."],
+  },
+  {
+    name: "worker",
+    summary: "offer this machine to a cluster",
+    operands: [],
+    followsRun: true,
+    options: [...offeringOptions, ...trustOptions, tlsOption, drainOption],
+    examples: [
+      ["stepwell worker --coordinator build.lan:7420 --slots 4", "SIGTERM waits for what runs"],
+      ["stepwell worker --pool gpu --gpu 1 --label card=a100", "for steps that ask for it"],
+    ],
+    notes: ["Every option is a setting too, of a settings file or the environment: STEPWELL_SLOTS, STEPWELL_LABELS, ..."],
+  },
+  {
+    name: "workers",
+    summary: "list the workers of the cluster",
+    operands: [],
+    options: [],
+    examples: [["stepwell workers", "what each runs, and how it is"]],
+  },
+  {
+    name: "worker drain",
+    summary: "have a worker take no more work, and leave when it has none",
+    operands: [worker],
+    options: [{ name: "deadline", value: "DURATION", help: "stop what still runs after 30s, 10m, 2h; it runs elsewhere then" }],
+    examples: [["stepwell worker drain build-7f3a --deadline 10m", "before the machine goes down"]],
+  },
+  {
+    name: "worker inspect",
+    summary: "show a worker: what it offers, and what it runs",
+    operands: [worker],
+    options: [],
+    examples: [["stepwell worker inspect build-7f3a", "its labels, its tasks"]],
+  },
+];

@@ -1,0 +1,50 @@
+// A coordinator elsewhere, and this machine as a worker of it for the one run that was submitted from here.
+
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { RunId } from "../../proto/ids.ts";
+import type { Endpoint } from "../../sdk/wire/endpoint.ts";
+import { startWorker, type Worker, type WorkerOptions } from "../../worker/main.ts";
+import { killAtExit } from "../kill-at-exit.ts";
+import { openLog } from "../log.ts";
+import { packageVersion } from "../package-version.ts";
+import type { Cluster } from "../reader.ts";
+import type { Settings } from "../settings.ts";
+import { openRemote } from "./remote.ts";
+import { storeFor } from "./worker-store.ts";
+
+export function attach(endpoint: Endpoint, settings: Settings): Cluster {
+  const remote = openRemote(endpoint);
+  let worker: Worker | null = null;
+  const kill = (): void => worker?.kill();
+  const spare = killAtExit(kill);
+  return {
+    ...remote,
+    lasting: true,
+    join: async (run) => {
+      worker = workerFor({ run, endpoint, store: await storeFor(endpoint) }, settings);
+    },
+    kill,
+    close: async () => {
+      await worker?.stop();
+      spare();
+      await remote.close();
+    },
+  };
+}
+
+type Part = { readonly run: RunId; readonly endpoint: Endpoint; readonly store: WorkerOptions["store"] };
+
+function workerFor({ run, endpoint, store }: Part, settings: Settings): Worker {
+  return startWorker({
+    coordinator: endpoint,
+    slots: settings.maxWorkers,
+    id: `${settings.user}@${hostname()}-${randomUUID().slice(0, 4)}`,
+    version: packageVersion(),
+    store,
+    isolation: settings.isolation,
+    labels: settings.labels,
+    runs: [run],
+    log: openLog(settings.logLevel),
+  });
+}

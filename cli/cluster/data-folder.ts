@@ -1,0 +1,92 @@
+// A coordinator's data folder: who it belongs to, for ever (its identity) and at this moment (its lock).
+//
+// D1. One process at a time serves a folder: the system holds the lock, and lets go of it when the process ends, however.
+// D2. The identity stays with the folder, so that a coordinator that starts again takes up its own runs at once, also in
+//     another container or under another host name.
+
+import { randomUUID } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { CliError } from "../cli-error.ts";
+
+/** What a coordinator says of itself in its folder while it serves. */
+export type Served = {
+  readonly pid: number;
+  readonly host: string;
+  readonly address: string;
+  readonly http: string;
+  readonly startedAt: string;
+};
+
+export interface DataFolder {
+  readonly path: string;
+  readonly identity: string;
+  /** For those who find the folder taken. */
+  describe(served: Served): void;
+  release(): void;
+}
+
+/** @throws CliError conflict where another process serves the folder, store where it cannot be used */
+export function openDataFolder(path: string): DataFolder {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const lock = lockOf(path);
+  const file = servedFile(path);
+  return {
+    path,
+    identity: identityOf(path),
+    describe: (served) => writeWhole(file, `${JSON.stringify(served, null, 2)}\n`),
+    release: () => {
+      rmSync(file, { force: true });
+      lock.close();
+    },
+  };
+}
+
+/** What the folder's coordinator last said of itself; it may be dead. Null where there is none. */
+export function readServed(path: string): Served | null {
+  try {
+    // Written by `describe`, whole.
+    return JSON.parse(readFileSync(servedFile(path), "utf8")) as Served;
+  } catch {
+    return null;
+  }
+}
+
+function servedFile(path: string): string {
+  return join(path, "coordinator.json");
+}
+
+/** An exclusive transaction of SQLite is a lock that every system has and that dies with its process. */
+function lockOf(path: string): DatabaseSync {
+  const lock = new DatabaseSync(join(path, "lock"));
+  try {
+    lock.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    const served = readServed(path);
+    const who = served === null ? "another process" : `process ${served.pid} on ${served.host}, at ${served.address}`;
+    throw new CliError("conflict", `${path} is served already by ${who}`, {
+      hint: "stop that coordinator first, or give this one a folder of its own: --data DIR",
+      cause: error,
+    });
+  }
+}
+
+function identityOf(path: string): string {
+  const file = join(path, "identity");
+  if (existsSync(file)) return readFileSync(file, "utf8").trim();
+  const identity = randomUUID();
+  writeWhole(file, `${identity}\n`);
+  return identity;
+}
+
+function writeWhole(file: string, text: string): void {
+  const beside = `${file}.new`;
+  writeFileSync(beside, text, { mode: 0o600 });
+  const handle = openSync(beside, "r+");
+  fsyncSync(handle);
+  closeSync(handle);
+  renameSync(beside, file);
+}

@@ -1,0 +1,130 @@
+// A Control over a connection that may be lost: what reads is asked again until the coordinator answers, and what is followed
+// goes on where it was cut off.
+//
+// L1. What changes something is never asked twice: it may have been done although nobody said so.
+// L2. A follower gets every event and every line once, in order, however often the connection breaks.
+// L3. Only a coordinator that has answered once is waited for, and not for ever.
+
+import { setTimeout as after } from "node:timers/promises";
+import { ControlError, type Control, type LogsQuery } from "../../proto/control.ts";
+import type { RecordedEvent } from "../../proto/event.ts";
+import type { RunId } from "../../proto/ids.ts";
+import type { LogLine } from "../../proto/view.ts";
+import type { Connection } from "../reader.ts";
+
+/** Between two tries; it doubles up to the second. Milliseconds. */
+const retryMsMin = 200;
+const retryMsMax = 3000;
+/** How long a coordinator may be away. Milliseconds. */
+const awayMsMax = 5 * 60_000;
+
+export function lastingControl(control: Control, connection: Connection): Control {
+  const patience = new Patience(connection);
+  const asking = <A extends readonly unknown[], T>(ask: (...args: A) => Promise<T>) => {
+    return (...args: A): Promise<T> => patience.through(() => ask(...args));
+  };
+  return {
+    ...control,
+    plan: asking(control.plan),
+    runs: asking(control.runs),
+    flows: asking(control.flows),
+    latest: asking(control.latest),
+    run: asking(control.run),
+    tasks: asking(control.tasks),
+    task: asking(control.task),
+    blobPlaces: asking(control.blobPlaces),
+    grantBlobs: asking(control.grantBlobs),
+    events: (run, afterSeq) => followEvents(control, patience, { run, afterSeq }),
+    logs: (query) => followLogs(control, patience, query),
+  };
+}
+
+class Patience {
+  readonly #connection: Connection;
+  #answered = false;
+  #awaySinceMs: number | null = null;
+  #tries = 0;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async through<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const answer = await ask();
+        this.answered();
+        return answer;
+      } catch (error) {
+        await this.bear(error);
+      }
+    }
+  }
+
+  answered(): void {
+    this.#answered = true;
+    if (this.#awaySinceMs === null) return;
+    this.#awaySinceMs = null;
+    this.#tries = 0;
+    this.#connection.onBack?.();
+  }
+
+  /** Resolves when it is time to try again. @throws the error, where trying again makes no sense or has been done for long */
+  async bear(error: unknown): Promise<void> {
+    if (!(error instanceof ControlError) || error.code !== "unreachable") {
+      // It was the coordinator that said so.
+      if (error instanceof ControlError) this.answered();
+      throw error;
+    }
+    if (!this.#answered) throw error;
+    const nowMs = performance.now();
+    if (this.#awaySinceMs === null) this.#connection.onAway?.(error.message);
+    this.#awaySinceMs ??= nowMs;
+    if (nowMs - this.#awaySinceMs > awayMsMax) throw error;
+    await after(Math.min(retryMsMax, retryMsMin * 2 ** this.#tries));
+    this.#tries += 1;
+  }
+}
+
+async function* followEvents(
+  control: Control,
+  patience: Patience,
+  { run, afterSeq }: { readonly run: RunId; readonly afterSeq: number },
+): AsyncGenerator<RecordedEvent> {
+  let seq = afterSeq;
+  for (;;) {
+    try {
+      for await (const event of control.events(run, seq)) {
+        patience.answered();
+        if (event.seq <= seq) continue;
+        seq = event.seq;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      await patience.bear(error);
+    }
+  }
+}
+
+/** Lines have no numbers, but those of one attempt keep their order. */
+async function* followLogs(control: Control, patience: Patience, query: LogsQuery): AsyncGenerator<LogLine> {
+  const given = new Map<string, number>();
+  for (;;) {
+    const seen = new Map<string, number>();
+    try {
+      for await (const line of control.logs(query)) {
+        patience.answered();
+        const key = `${line.task}#${line.attempt}`;
+        const number = (seen.get(key) ?? 0) + 1;
+        seen.set(key, number);
+        if (number <= (given.get(key) ?? 0)) continue;
+        given.set(key, number);
+        yield line;
+      }
+      return;
+    } catch (error) {
+      await patience.bear(error);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// A coordinator elsewhere, as commands and programs read from it. Nothing is loaded or sent before the first question.
+
+import type { Control } from "../../proto/control.ts";
+import type { Endpoint } from "../../sdk/wire/endpoint.ts";
+import type { ControlClient } from "../../sdk/wire/control-client.ts";
+import type { Connection, Reader } from "../reader.ts";
+import { lastingControl } from "./lasting-control.ts";
+import { RemoteStore } from "./remote-store.ts";
+
+export type Remote = Reader & { readonly connection: Connection };
+
+export function openRemote(endpoint: Endpoint): Remote {
+  const connection: Connection = { onAway: null, onBack: null };
+  let opening: Promise<ControlClient> | null = null;
+  const client = (): Promise<ControlClient> => (opening ??= connect(endpoint));
+  const control = lastingControl(lateControl(client), connection);
+  const store = new RemoteStore(endpoint, control);
+  return {
+    control,
+    store,
+    connection,
+    close: async () => {
+      await store.close();
+      (await opening)?.close();
+    },
+  };
+}
+
+async function connect(endpoint: Endpoint): Promise<ControlClient> {
+  const { connectControl } = await import("../../sdk/wire/control-client.ts");
+  return connectControl(endpoint);
+}
+
+/** Loads the transport when the first question is asked. */
+function lateControl(client: () => Promise<Control>): Control {
+  return {
+    submit: async (request) => (await client()).submit(request),
+    plan: async (request) => (await client()).plan(request),
+    cancel: async (run, by) => (await client()).cancel(run, by),
+    retry: async (run, by, tasks) => (await client()).retry(run, by, tasks),
+    tag: async (run, by, change) => (await client()).tag(run, by, change),
+    runs: async (query) => (await client()).runs(query),
+    flows: async (namespace) => (await client()).flows(namespace),
+    latest: async (query) => (await client()).latest(query),
+    run: async (run) => (await client()).run(run),
+    tasks: async (run, query) => (await client()).tasks(run, query),
+    task: async (run, task) => (await client()).task(run, task),
+    blobPlaces: async () => (await client()).blobPlaces(),
+    grantBlobs: async (run, requests) => (await client()).grantBlobs(run, requests),
+    events: async function* (run, afterSeq) {
+      yield* (await client()).events(run, afterSeq);
+    },
+    logs: async function* (query) {
+      yield* (await client()).logs(query);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+// `stepwell worker`: offers this machine to a coordinator until it is told to stop.
+
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
+import { storeFor } from "../cluster/worker-store.ts";
+import { serveUntilStopped } from "../cluster/daemon.ts";
+import type { Context } from "../context.ts";
+import { endpointOf } from "../endpoint.ts";
+import { openServiceLog } from "../log.ts";
+import { packageVersion } from "../package-version.ts";
+
+export async function worker(context: Context): Promise<ExitCode> {
+  const { settings, timeoutMs, env } = context;
+  const endpoint = endpointOf({ ...settings, local: false }, env);
+  if (endpoint === null) {
+    throw new CliError("missing", "stepwell worker needs a coordinator", {
+      hint: "stepwell worker --coordinator HOST:7420, STEPWELL_COORDINATOR, or a profile",
+    });
+  }
+  const log = openServiceLog("worker", context);
+  const store = await storeFor(endpoint);
+  const { startWorker } = await import("../../worker/main.ts");
+  const started = startWorker({
+    coordinator: endpoint,
+    slots: settings.slots,
+    id: `${hostname()}-${randomUUID().slice(0, 4)}`,
+    version: packageVersion(),
+    store,
+    isolation: settings.isolation,
+    labels: settings.labels,
+    runs: [],
+    log,
+  });
+  return serveUntilStopped(
+    { drain: () => started.drain(), stop: () => started.stop(), ended: started.lost.then(() => exitCodes.internal) },
+    { drainSeconds: settings.drainSeconds, timeoutMs, log },
+  );
+}

@@ -1,0 +1,146 @@
+// Every setting: its type, what it is called on the command line, and what it is where nobody says.
+
+import { availableParallelism, totalmem, userInfo } from "node:os";
+import { join } from "node:path";
+import type { Environment } from "./terminal.ts";
+
+export type Settings = {
+  /** Where runs, artifacts and logs are kept. */
+  readonly dir: string;
+  readonly user: string;
+  /** Empty means all. */
+  readonly namespace: string;
+  readonly maxWorkers: number;
+  readonly maxSplits: number;
+  readonly isolation: "warm" | "process";
+  readonly failFast: boolean;
+  readonly logs: "auto" | "all" | "failed" | "none";
+  readonly output: "text" | "json" | "jsonl" | "wide";
+  readonly color: "auto" | "always" | "never";
+  readonly tz: "local" | "utc";
+  readonly logLevel: "error" | "warn" | "info" | "debug" | "trace";
+  /** Where a coordinator is; empty where this machine does everything by itself. */
+  readonly coordinator: string;
+  /** Of a coordinator's own authority; empty where another way of trust is used. */
+  readonly fingerprint: string;
+  /** Files, each empty where there is none. The token itself comes from STEPWELL_TOKEN and is no setting, so that nothing shows it. */
+  readonly caFile: string;
+  readonly tokenFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly tls: "auto" | "off";
+  /** Named settings in a file that go together; empty for none. */
+  readonly profile: string;
+  readonly local: boolean;
+  /** What follows is of `stepwell coordinator`, `worker` and `up`. */
+  readonly listen: string;
+  /** Empty: beside `listen`, at the next port. */
+  readonly http: string;
+  readonly data: string;
+  /** Empty: a queue within the coordinator. */
+  readonly nats: string;
+  /** Empty: the folder `artifacts` of `data`. */
+  readonly store: string;
+  readonly drainSeconds: number;
+  readonly slots: number;
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly gpu: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pool: string;
+};
+
+export type SettingName = keyof Settings;
+
+export type SettingKind =
+  | { readonly kind: "text" | "path" | "flag" | "labels" | "memory" }
+  | { readonly kind: "integer" | "number"; readonly least: number }
+  | { readonly kind: "choice"; readonly of: readonly string[] };
+
+/** In this order they are shown. `flag` null: there is no such option. */
+export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly flag: string | null }>> = {
+  dir: { kind: "path", flag: null },
+  user: { kind: "text", flag: null },
+  namespace: { kind: "text", flag: "namespace" },
+  maxWorkers: { kind: "integer", least: 1, flag: "max-workers" },
+  maxSplits: { kind: "integer", least: 1, flag: "max-splits" },
+  isolation: { kind: "choice", of: ["warm", "process"], flag: "isolation" },
+  failFast: { kind: "flag", flag: "fail-fast" },
+  logs: { kind: "choice", of: ["auto", "all", "failed", "none"], flag: "logs" },
+  output: { kind: "choice", of: ["text", "json", "jsonl", "wide"], flag: "output" },
+  color: { kind: "choice", of: ["auto", "always", "never"], flag: "color" },
+  tz: { kind: "choice", of: ["local", "utc"], flag: "tz" },
+  logLevel: { kind: "choice", of: ["error", "warn", "info", "debug", "trace"], flag: "log-level" },
+  coordinator: { kind: "text", flag: "coordinator" },
+  fingerprint: { kind: "text", flag: "fingerprint" },
+  caFile: { kind: "path", flag: "ca-file" },
+  tokenFile: { kind: "path", flag: "token-file" },
+  certFile: { kind: "path", flag: null },
+  keyFile: { kind: "path", flag: null },
+  tls: { kind: "choice", of: ["auto", "off"], flag: "tls" },
+  profile: { kind: "text", flag: "profile" },
+  local: { kind: "flag", flag: "local" },
+  listen: { kind: "text", flag: "listen" },
+  http: { kind: "text", flag: "http" },
+  data: { kind: "path", flag: "data" },
+  nats: { kind: "text", flag: "nats" },
+  store: { kind: "text", flag: "store" },
+  drainSeconds: { kind: "integer", least: 0, flag: "drain-seconds" },
+  slots: { kind: "integer", least: 1, flag: "slots" },
+  cpu: { kind: "number", least: 0, flag: "cpu" },
+  memoryMiB: { kind: "memory", flag: "memory" },
+  gpu: { kind: "integer", least: 0, flag: "gpu" },
+  labels: { kind: "labels", flag: "label" },
+  pool: { kind: "text", flag: "pool" },
+};
+
+export const settingNames = Object.keys(settingKinds).filter((name): name is SettingName => name in settingKinds);
+
+export const defaultListen = "127.0.0.1:7420";
+
+/** What others depend on. */
+export type DefaultsFrom = { readonly env: Environment; readonly dir: string; readonly user: string };
+
+export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user }: DefaultsFrom): unknown {
+  const defaults: Readonly<Record<Exclude<SettingName, "dir">, () => unknown>> = {
+    user: () => userName(env),
+    namespace: () => `user:${user}`,
+    maxWorkers: () => availableParallelism(),
+    maxSplits: () => 100_000,
+    isolation: () => "warm",
+    failFast: () => false,
+    logs: () => "auto",
+    output: () => "text",
+    color: () => "auto",
+    tz: () => "local",
+    logLevel: () => "warn",
+    coordinator: () => "",
+    fingerprint: () => "",
+    caFile: () => "",
+    tokenFile: () => "",
+    certFile: () => "",
+    keyFile: () => "",
+    tls: () => "auto",
+    profile: () => "",
+    local: () => false,
+    listen: () => defaultListen,
+    http: () => "",
+    data: () => join(dir, "cluster"),
+    nats: () => "",
+    store: () => "",
+    drainSeconds: () => 30,
+    slots: () => availableParallelism(),
+    cpu: () => availableParallelism(),
+    memoryMiB: () => Math.floor(totalmem() / mebibyte),
+    gpu: () => 0,
+    labels: () => ({}),
+    pool: () => "default",
+  };
+  return defaults[name]();
+}
+
+const mebibyte = 1024 * 1024;
+
+function userName(env: Environment): string {
+  return env["SUDO_USER"] ?? env["USERNAME"] ?? env["USER"] ?? userInfo().username;
+}
