@@ -77,14 +77,14 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
   const { ledger, clock, logs, log, owner } = options;
   const history = new RunHistory(ledger);
   const shell = startShell(options, history);
-  const { drivers, dispatcher, leases, intake } = shell;
+  const { drivers, dispatcher, leases } = shell;
   const control = new CoordinatorControl({
+    ...shell,
+    log,
     ledger,
     clock,
     logs,
-    drivers,
     history,
-    intake,
     owner,
     openControl,
     access: options.blobs ?? null,

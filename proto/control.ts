@@ -6,7 +6,7 @@ import type { BlobGrant, BlobPlace, BlobRequest } from "./blobs.ts";
 import type { RecordedEvent, RunOptions, RunStatus } from "./event.ts";
 import type { FlowGraph } from "./graph.ts";
 import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
-import type { ListedRun, LogLine, RunView, TaskStatus, TaskView } from "./view.ts";
+import type { ListedRun, LogLine, RunView, TaskStatus, TaskView, WorkerView } from "./view.ts";
 
 export type SubmitRequest = {
   readonly graph: FlowGraph;
@@ -114,6 +114,13 @@ export interface Control {
   /** Every event after `seq`, then live ones; ends after the event that finishes the run. */
   events(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
   logs(query: LogsQuery): AsyncIterable<LogLine>;
+  /** In the order of their names. */
+  workers(): Promise<readonly WorkerView[]>;
+  /**
+   * The worker takes nothing more, and leaves when it has nothing left; what it still runs after `withinMs` is taken from it and
+   * runs elsewhere. Null: however long that takes. @throws ControlError notFound, unavailable while it is away
+   */
+  drainWorker(worker: string, by: string, withinMs: number | null): Promise<void>;
   /** Where blobs are, the best place first; none where whoever asks has the coordinator's folder. */
   blobPlaces(): Promise<readonly BlobPlace[]>;
   /** Leave to read blobs of a run; for null to write what a submission will name. @throws ControlError notFound, invalid */

@@ -118,3 +118,23 @@ export type LogLine = {
   readonly atMs: number;
   readonly text: string;
 };
+
+/** A worker as its coordinator knows it. */
+export type WorkerView = {
+  readonly worker: string;
+  /** `away`: its stream has broken; it may come back to what it holds for as long as its lease lasts. */
+  readonly status: "ready" | "draining" | "away";
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly slots: number;
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly gpu: number;
+  /** Takes work of these runs only; empty means any. */
+  readonly runs: readonly string[];
+  /** Since its last sign of life. */
+  readonly silentMs: number;
+  readonly running: readonly { readonly run: RunId; readonly task: TaskId; readonly attempt: number }[];
+};

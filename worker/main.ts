@@ -48,6 +48,8 @@ export interface Worker {
   readonly id: string;
   /** Settles with the reason when the worker has given up its coordinator. It has ended everything by then. */
   readonly lost: Promise<string>;
+  /** Resolves when the coordinator has sent the worker away, and everything that ran has ended and been accepted. */
+  readonly sentAway: Promise<void>;
   /** Takes nothing more; resolves when all that runs has ended and been accepted. */
   drain(): Promise<void>;
   /** Ends everything; what ran is not reported. Resolves when no process and no file is left. */
@@ -101,6 +103,7 @@ export function startWorker(options: WorkerOptions): Worker {
   return {
     id: options.id,
     lost: agent.lost,
+    sentAway: agent.sentAway,
     drain: () => agent.drain(),
     stop: () => agent.stop(),
     kill: () => {

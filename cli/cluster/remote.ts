@@ -45,6 +45,8 @@ function lateControl(client: () => Promise<Control>): Control {
     run: async (run) => (await client()).run(run),
     tasks: async (run, query) => (await client()).tasks(run, query),
     task: async (run, task) => (await client()).task(run, task),
+    workers: async () => (await client()).workers(),
+    drainWorker: async (worker, by, withinMs) => (await client()).drainWorker(worker, by, withinMs),
     blobPlaces: async () => (await client()).blobPlaces(),
     grantBlobs: async (run, requests) => (await client()).grantBlobs(run, requests),
     events: async function* (run, afterSeq) {

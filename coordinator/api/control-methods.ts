@@ -24,13 +24,16 @@ export function callsOf(control: Control): CallTable {
     tasks: ([run, query]: Arguments) => control.tasks(parseRun(run), parseTasksQuery(query)),
     task: ([run, task]: Arguments) => control.task(parseRun(run), parseTask(task)),
     blobPlaces: () => control.blobPlaces(),
+    workers: () => control.workers(),
+    drainWorker: ([worker, by, withinMs]: Arguments) =>
+      control.drainWorker(parseText(worker, "worker"), parseText(by, "by"), withinMs === null ? null : parseCount(withinMs, "withinMs")),
     grantBlobs: ([run, requests]: Arguments) => control.grantBlobs(run === null ? null : parseRun(run), parseBlobRequests(requests)),
   });
 }
 
 export function followsOf(control: Control): FollowTable {
   return table({
-    events: ([run, afterSeq]: Arguments) => control.events(parseRun(run), parseSeq(afterSeq)),
+    events: ([run, afterSeq]: Arguments) => control.events(parseRun(run), parseCount(afterSeq, "afterSeq")),
     logs: ([query]: Arguments) => control.logs(parseLogsQuery(query)),
   });
 }
@@ -67,9 +70,9 @@ function parseTagChange(value: unknown): { readonly add: readonly string[]; read
   };
 }
 
-function parseSeq(value: unknown): number {
+function parseCount(value: unknown, name: string): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
-    throw new ControlError("invalid", `afterSeq: expected a whole number from 0 on, got ${JSON.stringify(value) ?? "nothing"}`);
+    throw new ControlError("invalid", `${name}: expected a whole number from 0 on, got ${JSON.stringify(value) ?? "nothing"}`);
   }
   return value;
 }

@@ -14,7 +14,7 @@ import {
 import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
 import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
-import type { ListedRun, LogLine, RunSummary, RunView, TaskView } from "../../proto/view.ts";
+import type { ListedRun, LogLine, RunSummary, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { decideCancel, decideRetry } from "../core/decide.ts";
 import type { Decision, Refused } from "../core/decision.ts";
@@ -29,13 +29,14 @@ import { LedgerError, type Owner } from "../ports/ledger.ts";
 import { OwnedElsewhere } from "../shell/drivers.ts";
 import { DriverEnded } from "../shell/run-driver.ts";
 import { ClientBlobs } from "./client-blobs.ts";
+import { drainWorker, workerViews, type FleetPorts } from "./fleet.ts";
 import { followEvents } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
 
 /** Opens the Control of the process that listens at `address`. */
 type OpenControl = (address: string) => Promise<Control & { close(): void }>;
 
-export type ControlPorts = LogPorts & { readonly openControl: OpenControl; readonly access: BlobAccess | null };
+export type ControlPorts = LogPorts & FleetPorts & { readonly openControl: OpenControl; readonly access: BlobAccess | null };
 
 /** Reused tasks in one event. */
 const reusedPerEvent = 1000;
@@ -126,6 +127,14 @@ export class CoordinatorControl implements Control {
   async *logs(query: LogsQuery): AsyncIterable<LogLine> {
     await this.#read(query.run);
     yield* followLogs(this.#ports, query);
+  }
+
+  async workers(): Promise<readonly WorkerView[]> {
+    return workerViews(this.#ports);
+  }
+
+  async drainWorker(worker: string, by: string, withinMs: number | null): Promise<void> {
+    drainWorker(this.#ports, worker, { by, withinMs });
   }
 
   async blobPlaces(): Promise<readonly BlobPlace[]> {

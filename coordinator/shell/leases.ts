@@ -84,6 +84,14 @@ export class Leases {
     }
   }
 
+  /** Everything that the worker holds runs elsewhere. */
+  takeAway(worker: Worker, reason: string): void {
+    for (const assignment of worker.assignments) {
+      worker.line?.send({ kind: "revoke", of: heldOf(assignment) });
+      this.#lose(worker, assignment, reason);
+    }
+  }
+
   /** Answers the worker once its report is durable, or known to be refused. */
   outcome(worker: Worker, of: Held, outcome: TaskOutcome): void {
     const found = this.find(worker, of);

@@ -22,6 +22,8 @@ export type Worker = {
   heardAtMs: number;
   credit: number;
   draining: boolean;
+  /** What it said of itself when it last connected; null for one that is only expected. */
+  hello: Hello | null;
   /** It takes these runs only; empty means any. */
   runs: ReadonlySet<string>;
   readonly assignments: Set<Assignment>;
@@ -50,7 +52,16 @@ export class Workers {
   expect(id: string, nowMs: number): Worker {
     const known = this.#byId.get(id);
     if (known !== undefined) return known;
-    const worker: Worker = { id, line: null, heardAtMs: nowMs, credit: 0, draining: false, runs: new Set(), assignments: new Set() };
+    const worker: Worker = {
+      id,
+      line: null,
+      heardAtMs: nowMs,
+      credit: 0,
+      draining: false,
+      hello: null,
+      runs: new Set(),
+      assignments: new Set(),
+    };
     this.#byId.set(id, worker);
     return worker;
   }
@@ -63,6 +74,7 @@ export class Workers {
     worker.line = line;
     worker.heardAtMs = nowMs;
     worker.draining = false;
+    worker.hello = hello;
     worker.runs = new Set(hello.runs);
     return worker;
   }

@@ -5,7 +5,7 @@ import type { BlobGrant, BlobPlace } from "../../proto/blobs.ts";
 import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
-import type { LogLine, RunView, TaskView } from "../../proto/view.ts";
+import type { LogLine, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { parseAddress } from "./address.ts";
 import { TrustError } from "./authority.ts";
@@ -36,6 +36,8 @@ export function connectControl(endpoint: Endpoint): ControlClient {
     task: (run, task) => call<TaskView>("task", run, task),
     events: (run, afterSeq) => follow<RecordedEvent>(wire, requestOf("events", [run, afterSeq])),
     logs: (query: LogsQuery) => follow<LogLine>(wire, requestOf("logs", [query])),
+    workers: () => call<readonly WorkerView[]>("workers"),
+    drainWorker: (worker, by, withinMs) => call("drainWorker", worker, by, withinMs),
     blobPlaces: () => call<readonly BlobPlace[]>("blobPlaces"),
     grantBlobs: (run, requests) => call<readonly BlobGrant[]>("grantBlobs", run, requests),
     close: () => wire.close(),

@@ -56,10 +56,13 @@ const welcomeMsMax = 10_000;
 export class Agent {
   /** Settles with the reason when the worker has given up its coordinator. It has ended everything by then. */
   readonly lost: Promise<string>;
+  /** Resolves when the coordinator has sent the worker away, and everything that ran has ended and been accepted. */
+  readonly sentAway: Promise<void>;
   readonly #options: AgentOptions;
   readonly #running = new Map<string, { readonly of: Held; readonly run: AttemptRun }>();
   readonly #outbox = new Outbox();
   readonly #settleLost: (reason: string) => void;
+  readonly #settleSentAway: () => void;
   #connection: Connection = { kind: "unopened" };
   #asked = 0;
   #draining = false;
@@ -73,6 +76,9 @@ export class Agent {
     const { promise, resolve } = Promise.withResolvers<string>();
     this.lost = promise;
     this.#settleLost = resolve;
+    const away = Promise.withResolvers<void>();
+    this.sentAway = away.promise;
+    this.#settleSentAway = away.resolve;
   }
 
   /** Connects, and again whenever the stream breaks; does nothing after `stop`. */
@@ -180,7 +186,7 @@ export class Agent {
         this.#outbox.forget(keyOf(item.of));
         return this.#checkEmpty();
       case "drain":
-        void this.drain();
+        void this.drain().then(this.#settleSentAway);
         return undefined;
       case "blobsAnswered":
         return this.#options.grants?.answered(item.id, item.answer);

@@ -1,0 +1,54 @@
+// What clients see of the workers, and how one is sent away.
+
+import { ControlError } from "../../proto/control.ts";
+import type { WorkerView } from "../../proto/view.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Leases } from "../shell/leases.ts";
+import type { CoordinatorLog } from "../shell/log.ts";
+import type { Worker, Workers } from "../shell/workers.ts";
+
+export type FleetPorts = { readonly clock: Clock; readonly workers: Workers; readonly leases: Leases; readonly log: CoordinatorLog };
+
+export function workerViews({ workers, clock }: FleetPorts): readonly WorkerView[] {
+  const nowMs = clock.monotonicMs();
+  const views = [...workers.all()].flatMap((worker) => viewOf(worker, nowMs));
+  return views.sort((a, b) => (a.worker < b.worker ? -1 : 1));
+}
+
+/** `withinMs` null: however long that takes. @throws ControlError notFound, unavailable */
+export function drainWorker(
+  ports: FleetPorts,
+  id: string,
+  { by, withinMs }: { readonly by: string; readonly withinMs: number | null },
+): void {
+  const { workers, clock, leases, log } = ports;
+  const worker = workers.get(id);
+  if (worker === undefined) throw new ControlError("notFound", `there is no worker ${id}; see stepwell workers`);
+  if (worker.line === null) throw new ControlError("unavailable", `worker ${id} is away; it takes no work until it comes back`);
+  log.info({ event: "worker.drain", worker_id: id, by, within_ms: withinMs }, "a worker is to leave");
+  workers.drain(worker);
+  worker.line.send({ kind: "drain" });
+  if (withinMs === null) return;
+  clock.after(withinMs, () => {
+    // Another worker that has come by that name is another object.
+    if (workers.get(id) !== worker || !worker.draining || worker.assignments.size === 0) return;
+    log.warn({ event: "worker.drainLate", worker_id: id, assignments: worker.assignments.size }, "a worker has not finished in time");
+    leases.takeAway(worker, "its worker was to leave");
+  });
+}
+
+/** Nothing is known of a worker that a coordinator before this one had and that has not come back. */
+function viewOf(worker: Worker, nowMs: number): readonly WorkerView[] {
+  const { hello } = worker;
+  if (hello === null) return [];
+  const { host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs } = hello;
+  return [
+    {
+      worker: worker.id,
+      status: worker.line === null ? "away" : worker.draining ? "draining" : "ready",
+      ...{ host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs },
+      silentMs: Math.max(0, Math.round(nowMs - worker.heardAtMs)),
+      running: [...worker.assignments].map(({ run, task, attempt }) => ({ run, task, attempt })),
+    },
+  ];
+}
