@@ -18,7 +18,8 @@ export type Round = {
 
 export type Measured = { readonly system: System; readonly version: string; readonly rounds: readonly Round[] };
 
-type Size = { readonly width: number; readonly length: number; readonly wide: number | null };
+/** `wide` is that of the fan-out that is measured once. */
+export type Size = { readonly width: number; readonly length: number; readonly wide: number | null };
 
 const readme = join(import.meta.dirname, "../README.md");
 const markers = ["<!-- peers -->", "<!-- end of peers -->"] as const;
@@ -27,8 +28,10 @@ export function tableOf(of: {
   readonly measured: readonly Measured[];
   readonly limits: readonly Limits[];
   readonly size: Size;
+  /** Why each of them is not in the table. */
+  readonly skipped: readonly string[];
 }): readonly string[] {
-  const { measured, size } = of;
+  const { measured, size, skipped } = of;
   const limits = medianOf(of.limits);
   const head = [
     "system",
@@ -44,7 +47,9 @@ export function tableOf(of: {
   ];
   const rows = measured.filter(({ rounds }) => rounds.length > 0).map((each) => rowOf(each, limits, size));
   const alignment = head.map((_, index) => (index < 4 ? "---" : "--:"));
-  return [...[head, alignment, ...rows].map((cells) => `| ${cells.join(" | ")} |`), "", ...limitLines(limits)];
+  const table = [head, alignment, ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  const notes = skipped.flatMap((each) => ["", `Not measured here: ${each}.`]);
+  return [...table, ...notes, "", ...limitLines(limits)];
 }
 
 function rowOf({ system, version, rounds }: Measured, limits: Limits, size: Size): readonly string[] {
