@@ -82,7 +82,12 @@ async function benchIsolated(codePackage: Sha256): Promise<void> {
 function openPool(): ProcessPool {
   const marker = `bench-${process.pid}`;
   return new ProcessPool({
-    processes: new SpawnedTaskProcesses({ marker, storeRoot: join(folder, "store"), tempRoot: join(folder, "temp"), program }),
+    processes: new SpawnedTaskProcesses({
+      marker,
+      storage: () => ({ root: join(folder, "store"), cached: false }),
+      tempRoot: join(folder, "temp"),
+      program,
+    }),
     slots,
   });
 }
@@ -91,6 +96,7 @@ function runTask(pool: ProcessPool, codePackage: Sha256, isolated: boolean): Pro
   const bytes = Buffer.from(JSON.stringify(orderFor("start", { codePackage, isolated, flow: parseFlowName("NoFlow") })));
   return new Promise((resolve, reject) => {
     const run = new AttemptRun({ bytes, head: parseOrderHead(bytes) }, pool, {
+      blobs: null,
       onLines: (lines) => reject(new Error(lines.map((line) => line.text).join("\n"))),
       onOutcome: (outcome) => {
         const text = Buffer.from(outcome).toString();

@@ -25,6 +25,8 @@ export type Failure =
   | { readonly kind: "lost"; readonly worker: string }
   /** The task process could not be started or the code package could not be loaded. */
   | { readonly kind: "start"; readonly message: string }
+  /** What the step had written could not be brought to the artifact store; says nothing about the step. */
+  | { readonly kind: "store"; readonly message: string }
   | { readonly kind: "cancelled"; readonly by: string }
   /** A value that cannot be kept. `path` leads to the place inside it: `.layers[2].activation`. */
   | { readonly kind: "refusedArtifact"; readonly artifact: string; readonly path: string; readonly message: string }
@@ -50,6 +52,11 @@ export const failureRules: Readonly<Record<FailureKind, FailureRule>> = {
   exit: { retry: "user", catchable: true, advice: "a step must not call process.exit(); throw an error instead" },
   lost: { retry: "infrastructure", catchable: true, advice: "the machine or the worker died; the task runs again elsewhere" },
   start: { retry: "infrastructure", catchable: false, advice: "the message says what could not be started" },
+  store: {
+    retry: "infrastructure",
+    catchable: false,
+    advice: "the message says what is wrong with the artifact store; the task runs again",
+  },
   cancelled: { retry: "never", catchable: false, advice: "resume the run to go on from here" },
   refusedArtifact: { retry: "never", catchable: true, advice: "keep plain data, typed arrays or files; not functions or class instances" },
   badTransition: { retry: "never", catchable: false, advice: "end every path of the step with return this.next(...)" },
@@ -74,6 +81,8 @@ export function describeFailure(failure: Failure): string {
       return `worker ${failure.worker} was lost`;
     case "start":
       return `could not start: ${failure.message}`;
+    case "store":
+      return `artifacts could not be stored: ${failure.message}`;
     case "cancelled":
       return `cancelled by ${failure.by}`;
     case "refusedArtifact":

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { parseAddress } from "../sdk/wire/address.ts";
 import type { Endpoint } from "../sdk/wire/endpoint.ts";
 import { protocolVersion, type Hello } from "../sdk/wire/worker-items.ts";
-import { SpawnedTaskProcesses } from "./adapters/task-process/spawned.ts";
+import { SpawnedTaskProcesses, type TaskStorage } from "./adapters/task-process/spawned.ts";
 import type { WorkerLog } from "./ports/log.ts";
+import { WorkerBlobs, type OpenPlace } from "./shell/blobs/worker-blobs.ts";
 import { Agent, type OpenStream } from "./shell/agent.ts";
 import { ProcessPool } from "./shell/process-pool.ts";
 
@@ -20,8 +21,8 @@ export type WorkerOptions = {
   /** Names the worker for its coordinator and for people; no two workers have the same. */
   readonly id: string;
   readonly version: string;
-  /** Where code packages and artifacts are. */
-  readonly store: { readonly kind: "files"; readonly root: string };
+  /** Where code packages and artifacts are: in a folder that the coordinator has too, or where it says, by way of a cache. */
+  readonly store: WorkerStore;
   /** `process`: every task in a fresh process, whatever its order says. */
   readonly isolation: "warm" | "process";
   readonly labels: Readonly<Record<string, string>>;
@@ -35,6 +36,11 @@ export type WorkerOptions = {
   /** How long the coordinator may be away before the worker ends what it runs and gives up. Milliseconds; a minute by default. */
   readonly awayMsMax?: number;
 };
+
+export type WorkerStore =
+  | { readonly kind: "files"; readonly root: string }
+  /** `root` is for the caches of this machine's workers, which find what earlier ones left there. */
+  | { readonly kind: "cache"; readonly root: string; readonly bytesMax: number };
 
 export type WorkerOffer = {
   /** Of the workers that take the same kind of tasks. */
@@ -71,10 +77,11 @@ export function startWorker(options: WorkerOptions): Worker {
   const opening = "address" in coordinator ? openerFor(coordinator) : coordinator;
   const marker = `${options.id.replaceAll(/[^A-Za-z0-9]/g, "-")}-${randomUUID().slice(0, 8)}`;
   const tempRoot = options.folder ?? join(tmpdir(), `stepwell-${marker}`);
-  const processes = new SpawnedTaskProcesses({ marker, storeRoot: options.store.root, tempRoot });
+  const { blobs, storage } = blobsOf(options);
+  const processes = new SpawnedTaskProcesses({ marker, storage, tempRoot });
   const pool = new ProcessPool({ processes, slots: options.slots });
   // Before anything else: starting it takes longer than connecting does.
-  pool.prewarm();
+  if (blobs === null) pool.prewarm();
   // Now that somebody will remove it, come what may.
   mkdirSync(tempRoot, { recursive: true, mode: 0o700 });
   const agent = new Agent({
@@ -90,7 +97,7 @@ export function startWorker(options: WorkerOptions): Worker {
       runs: options.runs,
     },
     pool,
-    grants: null,
+    blobs,
     log: options.log,
     isolated: options.isolation === "process",
     awayMsMax: options.awayMsMax ?? awayMsMaxDefault,
@@ -122,6 +129,16 @@ function offerOf({ offer = {} }: WorkerOptions): Pick<Hello, "pool" | "cpu" | "m
     gpu,
     unbounded: offer === "unbounded",
   };
+}
+
+function blobsOf({ store, coordinator, log }: WorkerOptions): { blobs: WorkerBlobs | null; storage: () => TaskStorage } {
+  if (store.kind === "files") return { blobs: null, storage: () => ({ root: store.root, cached: false }) };
+  const open: OpenPlace = async (place, grant) => {
+    const { openPlace } = await import("../sdk/artifact/blob-place.ts");
+    return openPlace(place, { grant, endpoint: "address" in coordinator ? coordinator : null });
+  };
+  const blobs = new WorkerBlobs({ root: store.root, bytesMax: store.bytesMax, open, log });
+  return { blobs, storage: () => blobs.storage() };
 }
 
 /** Loads gRPC while the first task process starts. */

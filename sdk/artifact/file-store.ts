@@ -31,9 +31,14 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader {
   /** The blob that a part was read from last: who reads one part of a pack soon reads another. */
   #lastOpen: { readonly sha256: Sha256; readonly descriptor: number } | null = null;
 
-  /** The folder is made when something is first written. */
-  constructor(root: string) {
+  readonly #sync: (folder: string) => Promise<void>;
+  readonly #durable: boolean;
+
+  /** The folder is made when something is first written. `durable: false` is for a cache: after a loss of power blobs may be wrong. */
+  constructor(root: string, { durable }: { readonly durable: boolean } = { durable: true }) {
     this.#root = root;
+    this.#durable = durable;
+    this.#sync = durable ? syncFolder : async () => undefined;
   }
 
   async put(bytes: Uint8Array): Promise<Sha256> {
@@ -95,7 +100,7 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader {
     if (!(await this.#isSound(stored, path))) return false;
     // Its writer may have been killed between naming it and syncing the name. (S2)
     await this.#prepare(dirname(path));
-    await syncFolder(dirname(path));
+    await this.#sync(dirname(path));
     return true;
   }
 
@@ -126,10 +131,10 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader {
       const path = this.#pathOf(stored.sha256);
       await explained(path, async () => {
         if (await this.#isThere(stored)) return rm(temporary);
-        await file.sync();
+        if (this.#durable) await file.sync();
         await this.#prepare(dirname(path));
         await rename(temporary, path);
-        await syncFolder(dirname(path));
+        await this.#sync(dirname(path));
       });
       return stored;
     } catch (error) {
@@ -146,9 +151,9 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader {
   async #prepare(folder: string): Promise<void> {
     if (this.#folders.has(folder)) return;
     await mkdir(folder, { recursive: true });
-    await syncFolder(this.#root);
+    await this.#sync(this.#root);
     if (folder === join(this.#root, "tmp")) {
-      await syncFolder(dirname(this.#root));
+      await this.#sync(dirname(this.#root));
       await removeStale(folder);
     }
     this.#folders.add(folder);

@@ -31,7 +31,7 @@ export interface ReadAhead {
   readAhead(blobs: readonly Sha256[]): void;
 }
 
-export type StoreProblem = "missing" | "corrupt" | "full" | "readOnly" | "refused" | "unreachable";
+export type StoreProblem = "missing" | "corrupt" | "full" | "readOnly" | "denied" | "unreachable";
 
 export class ArtifactStoreError extends Error {
   override readonly name = "ArtifactStoreError";

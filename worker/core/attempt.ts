@@ -34,7 +34,9 @@ export type AttemptEvent =
   | { readonly kind: "revoked" }
   | { readonly kind: "graceOver" }
   /** The task process is gone, or could not be started; `failure` says why where nobody stopped it. */
-  | { readonly kind: "processEnded"; readonly failure: Failure };
+  | { readonly kind: "processEnded"; readonly failure: Failure }
+  /** It has reported, and what it wrote cannot be brought to the store. */
+  | { readonly kind: "notStored"; readonly failure: Failure };
 
 export type AttemptAction =
   | { readonly kind: "armTimeout"; readonly seconds: number }
@@ -92,6 +94,7 @@ function whileWaiting(state: AttemptState, event: AttemptEvent): AttemptStep {
     case "reported":
     case "timeoutDue":
     case "graceOver":
+    case "notStored":
       return { state, actions: [] };
     default:
       return unreachable(event);
@@ -117,6 +120,7 @@ function whileRunning(state: AttemptState & { kind: "running" | "keeping" }, eve
         actions: [{ kind: "disarmTimeout" }, { kind: "kill" }],
       };
     case "processEnded":
+    case "notStored":
       return end({ kind: "disarmTimeout" }, { kind: "deliverFailure", failure: event.failure });
     case "started":
     case "graceOver":
@@ -132,6 +136,7 @@ function whileStopping(state: AttemptState & { kind: "stopping" }, event: Attemp
       // The process answers an abort with the cause it was given, so a report is right even where it crossed the abort.
       return state.cause.kind === "revoked" ? { state, actions: [] } : end({ kind: "deliverReport" });
     case "processEnded":
+    case "notStored":
       return state.cause.kind === "revoked" ? end({ kind: "forget" }) : end({ kind: "deliverFailure", failure: state.cause }); // A2, A3
     case "revoked":
       return { state: { kind: "stopping", cause: { kind: "revoked" }, pressure: "killed" }, actions: [{ kind: "kill" }] }; // A3

@@ -1,5 +1,6 @@
 // The port to the processes that step code runs in. A process takes one order at a time.
 
+import type { Sha256 } from "../../proto/ids.ts";
 import type { Failure } from "../../proto/failure.ts";
 import type { Death } from "../core/death.ts";
 
@@ -16,6 +17,20 @@ export type Report = {
   readonly mayHaveChildren: boolean;
 };
 
+/** What a task process asks of its worker about blobs, where the worker keeps a cache of them. Errors are ArtifactStoreErrors. */
+export interface BlobHandler {
+  /** Resolves when the blob lies in the cache. */
+  fetch(sha256: Sha256): Promise<void>;
+  /** It has been found there. */
+  used(sha256: Sha256): void;
+  /** It has been written there. Rejects as missing where it is to be written again. */
+  wrote(sha256: Sha256, size: number): Promise<void>;
+  /** These will soon be asked for. */
+  readAhead(blobs: readonly Sha256[]): void;
+  /** The disk is full. Whether it is worth another try. */
+  makeRoom(): Promise<boolean>;
+}
+
 /** Calls come in the order in which things happened; `onEnd` is the last, once, and comes after all output. */
 export type TaskProcessEvents = {
   /** It has loaded itself. An order may be sent before. */
@@ -26,6 +41,8 @@ export type TaskProcessEvents = {
   onSecrets(secrets: readonly string[]): void;
   /** A line that tells how far the step is. */
   onProgress(line: string): void;
+  /** Who answers for the blobs of what runs now; null while nothing does. */
+  blobs(): BlobHandler | null;
   /** All output of the attempt has been handed to `onOutput` before. */
   onReport(report: Report): void;
   /** `bytes` is valid during the call only. */

@@ -14,7 +14,7 @@ import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "../../sd
 import type { WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
 import type { WorkerLog } from "../ports/log.ts";
 import { AttemptRun } from "./attempt-run.ts";
-import type { GrantDesk } from "./blobs/grant-desk.ts";
+import type { WorkerBlobs } from "./blobs/worker-blobs.ts";
 import { parseOrderHead, type OrderHead } from "./order-head.ts";
 import { Outbox } from "./outbox.ts";
 import type { ProcessPool } from "./process-pool.ts";
@@ -22,8 +22,8 @@ import type { ProcessPool } from "./process-pool.ts";
 export type AgentOptions = {
   readonly hello: Omit<Hello, "held">;
   readonly pool: ProcessPool;
-  /** Null where the worker has the coordinator's own store. */
-  readonly grants: GrantDesk | null;
+  /** Null where it is known from the start that task processes have the coordinator's own store. */
+  readonly blobs: WorkerBlobs | null;
   readonly log: WorkerLog;
   /** Every order gets a fresh process. */
   readonly isolated: boolean;
@@ -66,6 +66,7 @@ export class Agent {
   #connection: Connection = { kind: "unopened" };
   #asked = 0;
   #draining = false;
+  #blobsKnown: boolean;
   #failedTries = 0;
   #wasWelcomed = false;
   #giveUp: NodeJS.Timeout | undefined;
@@ -73,6 +74,7 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#blobsKnown = options.blobs === null;
     const { promise, resolve } = Promise.withResolvers<string>();
     this.lost = promise;
     this.#settleLost = resolve;
@@ -102,6 +104,7 @@ export class Agent {
     this.#close();
     for (const { run } of this.#running.values()) run.revoke();
     await this.#options.pool.close();
+    await this.#options.blobs?.close();
   }
 
   #connect(openStream: OpenStream): void {
@@ -127,6 +130,7 @@ export class Agent {
     if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     if (this.#connection.kind === "welcomed") {
       clearInterval(this.#connection.beats);
+      this.#options.blobs?.desk.disconnected();
       this.#awaitCoordinator();
     }
     if (refused) return this.#giveUpCoordinator(`the coordinator refused this worker: ${reason}`);
@@ -173,7 +177,7 @@ export class Agent {
   #receive(link: WorkerStream, item: CoordinatorItem): void {
     switch (item.kind) {
       case "welcome":
-        return this.#welcomed(link, item.beatMs);
+        return this.#welcomed(link, item);
       case "assign":
         return this.#assigned(item.of, item.order);
       case "stop":
@@ -189,13 +193,13 @@ export class Agent {
         void this.drain().then(this.#settleSentAway);
         return undefined;
       case "blobsAnswered":
-        return this.#options.grants?.answered(item.id, item.answer);
+        return this.#options.blobs?.desk.answered(item.id, item.answer);
       default:
         return unreachable(item);
     }
   }
 
-  #welcomed(link: WorkerStream, beatMs: number): void {
+  #welcomed(link: WorkerStream, { beatMs, blobs }: Extract<CoordinatorItem, { kind: "welcome" }>): void {
     if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     clearTimeout(this.#giveUp);
     this.#failedTries = 0;
@@ -205,11 +209,24 @@ export class Agent {
     this.#connection = { kind: "welcomed", link, beats };
     for (const item of this.#outbox.takeAll()) link.send(item); // W1
     if (this.#draining) link.send({ kind: "draining" });
-    this.#ask();
+    if (this.#options.blobs === null) this.#ask();
+    else void this.#useBlobs(link, this.#options.blobs, blobs);
+  }
+
+  /** Work is asked for when its artifacts can be read and written. */
+  async #useBlobs(link: WorkerStream, blobs: WorkerBlobs, offer: Uint8Array): Promise<void> {
+    blobs.desk.connected((item) => link.send(item));
+    try {
+      if (await blobs.use(offer)) this.#options.pool.prewarm();
+      this.#blobsKnown = true;
+      if (this.#connection.kind === "welcomed" && this.#connection.link === link) this.#ask();
+    } catch (error) {
+      this.#giveUpCoordinator(`the coordinator's blobs cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   #ask(): void {
-    if (this.#connection.kind !== "welcomed") return;
+    if (this.#connection.kind !== "welcomed" || !this.#blobsKnown) return;
     const credit = creditToAsk({
       slots: this.#options.hello.slots,
       running: this.#running.size,
@@ -234,6 +251,7 @@ export class Agent {
     }
     const order = { bytes, head: this.#options.isolated ? { ...head, isolated: true } : head };
     const run = new AttemptRun(order, this.#options.pool, {
+      blobs: this.#options.blobs?.attempt(of) ?? null,
       onLines: (lines) => this.#lines(of, lines),
       onOutcome: (outcome) => this.#outcome(of, outcome),
       onEnded: () => {

@@ -1,6 +1,7 @@
 // One attempt from its order to its outcome: a process from the pool, timers, output, and the decisions of core/attempt.ts.
 //
 // N1. Lines leave before the outcome, and `onEnded` comes last, once.
+// N2. What the process has reported is passed on when everything that it wrote is in the coordinator's store.
 
 import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
@@ -9,11 +10,14 @@ import type { LogText } from "../../sdk/wire/worker-items.ts";
 import { advanceAttempt, newAttempt, type AttemptAction, type AttemptEvent, type AttemptState } from "../core/attempt.ts";
 import { failureOfDeath } from "../core/death.ts";
 import type { Report, TaskProcess } from "../ports/task-process.ts";
+import type { AttemptBlobs } from "./blobs/attempt-blobs.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import type { OrderHead } from "./order-head.ts";
 import type { LeaseEvents, ProcessLease, ProcessPool, ProcessWanted } from "./process-pool.ts";
 
 export type AttemptEvents = {
+  /** Brings its blobs to and fro; null where its process has the store itself. Closed when the attempt has ended. */
+  readonly blobs: AttemptBlobs | null;
   onLines(lines: readonly LogText[]): void;
   /** JSON of a TaskOutcome. Not called for an attempt that was revoked. */
   onOutcome(outcome: Uint8Array): void;
@@ -36,6 +40,8 @@ export class AttemptRun {
   #state: AttemptState = newAttempt;
   #lease: ProcessLease | null = null;
   #process: TaskProcess | null = null;
+  /** It has reported, and what it wrote is on its way to the store. */
+  #storing = false;
   #startedAtMs = Date.now();
   #report: Report | null = null;
   #timeout: NodeJS.Timeout | undefined;
@@ -82,16 +88,35 @@ export class AttemptRun {
       onSecrets: (secrets) => this.#log.hide(secrets),
       onProgress: (line) => this.#log.tell(line, Date.now()),
       onOutput: (stream, bytes) => this.#log.write(stream, bytes, Date.now()),
+      blobs: () => this.#events.blobs,
       onReport: (report) => {
         this.#report = report;
-        this.#advance({ kind: "reported" });
-        this.#release(report.spoiled ?? (report.mayHaveChildren && lease.process.hasChildren() ? "it left processes behind" : null));
+        if (this.#events.blobs === null) this.#reported(report, null);
+        else void this.#whenStored(report, this.#events.blobs);
       },
       onEnd: (death) => {
+        // Its report counts, once what it speaks of is stored; unless somebody has it stopped. (N2)
+        if (this.#storing && this.#state.kind !== "stopping") return;
         this.#advance({ kind: "processEnded", failure: failureOfDeath(death) });
         this.#release("it ended");
       },
     };
+  }
+
+  /** N2 */
+  async #whenStored(report: Report, blobs: AttemptBlobs): Promise<void> {
+    this.#storing = true;
+    this.#advance({ kind: "codeReturned" });
+    const problem = await blobs.settled();
+    this.#storing = false;
+    this.#reported(report, problem);
+  }
+
+  #reported(report: Report, problem: string | null): void {
+    const lease = this.#lease;
+    this.#advance(problem === null ? { kind: "reported" } : { kind: "notStored", failure: { kind: "store", message: problem } });
+    if (lease === null) return;
+    this.#release(report.spoiled ?? (report.mayHaveChildren && lease.process.hasChildren() ? "it left processes behind" : null));
   }
 
   #watchMemory(): void {
@@ -164,6 +189,7 @@ export class AttemptRun {
     clearTimeout(this.#timeout);
     clearTimeout(this.#grace);
     clearTimeout(this.#watch);
+    this.#events.blobs?.close();
     lease.release(this.#head.isolated ? (spoiled ?? "its task was isolated") : spoiled);
     this.#events.onEnded();
   }

@@ -5,13 +5,15 @@
 
 import { attemptsRemembered, chooseEvicted, chooseProcess, sparesToStart, type PooledProcess, type Wanted } from "../core/pool.ts";
 import type { Death } from "../core/death.ts";
-import type { OutputStream, Report, TaskProcess, TaskProcesses } from "../ports/task-process.ts";
+import type { BlobHandler, OutputStream, Report, TaskProcess, TaskProcesses } from "../ports/task-process.ts";
 
 /** What happens to a process while an order has it. */
 export type LeaseEvents = {
   onCodeReturned(): void;
   onSecrets(secrets: readonly string[]): void;
   onProgress(line: string): void;
+  /** Who answers for its blobs; null where it has the store itself. */
+  blobs(): BlobHandler | null;
   onReport(report: Report): void;
   onOutput(stream: OutputStream, bytes: Uint8Array): void;
   onEnd(death: Death): void;
@@ -150,6 +152,7 @@ export class ProcessPool {
       onCodeReturned: () => this.#members.get(id)?.events?.onCodeReturned(),
       onSecrets: (secrets) => this.#members.get(id)?.events?.onSecrets(secrets),
       onProgress: (line) => this.#members.get(id)?.events?.onProgress(line),
+      blobs: () => this.#members.get(id)?.events?.blobs() ?? null,
       onReport: (report) => this.#members.get(id)?.events?.onReport(report),
       onOutput: (stream, bytes) => this.#printed(id, stream, bytes),
       onEnd: (death) => this.#ended(id, death),

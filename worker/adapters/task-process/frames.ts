@@ -3,12 +3,16 @@
 /** From worker to task process. */
 export const orderFrame = 1;
 export const abortFrame = 2;
+/** A number of a question and the answer to it, see blob-messages.ts. */
+export const blobReplyFrame = 3;
 /** From task process to worker. */
 export const readyFrame = 1;
 export const codeReturnedFrame = 2;
 export const reportFrame = 3;
 export const progressFrame = 4;
 export const secretsFrame = 5;
+/** A number and a question. */
+export const blobAskFrame = 6;
 
 const headerBytes = 5;
 /** Longest body: an order for a join over 100,000 inputs fits many times. Bytes. */

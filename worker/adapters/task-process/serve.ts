@@ -10,8 +10,11 @@ import { Socket } from "node:net";
 import { describeFailure, type Failure } from "../../../proto/failure.ts";
 import type { TaskOrder, TaskOutcome } from "../../../proto/order.ts";
 import type { Progress } from "../../../sdk/flow/progress.ts";
+import type { BlobMessage, BlobReply } from "./blob-messages.ts";
 import {
   abortFrame,
+  blobAskFrame,
+  blobReplyFrame,
   codeReturnedFrame,
   encodeFrame,
   FrameReader,
@@ -72,7 +75,9 @@ export class TaskServer {
   readonly #execution: Execution;
   readonly #traces = new Traces(printWithoutDelay());
   readonly #teller = new ProgressTeller((line) => this.#socket.write(encodeFrame(progressFrame, Buffer.from(line))));
+  readonly #asked = new Map<number, (reply: BlobReply) => void>();
   #running: Running | null = null;
+  #askedCount = 0;
   #tempDirUsed = false;
 
   constructor(tempDir: string, execution: Execution) {
@@ -90,7 +95,26 @@ export class TaskServer {
     this.#socket.write(encodeFrame(readyFrame));
   }
 
+  /** Asks the worker about a blob. */
+  askBlobs(message: BlobMessage): Promise<BlobReply> {
+    const id = (this.#askedCount = (this.#askedCount + 1) % 2 ** 32);
+    const number = Buffer.alloc(4);
+    number.writeUInt32LE(id);
+    return new Promise((resolve) => {
+      this.#asked.set(id, resolve);
+      this.#socket.write(encodeFrame(blobAskFrame, number, Buffer.from(JSON.stringify(message))));
+    });
+  }
+
+  #replied(body: Buffer): void {
+    const id = body.readUInt32LE(0);
+    // The worker's own program has written it.
+    this.#asked.get(id)?.(JSON.parse(body.toString("utf8", 4)) as BlobReply);
+    this.#asked.delete(id);
+  }
+
   #receive(kind: number, body: Buffer): void {
+    if (kind === blobReplyFrame) return this.#replied(body);
     const text = body.toString("utf8");
     if (kind === orderFrame) {
       // What runs the order parses it; here it is only handed on.

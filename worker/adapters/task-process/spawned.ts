@@ -10,8 +10,10 @@ import { fileURLToPath } from "node:url";
 import type { Failure } from "../../../proto/failure.ts";
 import type { Death } from "../../core/death.ts";
 import type { Report, TaskProcess, TaskProcessEvents, TaskProcesses } from "../../ports/task-process.ts";
+import { BlobPort } from "./blob-port.ts";
 import {
   abortFrame,
+  blobAskFrame,
   codeReturnedFrame,
   encodeFrame,
   FrameReader,
@@ -25,11 +27,14 @@ import { kernelKills, residentMiB } from "./kernel-memory.ts";
 import { killLeftovers, killQuietly, leftoversOf, markerVariable } from "./leftovers.ts";
 import { Reaper } from "./reaper.ts";
 
+/** `cached`: the folder is the worker's cache, and what is missing there is asked of the worker. */
+export type TaskStorage = { readonly root: string; readonly cached: boolean };
+
 export type SpawnOptions = {
   /** Unique among all workers of the machine; letters, digits and dashes. */
   readonly marker: string;
-  /** Folder of the file store. */
-  readonly storeRoot: string;
+  /** Where the artifacts are that processes read and write. Looked up when one starts. */
+  readonly storage: () => TaskStorage;
   /** Folder in which each process gets a temporary folder of its own. Removed by `close`, and when the worker is killed. */
   readonly tempRoot: string;
   /** The program that a process runs; the one beside this file by default. */
@@ -79,10 +84,11 @@ export class SpawnedTaskProcesses implements TaskProcesses {
 
   #spawn(env: NodeJS.ProcessEnv, tempDir: string): ChildProcess {
     const flags = process.execArgv.filter((flag) => sharedFlags.test(flag));
-    return spawn(process.execPath, [...flags, this.#program, this.#options.storeRoot, tempDir], {
+    const { root, cached } = this.#options.storage();
+    return spawn(process.execPath, [...flags, this.#program, root, tempDir, ...(cached ? ["cached"] : [])], {
       // A session and a group of its own: a signal from a terminal doesn't reach it, and one kill reaches its children.
       detached: true,
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "pipe", ...(cached ? (["pipe"] as const) : [])],
       env,
     });
   }
@@ -117,6 +123,7 @@ class Spawned implements TaskProcess {
   readonly #child: ChildProcess;
   readonly #identity: Identity;
   readonly #socket: Socket | null;
+  readonly #blobs: BlobPort;
   readonly #killsBefore = kernelKills();
   #stderrTail = "";
   #peakMiB = 0;
@@ -132,6 +139,7 @@ class Spawned implements TaskProcess {
     this.events = events;
     this.pid = child.pid ?? null;
     this.#socket = socketOf(child);
+    this.#blobs = new BlobPort(child, () => events.blobs());
     const reader = new FrameReader((kind, body) => this.#receive(kind, body));
     this.#socket?.on("data", (chunk: Buffer) => reader.push(chunk));
     this.#socket?.on("error", () => undefined);
@@ -182,6 +190,8 @@ class Spawned implements TaskProcess {
       this.events.onSecrets(JSON.parse(body.toString("utf8")) as readonly string[]);
     } else if (kind === progressFrame) {
       this.events.onProgress(body.toString("utf8"));
+    } else if (kind === blobAskFrame) {
+      void this.#blobs.reply(body).then((reply) => reply !== null && this.#socket?.write(reply));
     } else if (kind === reportFrame) {
       const report = parseReport(body);
       this.#mayHaveChildren ||= report.mayHaveChildren;

@@ -64,7 +64,7 @@ export class GrantDesk {
 }
 
 function refused(message: string): ArtifactStoreError {
-  return new ArtifactStoreError("refused", `the coordinator refused blobs: ${message}`);
+  return new ArtifactStoreError("denied", `the coordinator refused blobs: ${message}`);
 }
 
 function unanswered({ run, task }: Held): ArtifactStoreError {

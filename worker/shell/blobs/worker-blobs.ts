@@ -1,0 +1,120 @@
+// Where a worker's task processes find artifacts, once the coordinator has said where blobs are: in the coordinator's own
+// folder, if this machine has it, or in a cache that this worker fills and empties.
+//
+// W1. What was chosen at the first welcome stays: processes that run have it already.
+
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlobPlace, BlobRequest, BlobGrant } from "../../../proto/blobs.ts";
+import { parseBlobPlaces } from "../../../proto/parse/blobs.ts";
+import type { ArtifactStore } from "../../../sdk/artifact/store.ts";
+import type { Held } from "../../../sdk/wire/worker-items.ts";
+import type { WorkerLog } from "../../ports/log.ts";
+import { ArtifactCache } from "./artifact-cache.ts";
+import { AttemptBlobs } from "./attempt-blobs.ts";
+import { claimFolder } from "./cache-folder.ts";
+import { GrantDesk } from "./grant-desk.ts";
+import { Uploads } from "./uploads.ts";
+
+export type Grant = (requests: readonly BlobRequest[]) => Promise<readonly BlobGrant[]>;
+
+/** Opens a way to blobs that is no folder of this machine; `grant` gives leave for single ones where the place wants it. */
+export type OpenPlace = (place: Exclude<BlobPlace, { kind: "files" }>, grant: Grant) => Promise<ArtifactStore>;
+
+export type WorkerBlobsOptions = {
+  /** Caches of this machine's workers are in it. */
+  readonly root: string;
+  /** What the cache may hold; more only for as long as a single task needs it. */
+  readonly bytesMax: number;
+  readonly open: OpenPlace;
+  readonly log: WorkerLog;
+};
+
+type Chosen =
+  | { readonly kind: "files"; readonly root: string }
+  | {
+      readonly kind: "cache";
+      readonly place: Exclude<BlobPlace, { kind: "files" }>;
+      readonly folder: string;
+      readonly cache: ArtifactCache;
+      readonly uploads: Uploads;
+    };
+
+export class WorkerBlobs {
+  readonly desk = new GrantDesk();
+  readonly #options: WorkerBlobsOptions;
+  #chosen: Chosen | null = null;
+  /** With credentials of its own, one store serves all attempts. */
+  #shared: Promise<ArtifactStore> | null = null;
+
+  constructor(options: WorkerBlobsOptions) {
+    this.#options = options;
+  }
+
+  /** Where a task process that starts now finds artifacts. After `use`. */
+  storage(): { readonly root: string; readonly cached: boolean } {
+    if (this.#chosen === null) throw new Error("nobody has said yet where blobs are");
+    return this.#chosen.kind === "files" ? { root: this.#chosen.root, cached: false } : { root: this.#chosen.cache.folder, cached: true };
+  }
+
+  /**
+   * Chooses among what a welcome offers; whether it has not chosen before.
+   * @throws Error where none of it can be used from here, or what was chosen before is not offered any more
+   */
+  async use(offer: Uint8Array): Promise<boolean> {
+    const text = Buffer.from(offer.buffer, offer.byteOffset, offer.byteLength).toString();
+    const places = parseBlobPlaces(text === "" ? [] : JSON.parse(text));
+    const chosen = this.#chosen;
+    if (chosen !== null) {
+      if (!places.some((place) => isChosen(place, chosen))) throw new Error("its blobs are elsewhere now: start the worker again"); // W1
+      return false;
+    }
+    this.#chosen = await this.#choose(places);
+    return true;
+  }
+
+  /** For one attempt; null where its process has the store itself. */
+  attempt(of: Held): AttemptBlobs | null {
+    const chosen = this.#chosen;
+    if (chosen === null || chosen.kind === "files") return null;
+    const grant: Grant = (requests) => this.desk.ask(of, requests);
+    const upstream = (): Promise<ArtifactStore> => {
+      if (chosen.place.kind === "presigned") return this.#options.open(chosen.place, grant);
+      this.#shared ??= this.#options.open(chosen.place, grant);
+      return this.#shared;
+    };
+    return new AttemptBlobs({ cache: chosen.cache, uploads: chosen.uploads, upstream });
+  }
+
+  /** The cache stays for the next worker of this machine. */
+  async close(): Promise<void> {
+    if (this.#chosen?.kind === "cache") await rm(join(this.#chosen.folder, "pid"), { force: true });
+  }
+
+  async #choose(places: readonly BlobPlace[]): Promise<Chosen> {
+    for (const place of places) {
+      if (place.kind !== "files") return this.#openCache(place);
+      const mark = await readFile(join(place.root, "mark"), "utf8").catch(() => "");
+      if (mark.trim() === place.mark) return { kind: "files", root: place.root };
+    }
+    const folders = places.flatMap((place) => (place.kind === "files" ? [place.root] : []));
+    throw new Error(
+      `it keeps blobs in ${folders.join(", ") || "no place that it tells"}, which this machine does not have, and offers no other way`,
+    );
+  }
+
+  async #openCache(place: Exclude<BlobPlace, { kind: "files" }>): Promise<Chosen> {
+    const { root, bytesMax, log } = this.#options;
+    const folder = await claimFolder(root);
+    const cache = await ArtifactCache.open({ root: folder, bytesMax, log });
+    log.info({ event: "cache.opened", folder, bytes: cache.bytes, bytes_max: bytesMax, from: place.kind }, "artifacts go through a cache");
+    return { kind: "cache", place, folder, cache, uploads: new Uploads(cache) };
+  }
+}
+
+function isChosen(place: BlobPlace, chosen: Chosen): boolean {
+  if (chosen.kind === "files") return place.kind === "files" && place.root === chosen.root;
+  if (place.kind === "s3")
+    return chosen.place.kind === "s3" && place.bucket === chosen.place.bucket && place.prefix === chosen.place.prefix;
+  return place.kind === chosen.place.kind;
+}
