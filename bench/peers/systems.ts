@@ -85,7 +85,7 @@ export const systems: readonly System[] = [
     ...postgres,
     ...overSocket,
     package: "@dbos-inc/dbos-sdk",
-    name: "DBOS, child workflows in a queue",
+    name: "DBOS, child workflows",
     program: "dbos",
     way: "children",
     results: "in Postgres",

@@ -1,4 +1,5 @@
-// DBOS: steps of one workflow (`steps`), or for the fan-out a child workflow for each task in a queue without a limit (`children`).
+// DBOS: steps of one workflow (`steps`), or a child workflow for each task (`children`), for the fan-out in a queue without a
+// limit, for the chain called one after the other.
 
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import { serve, type Peer, type ProgramOptions } from "./serve.ts";
@@ -23,7 +24,7 @@ async function open({ address, way }: ProgramOptions): Promise<Peer> {
     },
     { name: "fanOfChildren" },
   );
-  const chain = DBOS.registerWorkflow(
+  const chainOfSteps = DBOS.registerWorkflow(
     async (length: number) => {
       let count = 0;
       for (let step = 0; step < length; step += 1) {
@@ -32,11 +33,20 @@ async function open({ address, way }: ProgramOptions): Promise<Peer> {
       }
       return count;
     },
-    { name: "chain" },
+    { name: "chainOfSteps" },
+  );
+  const chainOfChildren = DBOS.registerWorkflow(
+    async (length: number) => {
+      let count = 0;
+      for (let step = 0; step < length; step += 1) count = await child(count + 1);
+      return count;
+    },
+    { name: "chainOfChildren" },
   );
   await DBOS.launch();
   if (way === "children") await DBOS.registerQueue(queueName);
-  return { fan: way === "children" ? fanOfChildren : fanOfSteps, chain, close: () => DBOS.shutdown() };
+  const close = (): Promise<void> => DBOS.shutdown();
+  return way === "children" ? { fan: fanOfChildren, chain: chainOfChildren, close } : { fan: fanOfSteps, chain: chainOfSteps, close };
 }
 
 function sum(values: readonly number[]): number {

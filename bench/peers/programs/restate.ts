@@ -1,4 +1,4 @@
-// Restate: durable steps of one handler (`steps`), or for the fan-out a call of a service for each task (`calls`).
+// Restate: durable steps of one handler (`steps`), or a call of a service for each task (`calls`).
 
 import { createServer } from "node:http2";
 import { createEndpointHandler, RestatePromise, service, type Context } from "@restatedev/restate-sdk";
@@ -15,12 +15,18 @@ const flows = service({
       const client = context.serviceClient(task);
       return sum(await RestatePromise.all(Array.from({ length: width }, (_, value) => client.work(value))));
     },
-    chain: async (context: Context, length: number) => {
+    chainOfSteps: async (context: Context, length: number) => {
       let count = 0;
       for (let step = 0; step < length; step += 1) {
         const before = count;
         count = await context.run(`step-${step}`, () => before + 1);
       }
+      return count;
+    },
+    chainOfCalls: async (context: Context, length: number) => {
+      const client = context.serviceClient(task);
+      let count = 0;
+      for (let step = 0; step < length; step += 1) count = await client.work(count + 1);
       return count;
     },
   },
@@ -40,7 +46,7 @@ async function open({ address, adminAddress, way }: ProgramOptions): Promise<Pee
   const client = connect({ url: address }).serviceClient(flows);
   return {
     fan: async (width) => (way === "calls" ? client.fanOfCalls(width) : client.fanOfSteps(width)),
-    chain: async (length) => client.chain(length),
+    chain: async (length) => (way === "calls" ? client.chainOfCalls(length) : client.chainOfSteps(length)),
     close: async () => {
       server.close();
     },
