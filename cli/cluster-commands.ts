@@ -58,7 +58,8 @@ export const clusterCommands: readonly CommandSpec[] = [
     followsRun: true,
     options: [
       { name: "workers", value: "N", help: "worker processes (default: 2)" },
-      { name: "nats", value: "URL", negatable: true, help: "a nats-server that runs already; --no-nats: a queue within the coordinator" },
+      { name: "nats", value: "URL", help: "a nats-server that runs already, instead of one of its own" },
+      { name: "no-nats", help: "a queue within the coordinator instead" },
       { name: "detach", short: "d", help: "return when it is ready; `stepwell down` ends it" },
       ...servingOptions,
       ...offeringOptions,

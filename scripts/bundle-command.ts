@@ -1,4 +1,4 @@
-// Bundles the command line into two files, dist/cli/program.cjs and grpc.cjs: a command pays for every file that it loads.
+// Bundles the command line into a few files, dist/cli/program.cjs and large packages beside it: a command pays for every file that it loads.
 // What a command loads when it needs it is still evaluated only then. The modules beside them are what programs import.
 
 import { readFile, writeFile } from "node:fs/promises";
@@ -20,12 +20,16 @@ const ownAddress: Plugin = {
   },
 };
 
-/** In a file of its own, which is as large as all the rest and which few commands need. */
-const transport = "@grpc/grpc-js";
-const transportApart: Plugin = {
-  name: "transport-apart",
+/** Each in a file of its own: large, and needed by few commands. */
+const apart = [
+  { name: "@grpc/grpc-js", file: "grpc.cjs" },
+  { name: "nats", file: "nats.cjs" },
+];
+const packagesApart: Plugin = {
+  name: "packages-apart",
   setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`^${transport}$`) }, () => ({ path: "./grpc.cjs", external: true }));
+    for (const { name, file } of apart)
+      onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) => (kind === "entry-point" ? null : { path: `./${file}`, external: true }));
   },
 };
 
@@ -46,15 +50,19 @@ const program = await build({
   entryPoints: [`${folder}/main.js`],
   outfile: `${folder}/program.cjs`,
   banner: { js: `const addressOf = (path) => require("node:url").pathToFileURL(require("node:path").join(__dirname, path)).href;` },
-  // A program of its own.
-  external: ["esbuild"],
-  plugins: [ownAddress, transportApart],
+  // A program of its own; and what only those load who use a bucket.
+  external: ["esbuild", "@aws-sdk/*"],
+  plugins: [ownAddress, packagesApart],
 });
-const grpc = await build({
-  ...options,
-  entryPoints: [transport],
-  outfile: `${folder}/grpc.cjs`,
-  // For a service that nobody here starts.
-  external: ["@grpc/proto-loader"],
-});
-await writeFile(`${folder}/program.LICENCES.txt`, licencesOf([program.metafile, grpc.metafile]));
+const packages = await Promise.all(
+  apart.map(({ name, file }) =>
+    build({
+      ...options,
+      entryPoints: [name],
+      outfile: `${folder}/${file}`,
+      // For a service that nobody here starts.
+      external: ["@grpc/proto-loader"],
+    }),
+  ),
+);
+await writeFile(`${folder}/program.LICENCES.txt`, licencesOf([program, ...packages].map(({ metafile }) => metafile)));

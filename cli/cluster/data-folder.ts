@@ -16,6 +16,10 @@ export type Served = {
   readonly host: string;
   readonly address: string;
   readonly http: string;
+  /** Of its own authority; null where it has none, or speaks no TLS. */
+  readonly fingerprint: string | null;
+  /** With a token for everything, readable for its owner alone; null where none is asked for. */
+  readonly tokenFile: string | null;
   readonly startedAt: string;
 };
 

@@ -15,11 +15,12 @@ import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
 import { parseAddress } from "../../sdk/wire/address.ts";
 import { CliError } from "../cli-error.ts";
 import type { Settings } from "../settings.ts";
+import type { Environment } from "../terminal.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 
 export type ServeOptions = {
   readonly settings: Settings;
-  readonly cwd: string;
+  readonly env: Environment;
   readonly version: string;
   readonly log: CoordinatorLog;
 };
@@ -50,14 +51,15 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   }
 }
 
-async function serveFrom(folder: DataFolder, listen: Address, { version, log }: ServeOptions): Promise<Serving> {
+async function serveFrom(folder: DataFolder, listen: Address, options: ServeOptions): Promise<Serving> {
+  const { version, log } = options;
   const clock = new SystemClock();
   const ledger = new SqliteLedger(join(folder.path, "ledger.db"));
   const logs = new FileLogStore({
     root: join(folder.path, "logs"),
     onDropped: (message) => log.warn({ event: "logs.dropped" }, message),
   });
-  const queue = openQueue(clock);
+  const queue = await openQueue(folder, clock, options);
   const close = async (): Promise<void> => {
     await queue.close();
     await logs.close();
@@ -80,7 +82,15 @@ async function serveFrom(folder: DataFolder, listen: Address, { version, log }: 
       adoptGraceMs,
     });
     const { address } = coordinator;
-    folder.describe({ pid: process.pid, host: hostname(), address, http: "", startedAt: new Date().toISOString() });
+    folder.describe({
+      pid: process.pid,
+      host: hostname(),
+      address,
+      http: "",
+      fingerprint: null,
+      tokenFile: null,
+      startedAt: new Date().toISOString(),
+    });
     log.info({ event: "coordinator.listening", address, http: "", data: folder.path }, "the coordinator is ready");
     return {
       address,
@@ -108,8 +118,16 @@ async function filesOf(folder: DataFolder): Promise<BlobAccess> {
   };
 }
 
-function openQueue(clock: Clock): TaskQueue {
-  return new MemoryTaskQueue({ clock, ackWaitMs });
+/** @throws NatsQueueError */
+async function openQueue({ identity }: DataFolder, clock: Clock, { settings, env, log }: ServeOptions): Promise<TaskQueue> {
+  if (settings.nats === "") return new MemoryTaskQueue({ clock, ackWaitMs });
+  const [{ openNatsTaskQueue }, { natsServers }] = await Promise.all([
+    import("../../coordinator/adapters/nats/nats-task-queue.ts"),
+    import("../../coordinator/adapters/nats/servers.ts"),
+  ]);
+  // Two coordinators at one server never take each other's tasks.
+  const prefix = `stepwell-${identity.slice(0, 8)}`;
+  return openNatsTaskQueue({ servers: natsServers({ url: settings.nats }, env), prefix, ackWaitMs, clock, log });
 }
 
 /** @throws CliError badValue */

@@ -8,9 +8,9 @@ import type { Context } from "../context.ts";
 import { openServiceLog } from "../log.ts";
 
 export async function coordinator(context: Context): Promise<ExitCode> {
-  const { settings, timeoutMs, cwd } = context;
+  const { settings, timeoutMs, env } = context;
   const log = openServiceLog("coordinator", context);
-  const serving = await serve({ settings, cwd, version: packageVersion(), log });
+  const serving = await serve({ settings, env, version: packageVersion(), log });
   // What runs goes on at its workers, which come back: nothing is to be waited for.
   return serveUntilStopped(
     { drain: () => Promise.resolve(), stop: () => serving.close() },

@@ -2,6 +2,8 @@
 
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
+import type { Worker } from "../../worker/main.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { storeFor } from "../cluster/worker-store.ts";
 import { serveUntilStopped } from "../cluster/daemon.ts";
@@ -33,7 +35,16 @@ export async function worker(context: Context): Promise<ExitCode> {
     log,
   });
   return serveUntilStopped(
-    { drain: () => started.drain(), stop: () => started.stop(), ended: started.lost.then(() => exitCodes.internal) },
+    { drain: () => started.drain(), stop: () => started.stop(), ended: endOf(started, log) },
     { drainSeconds: settings.drainSeconds, timeoutMs, log },
   );
+}
+
+/** Of itself it ends when its coordinator sends it away, or wants it no more. */
+async function endOf(started: Worker, log: CoordinatorLog): Promise<ExitCode> {
+  const lost = await Promise.race([started.lost, started.sentAway]);
+  if (lost !== undefined) return exitCodes.internal;
+  log.info({ event: "worker.sentAway" }, "the coordinator has sent this worker away, and it has finished");
+  await started.stop();
+  return exitCodes.ok;
 }

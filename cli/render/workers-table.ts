@@ -1,0 +1,110 @@
+// `stepwell workers`: a line for each worker; `worker inspect`: all that is known of one.
+
+import { stepOf } from "../../proto/ids.ts";
+import { unreachable } from "../../proto/unreachable.ts";
+import type { WorkerView } from "../../proto/view.ts";
+import { countOfThings, formatBytes } from "../format/count.ts";
+import { formatDuration } from "../format/duration.ts";
+import { tableLines, type Column } from "../format/table.ts";
+import type { Paint } from "../terminal.ts";
+
+export type WorkersLook = {
+  readonly paint: Paint;
+  readonly wide: boolean;
+  /** Of this program: others are marked. */ readonly version: string;
+};
+
+const mebibyte = 1024 * 1024;
+/** Steps that a line names. */
+const stepsNamedMax = 3;
+
+export function workersTable(workers: readonly WorkerView[], look: WorkersLook): readonly string[] {
+  const columns: readonly Column[] = [
+    { title: "WORKER" },
+    { title: "STATUS" },
+    { title: "HOST" },
+    { title: "SLOTS", align: "right" },
+    { title: "RUNNING" },
+    { title: "CPU", align: "right" },
+    { title: "MEM", align: "right" },
+    { title: "HEARTBEAT" },
+    { title: "VERSION" },
+    ...(look.wide ? [{ title: "LABELS" }, { title: "RUNS" }] : []),
+  ];
+  const rows = workers.map((worker) => [
+    worker.worker,
+    statusText(worker, look.paint),
+    worker.host,
+    `${worker.running.length}/${worker.slots}`,
+    runningText(worker),
+    String(worker.cpu),
+    formatBytes(worker.memoryMiB * mebibyte),
+    `${formatDuration(worker.silentMs)} ago`,
+    versionText(worker, look),
+    ...(look.wide ? [labelsText(worker), runsText(worker)] : []),
+  ]);
+  return tableLines(columns, rows);
+}
+
+export function workerLines(worker: WorkerView, look: WorkersLook): readonly string[] {
+  const { paint } = look;
+  const facts: readonly (readonly [string, string])[] = [
+    ["status", statusText(worker, paint)],
+    ["process", `${worker.pid} on ${worker.host}`],
+    ["version", versionText(worker, look)],
+    ["offers", offerText(worker)],
+    ["labels", labelsText(worker)],
+    ["takes", runsText(worker) === "-" ? "work of any run" : `work of ${runsText(worker)} alone`],
+    ["last sign of life", `${formatDuration(worker.silentMs)} ago`],
+  ];
+  const tasks = worker.running.map(({ run, task, attempt }) => [`${run}/${task}`, String(attempt)]);
+  return [
+    paint.bold(worker.worker),
+    ...tableLines(
+      [{ title: "" }, { title: "" }],
+      facts.map(([name, text]) => [`  ${name}`, text]),
+    ),
+    "",
+    ...(tasks.length === 0 ? ["it runs nothing"] : tableLines([{ title: "TASK" }, { title: "ATTEMPT", align: "right" }], tasks)),
+  ];
+}
+
+function statusText({ status }: WorkerView, paint: Paint): string {
+  switch (status) {
+    case "ready":
+      return paint.green("ready");
+    case "draining":
+      return paint.yellow("draining");
+    case "away":
+      return paint.red("AWAY");
+    default:
+      return unreachable(status);
+  }
+}
+
+/** `train ×16, score ×2`. */
+function runningText({ running }: WorkerView): string {
+  const counts = new Map<string, number>();
+  for (const { task } of running) counts.set(stepOf(task), (counts.get(stepOf(task)) ?? 0) + 1);
+  const texts = [...counts].toSorted(([, a], [, b]) => b - a).map(([step, count]) => `${step} ×${count}`);
+  if (texts.length === 0) return "-";
+  return [...texts.slice(0, stepsNamedMax), ...(texts.length > stepsNamedMax ? ["…"] : [])].join(", ");
+}
+
+function offerText({ slots, cpu, memoryMiB, gpu }: WorkerView): string {
+  const parts = [countOfThings(slots, "slot"), countOfThings(cpu, "core"), formatBytes(memoryMiB * mebibyte)];
+  return [...parts, ...(gpu > 0 ? [countOfThings(gpu, "GPU")] : [])].join(", ");
+}
+
+function versionText({ version }: WorkerView, look: WorkersLook): string {
+  return version === look.version ? version : `${version} ${look.paint.yellow("(other)")}`;
+}
+
+function labelsText({ labels }: WorkerView): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return pairs.length === 0 ? "-" : pairs.join(",");
+}
+
+function runsText({ runs }: WorkerView): string {
+  return runs.length === 0 ? "-" : runs.join(",");
+}
