@@ -23,10 +23,17 @@ export async function openChannel(endpoint: Endpoint): Promise<Channel> {
 
 /** @throws as openChannel */
 async function channelCredentials(endpoint: Endpoint): Promise<ChannelCredentials> {
+  const trust = await trustOf(endpoint);
+  return trust === null ? credentials.createInsecure() : credentials.createSsl(bytes(trust.ca), bytes(trust.key), bytes(trust.cert));
+}
+
+/** What to trust at the coordinator, also at its other ports, and who to be there; null without TLS. @throws as openChannel */
+export async function trustOf(endpoint: Endpoint): Promise<Pick<EndpointTls, "ca" | "cert" | "key"> | null> {
   const tls = tlsOf(endpoint);
-  if (tls === null) return credentials.createInsecure();
-  const ca = tls.ca ?? (await fetchedAuthority(endpoint, tls));
-  return credentials.createSsl(bytes(ca), bytes(tls.key), bytes(tls.cert));
+  if (tls === null) return null;
+  const { fingerprint: _, ...own } = tls;
+  const ca = own.ca ?? (await fetchedAuthority(endpoint, tls));
+  return { ...own, ...(ca !== undefined && { ca }) };
 }
 
 async function fetchedAuthority(endpoint: Endpoint, tls: EndpointTls): Promise<string | undefined> {

@@ -1,0 +1,115 @@
+// The coordinator's HTTP port: one table of routes, over TLS where the coordinator has a certificate.
+//
+// H1. What is in no route is not there, and a route answers its own methods only.
+// H2. Nobody holds a connection without doing anything: slow heads, silent bodies and readers who don't read are cut off.
+
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { errorField, type CoordinatorLog } from "../../shell/log.ts";
+
+export type HttpRequest = { readonly incoming: IncomingMessage; readonly response: ServerResponse; readonly url: URL };
+
+export type Route = {
+  /** For people, and for the table of who may call it: `/blobs/SHA256`. */
+  readonly name: string;
+  readonly path: RegExp;
+  readonly methods: readonly string[];
+  /** Answers, or throws HttpError before anything is sent. */
+  handle(request: HttpRequest): Promise<void>;
+};
+
+/** An answer that refuses. The message is for whoever asked. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export type HttpOptions = {
+  readonly host: string;
+  /** 0: one that the system chooses. */
+  readonly port: number;
+  /** PEM. Null: without TLS. */
+  readonly tls: { readonly key: string; readonly cert: string } | null;
+  readonly routes: readonly Route[];
+  readonly log: CoordinatorLog;
+};
+
+export interface HttpServer {
+  readonly port: number;
+  readonly tls: boolean;
+  close(): Promise<void>;
+}
+
+const connectionsMax = 2000;
+const headMsMax = 10_000;
+/** Without a byte in either direction. Milliseconds. */
+const idleMsMax = 60_000;
+/** For a request's whole body, however steadily it comes. Milliseconds. */
+const requestMsMax = 60 * 60 * 1000;
+
+/** @throws the reason why it cannot listen there */
+export async function startHttpServer({ host, port, tls, routes, log }: HttpOptions): Promise<HttpServer> {
+  const listener: RequestListener = (incoming, response) => void answer({ incoming, response }, routes, log);
+  const limits = { headersTimeout: headMsMax, requestTimeout: requestMsMax, keepAliveTimeout: idleMsMax };
+  const server: Server = tls === null ? createServer(limits, listener) : createTlsServer({ ...limits, ...tls }, listener);
+  server.maxConnections = connectionsMax;
+  server.setTimeout(idleMsMax); // H2
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) =>
+      reject(new Error(`the coordinator cannot serve HTTP at ${host}:${port}: ${error.message}`, { cause: error })),
+    );
+    server.listen(port, host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port, // Of a server that listens at a port.
+    tls: tls !== null,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+type Exchange = { readonly incoming: IncomingMessage; readonly response: ServerResponse };
+
+async function answer({ incoming, response }: Exchange, routes: readonly Route[], log: CoordinatorLog): Promise<void> {
+  try {
+    const url = urlOf(incoming);
+    const route = routes.find(({ path }) => path.test(url.pathname)); // H1
+    if (route === undefined) throw new HttpError(404, "there is nothing here");
+    if (!route.methods.includes(incoming.method ?? "")) throw new HttpError(405, `${route.name} answers ${route.methods.join(", ")}`);
+    await route.handle({ incoming, response, url });
+  } catch (error) {
+    const status = error instanceof HttpError ? error.status : 500;
+    if (status === 500) log.error({ event: "http.failed", path: pathOf(incoming), err: errorField(error) }, "a request failed");
+    refuse(response, status, error instanceof HttpError ? error.message : "the coordinator failed; its log says how");
+  }
+}
+
+function urlOf(incoming: IncomingMessage): URL {
+  try {
+    return new URL(incoming.url ?? "/", "http://coordinator");
+  } catch {
+    throw new HttpError(400, "this is no address");
+  }
+}
+
+/** Without what was signed: it would let others in. */
+function pathOf(incoming: IncomingMessage): string {
+  return (incoming.url ?? "").split("?", 1)[0] ?? "";
+}
+
+function refuse(response: ServerResponse, status: number, message: string): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  // What is left of a body is not waited for.
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(`${message}\n`);
+}
