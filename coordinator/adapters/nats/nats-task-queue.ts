@@ -84,6 +84,10 @@ class NatsTaskQueue implements TaskQueue {
         await stream.ready(this.#reached().manager);
         published = await this.#pipeline.publish(stream.subject, published.homeless);
       }
+      if (published.spoiled) {
+        pull.streamLost();
+        stream.spoiled();
+      }
       const lost = published.failed + published.homeless.length;
       if (lost > 0) {
         const reason = published.reason === "" ? "no stream takes them" : published.reason;
@@ -143,7 +147,7 @@ class NatsTaskQueue implements TaskQueue {
     const known = this.#pools.get(name);
     if (known !== undefined) return known;
     const { prefix, replicas = 1, ackWaitMs, clock, log } = this.#options;
-    const stream = new PoolStream({ prefix, pool: name, replicas, ackWaitMs });
+    const stream = new PoolStream({ prefix, pool: name, replicas, ackWaitMs, clock });
     const pull = new PoolPull({ pool: name, stream, clock, log, ackWaitMs, onTrouble: (error) => void this.#troubled(error) });
     const pool: Pool = { stream, pull };
     this.#pools.set(name, pool);
@@ -169,7 +173,7 @@ class NatsTaskQueue implements TaskQueue {
       const { limits } = await manager.getAccountInfo();
       refuse(checkAccount(limits), connection);
       // Another server may have come in the place of the one that had them.
-      for (const { stream } of this.#pools.values()) stream.lost();
+      for (const { stream } of this.#pools.values()) stream.check();
       await this.#pool(firstPool).stream.ready(manager);
     } catch (error) {
       throw connectError(error, servers.addresses.join(", "));

@@ -2,7 +2,8 @@
 //
 // L1. What lies here longer than the server's acknowledgement time is dropped: the server gives it out again.
 // L2. A message that comes again while it lies here lies here once.
-// L3. The server is asked for no more than `prefetchMax` messages ahead, and only while somebody takes.
+// L3. What an earlier consumer gave is never acknowledged to a later one, where it might name another message.
+// L4. The server is asked for no more than `prefetchMax` messages ahead, and only while somebody takes.
 
 import { createInbox, type JetStreamManager, type Msg, type NatsConnection, type NatsError } from "nats";
 import type { Clock } from "../../ports/clock.ts";
@@ -32,6 +33,8 @@ export type PoolPullOptions = {
 };
 
 type Waiting = { readonly queued: QueuedTask; readonly ackSubject: string; readonly takenOnceMs: number };
+/** One life of the consumer: what it gave means nothing to the next, whose numbers begin anew. */
+type Life = { consumerSeq: number };
 type Request = { readonly id: string; remaining: number; readonly deadlineMs: number };
 type Taker = { readonly max: number; readonly serve: (tasks: readonly TakenTask[]) => void };
 type Line = { readonly connection: NatsConnection; readonly manager: JetStreamManager; readonly inbox: string };
@@ -51,7 +54,7 @@ export class PoolPull {
   #requests: Request[] = [];
   #asked = 0;
   #asking: Line | null = null;
-  #consumerSeq = 0;
+  #life: Life = { consumerSeq: 0 };
   #line: Line | null = null;
   #closed = false;
 
@@ -67,7 +70,7 @@ export class PoolPull {
   attach(connection: NatsConnection, manager: JetStreamManager): void {
     const inbox = createInbox();
     this.#line = { connection, manager, inbox };
-    this.#requests = [];
+    this.#begin();
     connection.subscribe(`${inbox}.*`, { callback: (error, message) => this.#receive(error, message) });
     if (this.#takers.length > 0) void this.#ask();
   }
@@ -79,11 +82,17 @@ export class PoolPull {
 
   /** The stream is gone, and what came from it means nothing any more. */
   streamLost(): void {
+    this.#options.stream.lost();
+    this.#begin();
+    if (this.#takers.length > 0) void this.#ask();
+  }
+
+  /** Everything that is not acknowledged comes again. */
+  #begin(): void {
+    this.#life = { consumerSeq: 0 };
     this.#requests = [];
     this.#waiting.clear();
     this.#held.clear();
-    this.#consumerSeq = 0;
-    this.#options.stream.lost();
   }
 
   async take(max: number, waitMs: number): Promise<readonly TakenTask[]> {
@@ -96,10 +105,9 @@ export class PoolPull {
     return came.length > 0 || untilMs === 0 || this.#closed ? came : this.#wait(max, untilMs);
   }
 
-  /** Gives back what lies here, and lets those who wait go. */
+  /** Lets those who wait go. The next consumer gets what lies here. */
   close(): void {
     this.#closed = true;
-    for (const { ackSubject } of this.#waiting.values()) this.#say(ackSubject, refusal(0));
     this.#waiting.clear();
     for (const taker of this.#takers.splice(0)) taker.serve([]);
     this.#line = null;
@@ -128,7 +136,7 @@ export class PoolPull {
     try {
       await this.#options.stream.ready(this.#line.manager);
       const info = await this.#line.manager.consumers.info(this.#options.stream.name, consumerName);
-      return info.num_pending > 0 || info.delivered.consumer_seq > this.#consumerSeq ? onItsWayMs : 0;
+      return info.num_pending > 0 || info.delivered.consumer_seq > this.#life.consumerSeq ? onItsWayMs : 0;
     } catch (error) {
       this.#options.onTrouble(error);
       return 0;
@@ -148,9 +156,10 @@ export class PoolPull {
 
   #give(seq: number, { queued, ackSubject }: Waiting): TakenTask {
     this.#held.add(seq);
+    const life = this.#life;
     let settled = false;
     const settle = (payload: Uint8Array): void => {
-      if (settled) return;
+      if (settled || life !== this.#life) return; // L3
       settled = true;
       this.#held.delete(seq);
       this.#say(ackSubject, payload);
@@ -174,7 +183,7 @@ export class PoolPull {
     this.#forgetSilent();
     let open = this.#waiting.size;
     for (const { remaining } of this.#requests) open += remaining;
-    const batch = prefetchMax - open; // L3
+    const batch = prefetchMax - open; // L4
     if (batch < prefetchMax / 2) return;
     this.#asking = line;
     try {
@@ -206,7 +215,7 @@ export class PoolPull {
     const ackSubject = message.reply ?? "";
     const delivery = parseDelivery(ackSubject);
     if (delivery === null) return this.#told(message);
-    this.#consumerSeq = Math.max(this.#consumerSeq, delivery.consumerSeq);
+    this.#life.consumerSeq = Math.max(this.#life.consumerSeq, delivery.consumerSeq);
     // Which request it answers isn't said; the server serves them in turn.
     const request = this.#requests[0];
     if (request !== undefined && --request.remaining <= 0) this.#requests.shift();
@@ -219,9 +228,11 @@ export class PoolPull {
   /** The server says that a request is over: nothing came in its time, or its consumer is gone. */
   #told({ subject, headers }: Msg): void {
     const id = subject.slice(subject.lastIndexOf(".") + 1);
-    this.#requests = this.#requests.filter((request) => request.id !== id);
+    const open = this.#requests.filter((request) => request.id !== id);
+    if (open.length === this.#requests.length) return; // Of a stream that is known to be gone.
+    this.#requests = open;
     if (headers?.code === 409 && headers.description.includes("Deleted")) this.streamLost();
-    if (this.#takers.length > 0) void this.#ask();
+    else if (this.#takers.length > 0) void this.#ask();
   }
 
   #refusePoison(ackSubject: string, data: Uint8Array): void {

@@ -2,7 +2,10 @@
 //
 // S1. Making them is asked for once at a time and remembered until somebody has seen that they are gone.
 // S2. A stream of that name that is something else is left as it is.
+// S3. The consumer is always a new one, so that what an earlier one was given and never acknowledged comes at once.
+// S4. Nothing is made while the server may still be removing it: a stream made too early loses its folder for good.
 
+import type { Clock } from "../../ports/clock.ts";
 import { AckPolicy, DeliverPolicy, DiscardPolicy, ReplayPolicy, RetentionPolicy, StorageType, type ConsumerConfig } from "nats";
 import type { JetStreamManager, StreamConfig } from "nats";
 import { hintBytesMax } from "./hint.ts";
@@ -12,6 +15,8 @@ import { apiCodeOf, NatsQueueError, textOf } from "./nats-queue-error.ts";
 export const streamBytesMax = 32 * 2 ** 20;
 /** Twice as long as we try to publish a message; the server remembers every message for that long. */
 const duplicateWindowMs = 10_000;
+/** What a server takes at most, as far as we saw, to remove the files of a stream that is gone for its clients. */
+const removalMs = 250;
 /** Hints that may be with us, unacknowledged. The server's default of 1,000 would hold back a wide run without a word. */
 const ackPendingMax = 65_536;
 
@@ -25,7 +30,6 @@ const api = {
   storageFull: 10047,
   noReplicas: 10074,
   tooFewPeers: 10005,
-  consumerExists: 10148,
   noStream: 10059,
   noConsumer: 10014,
 };
@@ -36,6 +40,7 @@ export type PoolStreamOptions = {
   readonly pool: string;
   readonly replicas: number;
   readonly ackWaitMs: number;
+  readonly clock: Clock;
 };
 
 export class PoolStream {
@@ -43,6 +48,8 @@ export class PoolStream {
   readonly subject: string;
   readonly #options: PoolStreamOptions;
   #ready: Promise<void> | null = null;
+  #notBeforeMs = 0;
+  #spoiled = false;
 
   /** @throws NatsQueueError */
   constructor(options: PoolStreamOptions) {
@@ -67,20 +74,39 @@ export class PoolStream {
     return ready;
   }
 
-  /** Somebody has seen that they are gone, or that nobody answers for them. */
-  lost(): void {
+  /** Others may have changed them meanwhile: looks for them, and makes what is missing. */
+  check(): void {
     this.#ready = null;
   }
 
+  /** Somebody has seen that they are gone, or that nobody answers for them. */
+  lost(): void {
+    this.#ready = null;
+    this.#notBeforeMs = this.#options.clock.monotonicMs() + removalMs;
+  }
+
+  /** The server cannot store in the stream: it is replaced by a new one. What it held is published again. */
+  spoiled(): void {
+    this.#ready = null;
+    this.#spoiled = true;
+  }
+
   async #make(manager: JetStreamManager): Promise<void> {
-    await this.#makeStream(manager);
-    const config = this.#consumerConfig();
-    try {
-      await manager.consumers.add(this.name, config);
-    } catch (error) {
-      if (apiCodeOf(error) !== api.consumerExists) throw error;
-      await manager.consumers.update(this.name, consumerName, config);
+    if (this.#spoiled) {
+      this.#spoiled = false;
+      await manager.streams.delete(this.name).catch(ignoreGone);
+      this.#notBeforeMs = this.#options.clock.monotonicMs() + removalMs;
     }
+    await this.#pause(); // S4
+    await this.#makeStream(manager);
+    await manager.consumers.delete(this.name, consumerName).catch(ignoreGone); // S3
+    await manager.consumers.add(this.name, this.#consumerConfig());
+  }
+
+  async #pause(): Promise<void> {
+    const { clock } = this.#options;
+    const waitMs = this.#notBeforeMs - clock.monotonicMs();
+    if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
   }
 
   async #makeStream(manager: JetStreamManager): Promise<void> {
@@ -144,6 +170,10 @@ export class PoolStream {
     }
     return error;
   }
+}
+
+function ignoreGone(error: unknown): void {
+  if (!isGone(error)) throw error;
 }
 
 /** Whether the error says that the stream or its consumer isn't there. */

@@ -20,13 +20,18 @@ export type Published = {
   readonly failed: number;
   /** Why the last of them failed. */
   readonly reason: string;
+  /** The server could not store one, though it has a stream for it. */
+  readonly spoiled: boolean;
 };
+
+const nothing: Published = { stored: 0, homeless: [], failed: 0, reason: "", spoiled: false };
 
 type Batch = {
   left: number;
   stored: number;
   failed: number;
   reason: string;
+  spoiled: boolean;
   readonly homeless: Uint8Array[];
   readonly resolve: (published: Published) => void;
 };
@@ -69,9 +74,9 @@ export class PublishPipeline {
   }
 
   publish(subject: string, data: readonly Uint8Array[]): Promise<Published> {
-    if (data.length === 0) return Promise.resolve({ stored: 0, homeless: [], failed: 0, reason: "" });
+    if (data.length === 0) return Promise.resolve(nothing);
     return new Promise((resolve) => {
-      const batch: Batch = { left: data.length, stored: 0, failed: 0, reason: "", homeless: [], resolve };
+      const batch: Batch = { left: data.length, stored: 0, failed: 0, reason: "", spoiled: false, homeless: [], resolve };
       const deadlineMs = this.#clock.monotonicMs() + this.#timeoutMs;
       for (const each of data) {
         const id = `${this.#origin}.${(this.#count++).toString(36)}`;
@@ -132,7 +137,10 @@ export class PublishPipeline {
       if (refusal === null) {
         batch.stored += 1;
         settle(batch);
-      } else fail(batch, refusal);
+      } else {
+        batch.spoiled ||= refusal.ofStore;
+        fail(batch, refusal.reason);
+      }
     }
     if (this.#waiting.length > 0) this.#sendWaiting();
   }
@@ -168,20 +176,21 @@ function fail(batch: Batch, reason: string): void {
 function settle(batch: Batch): void {
   batch.left -= 1;
   if (batch.left > 0) return;
-  const { stored, homeless, failed, reason } = batch;
-  batch.resolve({ stored, homeless, failed, reason });
+  const { stored, homeless, failed, reason, spoiled } = batch;
+  batch.resolve({ stored, homeless, failed, reason, spoiled });
 }
 
 /** What the server says against the message; null where it has stored it. */
-function refusalOf(data: Uint8Array): string | null {
+function refusalOf(data: Uint8Array): { readonly reason: string; readonly ofStore: boolean } | null {
   try {
     const answer: unknown = JSON.parse(Buffer.from(data).toString("utf8"));
     if (typeof answer === "object" && answer !== null) {
-      if ("error" in answer) return `the server refuses it: ${JSON.stringify(answer.error)}`;
-      if ("seq" in answer) return null;
+      const { error, seq } = answer as { readonly error?: { readonly code?: unknown }; readonly seq?: unknown };
+      if (typeof error?.code === "number") return { reason: `the server refuses it: ${JSON.stringify(error)}`, ofStore: error.code >= 500 };
+      if (typeof seq === "number") return null;
     }
   } catch {
     // Told below.
   }
-  return "the answer is no acknowledgement";
+  return { reason: "the answer is no acknowledgement", ofStore: false };
 }
