@@ -3,7 +3,8 @@
 // H1. An object changes in one synchronous step, after its preconditions were looked at in the same step: of many writers that
 //     each want to be the first, one is.
 
-import { createReadStream, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { createReadStream, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Content } from "./body.ts";
 import type { Checksum } from "./checksums.ts";
@@ -73,13 +74,16 @@ export class Bucket {
     return this.#sorted;
   }
 
-  /** A fault: the bytes are others from now on, while everything that is known of them stays. */
+  /** A fault: somebody wrote the object again with one bit changed. */
   corrupt(key: string, at = 0): void {
     const object = this.objects.get(key);
     if (object === undefined) throw new Error(`there is no object ${key} to corrupt`);
-    const bytes = object.content.kind === "memory" ? object.content.bytes : readFileSync(object.content.path);
+    const bytes = Buffer.from(object.content.kind === "memory" ? object.content.bytes : readFileSync(object.content.path));
     bytes[at] = (bytes[at] ?? 0) ^ 1;
-    if (object.content.kind === "file") writeFileSync(object.content.path, bytes);
+    const md5 = createHash("md5").update(bytes).digest();
+    const checksum: Checksum = { algorithm: "sha256", value: createHash("sha256").update(bytes).digest("base64") };
+    const content: Content = { kind: "memory", bytes, size: bytes.length, md5 };
+    this.put({ ...object, content, checksum, etag: `"${md5.toString("hex")}"` }, { ifMatch: undefined, ifNoneMatch: undefined });
   }
 }
 

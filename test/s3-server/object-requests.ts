@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { receiveBody, type Content } from "./body.ts";
-import { Bucket, discard, readContent, type Preconditions, type StoredObject } from "./buckets.ts";
+import { discard, readContent, type Bucket, type Preconditions, type StoredObject } from "./buckets.ts";
 import { checksumElement } from "./checksums.ts";
 import type { Answer, ObjectCall } from "./call.ts";
 import { documentOf, element, Refusal, text, textsOf } from "./refusal.ts";

@@ -36,9 +36,8 @@ export function textsOf(xml: string, name: string): string[] {
 
 function unescapeXml(escaped: string): string {
   const named: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-  return escaped.replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|(\w+));/g, (whole: string, hex?: string, decimal?: string, name?: string) => {
-    if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
-    if (decimal !== undefined) return String.fromCodePoint(Number(decimal));
-    return named[name ?? ""] ?? whole;
+  return escaped.replace(/&(#?)(\w+);/g, (whole: string, sign: string, word: string) => {
+    if (sign === "") return named[word] ?? whole;
+    return String.fromCodePoint(word.startsWith("x") ? Number.parseInt(word.slice(1), 16) : Number(word));
   });
 }

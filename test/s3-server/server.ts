@@ -144,7 +144,8 @@ function bucketRequest(call: BucketCall): Answer | Promise<Answer> {
 function objectRequest(call: ObjectCall, bucketNamed: (name: string) => Bucket): Answer | Promise<Answer> {
   const { request, target } = call;
   const asks = (name: string): boolean => parameter(target, name) !== undefined;
-  switch (request.method) {
+  const method: string = request.method ?? "";
+  switch (method) {
     case "GET":
       if (asks("tagging")) return tagsOf(call);
       if (asks("attributes")) return attributesOf(call);

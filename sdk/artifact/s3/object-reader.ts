@@ -1,0 +1,99 @@
+// Reads one object, going on where a broken connection stopped.
+//
+// R1. No byte is given twice and none is left out, however often the connection breaks.
+// R2. Silence counts as a broken connection.
+
+import type { Sha256 } from "../../../proto/ids.ts";
+import type { BlobObjects, ObjectBody, ObjectName, ObjectRange } from "./objects.ts";
+import { persist, Tries } from "./persistence.ts";
+import type { Pacing } from "./persistence.ts";
+import { connectionFailure, RequestFailure } from "./request-failure.ts";
+
+export type ReadPacing = Pacing & {
+  /** A body that says nothing for so long is a broken one. */
+  readonly idleMs: number;
+};
+
+export type Wanted = { readonly name: ObjectName; readonly range: ObjectRange; readonly pieceOf?: Sha256 };
+
+/** Read `bytes` to their end, or return from their iteration. */
+export type OpenObject = {
+  /** Of the whole object. Bytes. */
+  readonly size: number;
+  readonly bytes: AsyncIterable<Uint8Array>;
+};
+
+/** Null if it isn't there. @throws RequestFailure */
+export async function openObject(objects: BlobObjects, wanted: Wanted, pacing: ReadPacing): Promise<OpenObject | null> {
+  const first = await persist(pacing, () => objects.read(wanted.name, wanted.range, wanted.pieceOf));
+  return first === null ? null : { size: first.size, bytes: resumed(objects, wanted, { first, pacing }) };
+}
+
+/** Everything into one buffer, which the caller owns. */
+export async function readAll({ bytes }: OpenObject, length: number): Promise<Buffer> {
+  const target = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for await (const piece of bytes) {
+    target.set(piece, at);
+    at += piece.length;
+  }
+  return at === length ? target : target.subarray(0, at);
+}
+
+async function* resumed(
+  objects: BlobObjects,
+  { name, range, pieceOf }: Wanted,
+  { first, pacing }: { readonly first: ObjectBody; readonly pacing: ReadPacing },
+): AsyncIterable<Uint8Array> {
+  const end = Math.min(range.to ?? first.size, first.size);
+  const tries = new Tries(pacing);
+  let at = range.from;
+  let current: ObjectBody | null = first;
+  for (;;) {
+    try {
+      current ??= await objects.read(name, { from: at, to: end }, pieceOf);
+      if (current === null) throw new RequestFailure("busy", "it was there a moment ago and is not any more");
+      for await (const piece of within(current, { from: at, to: end }, pacing.idleMs)) {
+        at += piece.length;
+        tries.progress();
+        yield piece;
+      }
+      if (at >= end) return;
+      throw new RequestFailure("unreachable", `the answer ended ${end - at} bytes too early`);
+    } catch (error) {
+      await tries.after(connectionFailure(error));
+    } finally {
+      current?.cancel();
+      current = null;
+    }
+  }
+}
+
+/** The bytes from `from` to `to`: a server may send more than it was asked for. */
+async function* within(
+  body: ObjectBody,
+  { from, to }: { readonly from: number; readonly to: number },
+  idleMs: number,
+): AsyncIterable<Uint8Array> {
+  let offset = body.offset;
+  const iterator = body.body[Symbol.asyncIterator]();
+  while (offset < to) {
+    const next = await orSilence(iterator.next(), idleMs);
+    if (next.done === true) return;
+    const piece = next.value.subarray(Math.max(0, from - offset), to - offset);
+    offset += next.value.length;
+    if (piece.length > 0) yield piece;
+  }
+}
+
+async function orSilence<Result>(coming: Promise<Result>, idleMs: number): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new RequestFailure("unreachable", `nothing came for ${idleMs / 1000} s`)), idleMs);
+  });
+  try {
+    return await Promise.race([coming, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
