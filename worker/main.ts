@@ -133,9 +133,10 @@ function offerOf({ offer = {} }: WorkerOptions): Pick<Hello, "pool" | "cpu" | "m
 
 function blobsOf({ store, coordinator, log }: WorkerOptions): { blobs: WorkerBlobs | null; storage: () => TaskStorage } {
   if (store.kind === "files") return { blobs: null, storage: () => ({ root: store.root, cached: false }) };
-  const open: OpenPlace = async (place, grant) => {
+  const open: OpenPlace = async (place) => {
+    if (!("address" in coordinator)) throw new Error("a worker in the coordinator's own process has its folder");
     const { openPlace } = await import("../sdk/artifact/blob-place.ts");
-    return openPlace(place, { grant, endpoint: "address" in coordinator ? coordinator : null });
+    return openPlace(place, coordinator);
   };
   const blobs = new WorkerBlobs({ root: store.root, bytesMax: store.bytesMax, open, log });
   return { blobs, storage: () => blobs.storage() };

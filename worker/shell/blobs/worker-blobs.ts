@@ -5,8 +5,9 @@
 
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { BlobPlace, BlobRequest, BlobGrant } from "../../../proto/blobs.ts";
+import type { BlobPlace } from "../../../proto/blobs.ts";
 import { parseBlobPlaces } from "../../../proto/parse/blobs.ts";
+import type { OpenStore, RemotePlace } from "../../../sdk/artifact/blob-place.ts";
 import type { ArtifactStore } from "../../../sdk/artifact/store.ts";
 import type { Held } from "../../../sdk/wire/worker-items.ts";
 import type { WorkerLog } from "../../ports/log.ts";
@@ -16,10 +17,8 @@ import { claimFolder } from "./cache-folder.ts";
 import { GrantDesk } from "./grant-desk.ts";
 import { Uploads } from "./uploads.ts";
 
-export type Grant = (requests: readonly BlobRequest[]) => Promise<readonly BlobGrant[]>;
-
-/** Opens a way to blobs that is no folder of this machine; `grant` gives leave for single ones where the place wants it. */
-export type OpenPlace = (place: Exclude<BlobPlace, { kind: "files" }>, grant: Grant) => Promise<ArtifactStore>;
+/** Opens a way to blobs that is no folder of this machine. */
+export type OpenPlace = (place: RemotePlace) => Promise<OpenStore>;
 
 export type WorkerBlobsOptions = {
   /** Caches of this machine's workers are in it. */
@@ -34,7 +33,7 @@ type Chosen =
   | { readonly kind: "files"; readonly root: string }
   | {
       readonly kind: "cache";
-      readonly place: Exclude<BlobPlace, { kind: "files" }>;
+      readonly place: RemotePlace;
       readonly folder: string;
       readonly cache: ArtifactCache;
       readonly uploads: Uploads;
@@ -44,8 +43,7 @@ export class WorkerBlobs {
   readonly desk = new GrantDesk();
   readonly #options: WorkerBlobsOptions;
   #chosen: Chosen | null = null;
-  /** With credentials of its own, one store serves all attempts. */
-  #shared: Promise<ArtifactStore> | null = null;
+  #opening: Promise<OpenStore> | null = null;
 
   constructor(options: WorkerBlobsOptions) {
     this.#options = options;
@@ -77,13 +75,19 @@ export class WorkerBlobs {
   attempt(of: Held): AttemptBlobs | null {
     const chosen = this.#chosen;
     if (chosen === null || chosen.kind === "files") return null;
-    const grant: Grant = (requests) => this.desk.ask(of, requests);
-    const upstream = (): Promise<ArtifactStore> => {
-      if (chosen.place.kind === "presigned") return this.#options.open(chosen.place, grant);
-      this.#shared ??= this.#options.open(chosen.place, grant);
-      return this.#shared;
-    };
+    const upstream = async (): Promise<ArtifactStore> => (await this.#open(chosen.place))((requests) => this.desk.ask(of, requests));
     return new AttemptBlobs({ cache: chosen.cache, uploads: chosen.uploads, upstream });
+  }
+
+  async #open(place: RemotePlace): Promise<OpenStore> {
+    this.#opening ??= this.#options.open(place);
+    try {
+      return await this.#opening;
+    } catch (error) {
+      // It may go better the next time: a bucket's credentials may be there by then.
+      this.#opening = null;
+      throw error;
+    }
   }
 
   /** The cache stays for the next worker of this machine. */
@@ -103,7 +107,7 @@ export class WorkerBlobs {
     );
   }
 
-  async #openCache(place: Exclude<BlobPlace, { kind: "files" }>): Promise<Chosen> {
+  async #openCache(place: RemotePlace): Promise<Chosen> {
     const { root, bytesMax, log } = this.#options;
     const folder = await claimFolder(root);
     const cache = await ArtifactCache.open({ root: folder, bytesMax, log });

@@ -1,0 +1,143 @@
+// A coordinator whose blobs are reached over HTTP alone, and workers that share no folder with it.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { FileLogStore } from "../../coordinator/adapters/file-log-store.ts";
+import { MemoryTaskQueue } from "../../coordinator/adapters/memory-task-queue.ts";
+import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
+import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
+import { blobRoutes } from "../../coordinator/api/http/blob-routes.ts";
+import { fileBlobs } from "../../coordinator/api/http/file-blobs.ts";
+import { startHttpServer } from "../../coordinator/api/http/http-server.ts";
+import { SignedUrls } from "../../coordinator/api/http/signed-urls.ts";
+import { startCoordinator } from "../../coordinator/main.ts";
+import { defaultRunOptions } from "../../proto/event.ts";
+import type { RunId } from "../../proto/ids.ts";
+import { openPlace } from "../../sdk/artifact/blob-place.ts";
+import { FileArtifactStore } from "../../sdk/artifact/file-store.ts";
+import { keepArtifacts } from "../../sdk/artifact/keep.ts";
+import type { ArtifactStore } from "../../sdk/artifact/store.ts";
+import { checkFlow } from "../../sdk/graph/check-flow.ts";
+import { connectControl, type ControlClient } from "../../sdk/wire/control-client.ts";
+import { startWorker, type Worker } from "../../worker/main.ts";
+
+type LogLine = { readonly event: unknown; readonly [field: string]: unknown };
+
+export class RemoteCluster implements AsyncDisposable {
+  readonly folder: string;
+  /** The coordinator's own. */
+  readonly store: FileArtifactStore;
+  readonly logged: LogLine[] = [];
+  readonly address: string;
+  readonly control: ControlClient;
+  readonly #closing: (() => unknown)[];
+
+  private constructor(
+    folder: string,
+    parts: { readonly address: string; readonly closing: (() => unknown)[]; readonly logged: LogLine[] },
+  ) {
+    this.folder = folder;
+    this.store = new FileArtifactStore(join(folder, "artifacts"));
+    this.address = parts.address;
+    this.logged = parts.logged;
+    this.control = connectControl({ address: parts.address });
+    this.#closing = [() => this.control.close(), ...parts.closing];
+  }
+
+  static async start(folder: string): Promise<RemoteCluster> {
+    const root = join(folder, "artifacts");
+    mkdirSync(root, { recursive: true });
+    const logged: LogLine[] = [];
+    const log = logInto(logged);
+    const clock = new SystemClock();
+    const urls = new SignedUrls(() => Date.now());
+    const routes = blobRoutes({ root, store: new FileArtifactStore(root), urls });
+    const http = await startHttpServer({ host: "127.0.0.1", port: 0, tls: null, routes, log });
+    const ledger = new SqliteLedger(join(folder, "ledger.db"));
+    const logs = new FileLogStore({ root: join(folder, "logs"), onDropped: assert.fail });
+    const queue = new MemoryTaskQueue({ clock, ackWaitMs: 30_000 });
+    const coordinator = await startCoordinator({
+      ledger,
+      logs,
+      clock,
+      queue,
+      log,
+      owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
+      listen: { path: join(folder, "socket") },
+      blobs: fileBlobs({ folder: null, http, urls }),
+      version: "test",
+      adoptUnfinished: true,
+      adoptGraceMs: 0,
+    });
+    const closing = [coordinator, queue, logs, ledger, http].map((part) => () => part.close());
+    return new RemoteCluster(folder, { address: coordinator.address, closing, logged });
+  }
+
+  startWorker(id: string, over: { readonly bytesMax?: number; readonly slots?: number } = {}): Worker {
+    const { bytesMax = 1024 ** 3, slots = 2 } = over;
+    const worker = startWorker({
+      coordinator: { address: this.address },
+      slots,
+      id,
+      version: "test",
+      store: { kind: "cache", root: join(this.folder, `cache-${id}`), bytesMax },
+      isolation: "warm",
+      labels: {},
+      runs: [],
+      log: logInto(this.logged),
+    });
+    this.#closing.unshift(() => worker.stop());
+    return worker;
+  }
+
+  /** What a client without the folder reads and writes. */
+  async clientStore(run: RunId | null): Promise<ArtifactStore> {
+    const [place] = await this.control.blobPlaces();
+    assert.ok(place !== undefined && place.kind !== "files");
+    const open = await openPlace(place, { address: this.address });
+    return open((requests) => this.control.grantBlobs(run, requests));
+  }
+
+  /** Runs a flow's file as a client elsewhere would. */
+  async submit(file: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<RunId> {
+    const checked = await checkFlow(file);
+    assert.ok(checked.graph !== null && checked.package !== null, JSON.stringify(checked.problems));
+    const store = await this.clientStore(null);
+    return this.control.submit({
+      graph: checked.graph,
+      codePackage: await store.put(checked.package),
+      parameters: await keepArtifacts(new Map(Object.entries(parameters)), store),
+      secrets: [],
+      options: { ...defaultRunOptions, workersMax: 8 },
+      tags: [],
+      systemTags: ["user:tester"],
+      namespace: "user:tester",
+      user: "tester",
+      resume: null,
+    });
+  }
+
+  submitText(text: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<RunId> {
+    const file = join(this.folder, "flow.ts");
+    writeFileSync(file, text);
+    return this.submit(file, parameters);
+  }
+
+  async ended(run: RunId): Promise<void> {
+    for await (const _ of this.control.events(run, 0));
+    const view = await this.control.run(run);
+    assert.equal(view.status, "succeeded", JSON.stringify(view.firstFailure));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closing) await close();
+  }
+}
+
+function logInto(lines: LogLine[]) {
+  const add = (fields: Readonly<Record<string, unknown>>, message: string): void => void lines.push({ event: null, message, ...fields });
+  return { debug: () => undefined, info: add, warn: add, error: add };
+}
