@@ -6,7 +6,7 @@ import { parseStepName, parseTaskId, type RunId } from "../proto/ids.ts";
 import type { Control } from "../proto/control.ts";
 import { foreach, linear, obedient, submission } from "../test/coordinator/graphs.ts";
 import { finished, House } from "../test/coordinator/harness.ts";
-import { windowMax } from "./shell/publication.ts";
+import { windowMax } from "./shell/backlog.ts";
 
 const counts = [0, 1, 9, 10, 11, 99, 100, 101, 255, 256, 257, windowMax - 1, windowMax, windowMax + 1, 1024, 10_000, 65_536];
 const work = parseStepName("work");

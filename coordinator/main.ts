@@ -12,6 +12,7 @@ import { CoordinatorControl } from "./api/control.ts";
 import type { GrpcServer, Listen, ServerPorts } from "./api/grpc-server.ts";
 import { listenLate } from "./api/late-server.ts";
 import { linkWorker } from "./api/worker-link.ts";
+import { Backlog } from "./shell/backlog.ts";
 import { Dispatcher } from "./shell/dispatcher.ts";
 import { Grants } from "./shell/grants.ts";
 import { Drivers, OwnedElsewhere, type DriversEvents } from "./shell/drivers.ts";
@@ -124,6 +125,7 @@ type Shell = {
 function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
   const { ledger, clock, log, owner, queue, logs, adoptGraceMs } = options;
   const workers = new Workers();
+  const backlog = new Backlog(workers);
   const intake = new LogIntake(logs);
   // The dispatcher and the leases need the drivers, whose events are for them.
   const events: DriversEvents = {
@@ -133,9 +135,9 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
     onEnded: (driver, again) => leases.driverEnded(driver, again),
     onTakenUpAgain: () => leases.askAgain(),
   };
-  const drivers = new Drivers({ ledger, clock, log, owner, history, flushLogs: () => logs.flush() }, events);
+  const drivers = new Drivers({ ledger, clock, log, owner, history, backlog, flushLogs: () => logs.flush() }, events);
   const times = timesOf(options);
-  const dispatcher = new Dispatcher({ queue, clock, log, workers, drivers, beatMs: times.beatMs });
+  const dispatcher = new Dispatcher({ queue, clock, log, workers, backlog, drivers, beatMs: times.beatMs });
   const leases = new Leases({
     ...times,
     clock,
@@ -143,6 +145,7 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
     workers,
     drivers,
     intake,
+    concurrency: backlog.concurrency,
     adoptGraceMs,
     onRoom: (driver) => dispatcher.publishSoon(driver),
   });

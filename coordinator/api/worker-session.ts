@@ -86,7 +86,7 @@ export class WorkerSession implements WorkerLine {
       const reason = `the worker speaks protocol ${hello.protocol} (version ${hello.version}), this coordinator ${protocolVersion} (version ${version}): run the same version on both sides`;
       return this.#finish({ kind: "unfit", reason });
     }
-    const worker = workers.connect(hello, this, clock.monotonicMs());
+    const worker = workers.connect(hello, this, { nowMs: clock.monotonicMs() });
     this.#worker = worker;
     log.info(
       { event: "worker.connected", worker_id: worker.id, host: hello.host, slots: hello.slots, held: hello.held.length },

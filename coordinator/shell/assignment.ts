@@ -2,8 +2,10 @@
 
 import type { Failure } from "../../proto/failure.ts";
 import type { RunId, TaskId } from "../../proto/ids.ts";
+import type { Needs } from "../core/needs.ts";
 import type { Task } from "../core/state.ts";
 import type { Held } from "../../sdk/wire/worker-items.ts";
+import type { Counted } from "./concurrency.ts";
 
 export type Assignment = {
   readonly run: RunId;
@@ -12,6 +14,8 @@ export type Assignment = {
   readonly lease: number;
   /** Id of the worker. */
   readonly worker: string;
+  readonly needs: Needs;
+  readonly counted: Counted;
   /** When the worker was last known to hold it, on the monotonic clock. */
   heldAtMs: number;
   /** What the coordinator decides itself if the worker hasn't reported by then; null while the attempt has no limit. */

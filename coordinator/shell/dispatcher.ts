@@ -1,17 +1,22 @@
-// Brings ready tasks to workers: publishes them, takes them from the queue while workers ask for more, and assigns.
+// Brings ready tasks to workers: publishes them, takes them from the queues while workers ask for more, and assigns.
 //
-// P1. A hint from the queue starts nothing by itself: the run's state says whether the attempt is still ready.
-// P2. No more is taken from the queue than connected workers have asked for.
+// P1. A hint from a queue starts nothing by itself: the run's state says whether the attempt is still ready, and a hint that
+//     is not known to be out is dropped. It is acknowledged at once: what it says is in the state.
+// P2. No more is taken from a queue at a time than connected workers of its pool have asked for.
 // P3. An assignment that begins an epoch of lease numbers leaves after its start is durable (lease-numbers.ts), any other at once.
+// P4. What found no room is given to the next worker that has some, before anything else is taken; after `reserveAfterMs` a
+//     worker is kept free of others for it, so that smaller tasks don't hold it up for ever.
 
-import type { RunId } from "../../proto/ids.ts";
 import { decideStart } from "../core/decide.ts";
+import { nearTo } from "../core/near.ts";
 import { orderFor } from "../core/order.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueuedTask, TakenTask, TaskQueue } from "../ports/task-queue.ts";
 import { heldOf, timeoutBackstop, type Assignment } from "./assignment.ts";
+import type { Backlog, Shape } from "./backlog.ts";
 import type { Drivers } from "./drivers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
+import type { Hint } from "./publication.ts";
 import type { RunDriver } from "./run-driver.ts";
 import type { Worker, Workers } from "./workers.ts";
 
@@ -20,64 +25,47 @@ export type DispatcherOptions = {
   readonly clock: Clock;
   readonly log: CoordinatorLog;
   readonly workers: Workers;
+  readonly backlog: Backlog;
   readonly drivers: Drivers;
   readonly beatMs: number;
 };
 
-/** All workers take the same kind of task as yet. */
-const pool = "default";
 const takenAtOnceMax = 256;
 const takeWaitMs = 10_000;
-/** Taken, but no worker that asked for work may have it. */
-const notNowMs = 500;
+/** After the queue has failed. Milliseconds. */
+const takeAgainMs = 500;
 /** Published hints that nobody took are published again; looked for that often. Milliseconds. */
 const reconcileMs = 3000;
 /** Beats that may be missing before a worker gets no further work. */
 const beatsMissedMax = 3;
+/** How long a task may find no room before a worker is kept free for it. Milliseconds. */
+export const reserveAfterMs = 10_000;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #notReady = new Set<RunDriver>();
-  #taking = false;
+  readonly #takingFrom = new Set<string>();
+  readonly #refilled = new Set<RunDriver>();
   #publishing = false;
   #closed = false;
   #cancelReconcile: () => void = () => undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    options.backlog.onOpen = () => this.#publishLater();
     this.#reconcileLater();
   }
 
   /** More of the run's tasks may be published: soon, together with those of other events of this turn. */
   publishSoon(driver: RunDriver): void {
-    this.#notReady.add(driver);
-    if (this.#publishing) return;
-    this.#publishing = true;
-    queueMicrotask(() => {
-      this.#publishing = false;
-      const drivers = [...this.#notReady];
-      this.#notReady.clear();
-      const tasks = drivers.flatMap((one) => (one.ended ? [] : one.publication.refill(this.#options.clock.monotonicMs())));
-      this.#publish(tasks);
-    });
+    this.#refilled.add(driver);
+    this.#publishLater();
   }
 
-  /** Workers have asked for more. */
+  /** Workers have asked for more, or have room again. */
   takeSoon(): void {
-    if (this.#taking || this.#closed || this.#options.workers.credit === 0) return;
-    this.#taking = true;
-    const max = Math.min(takenAtOnceMax, this.#options.workers.credit); // P2
-    this.#options.queue
-      .take(pool, max, takeWaitMs)
-      .then((taken) => taken.forEach((one) => this.#dispatch(one)))
-      .catch((error: unknown) => {
-        this.#options.log.error({ event: "queue.take", err: errorField(error) }, "the task queue gives nothing; trying again");
-        return new Promise<void>((resolve) => this.#options.clock.after(notNowMs, resolve));
-      })
-      .finally(() => {
-        this.#taking = false;
-        this.takeSoon();
-      });
+    if (this.#closed) return;
+    if (this.#options.backlog.parked.size > 0) this.#placeParked(); // P4
+    for (const { name } of this.#options.backlog.pools()) this.#takeFrom(name);
   }
 
   close(): void {
@@ -85,46 +73,108 @@ export class Dispatcher {
     this.#cancelReconcile();
   }
 
-  #publish(tasks: readonly QueuedTask[]): void {
-    if (tasks.length === 0 || this.#closed) return;
-    this.#options.queue.publish(pool, tasks).catch((error: unknown) => {
-      // The reconciler publishes them again.
-      this.#options.log.warn({ event: "queue.publish", err: errorField(error) }, "ready tasks could not be published");
+  #takeFrom(pool: string): void {
+    const { queue, workers, log, clock } = this.#options;
+    const credit = workers.creditIn(pool);
+    if (this.#closed || credit === 0 || this.#takingFrom.has(pool)) return;
+    this.#takingFrom.add(pool);
+    queue
+      .take(pool, Math.min(takenAtOnceMax, credit), takeWaitMs) // P2
+      .then((taken) => taken.forEach((one) => this.#taken(one)))
+      .catch((error: unknown) => {
+        log.error({ event: "queue.take", pool, err: errorField(error) }, "the task queue gives nothing; trying again");
+        return new Promise<void>((resolve) => clock.after(takeAgainMs, resolve));
+      })
+      .finally(() => {
+        this.#takingFrom.delete(pool);
+        this.#takeFrom(pool);
+      });
+  }
+
+  #publishLater(): void {
+    if (this.#publishing) return;
+    this.#publishing = true;
+    queueMicrotask(() => {
+      this.#publishing = false;
+      for (const driver of this.#refilled) if (!driver.ended) driver.publication.refill();
+      this.#refilled.clear();
+      for (const [pool, tasks] of this.#options.backlog.fill(this.#options.clock.monotonicMs())) {
+        this.#publish(pool, tasks);
+        this.#takeFrom(pool);
+      }
     });
   }
 
-  #dispatch(taken: TakenTask): void {
+  #publish(pool: string, tasks: readonly QueuedTask[]): void {
+    if (tasks.length === 0 || this.#closed) return;
+    this.#options.queue.publish(pool, tasks).catch((error: unknown) => {
+      // The reconciler publishes them again.
+      this.#options.log.warn({ event: "queue.publish", pool, err: errorField(error) }, "ready tasks could not be published");
+    });
+  }
+
+  #taken(taken: TakenTask): void {
     if (this.#closed) return taken.nak(0);
+    taken.ack();
     const { queued } = taken;
     const driver = this.#options.drivers.get(queued.run);
-    const task = driver?.state.tasks.get(queued.task);
-    if (driver === undefined || task === undefined || task.state.kind !== "ready") {
-      driver?.publication.remove(queued.task);
-      return taken.ack(); // P1
+    const hint = driver?.publication.taken(queued) ?? null;
+    if (driver === undefined || hint === null) return; // P1
+    if (!this.#place(driver, hint)) this.#options.backlog.park(hint, this.#options.clock.monotonicMs());
+  }
+
+  #placeParked(): void {
+    const { backlog, drivers } = this.#options;
+    for (const shape of backlog.parked) {
+      for (let hint = backlog.firstParked(shape); hint !== null; hint = backlog.firstParked(shape)) {
+        const driver = drivers.get(hint.run);
+        if (driver === undefined || !driver.publication.isReady(hint)) hint.lane.publication.drop(hint);
+        else if (!this.#place(driver, hint)) {
+          this.#reserve(shape, hint);
+          break;
+        }
+      }
     }
-    if (task.attempts.length !== queued.attempt) return taken.ack(); // P1
-    const worker = this.#choose(queued.run);
-    if (worker === null) return this.#handBack(taken, driver);
-    taken.ack();
-    if (!this.#assign(driver, queued, worker)) this.#options.workers.addCredit(worker, 1);
   }
 
-  /** Copies of a hint that nobody may take are dropped, else they would hide from the reconciler what is lost. */
-  #handBack(taken: TakenTask, { publication }: RunDriver): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    // Half of the time: what comes back a little early is no copy.
-    if (publication.handBack(taken.queued.task, nowMs, nowMs + notNowMs / 2)) taken.nak(notNowMs);
-    else taken.ack();
+  #reserve(shape: Shape, hint: Hint): void {
+    const { workers, clock, log } = this.#options;
+    if (shape.parkedSinceMs === null || clock.monotonicMs() - shape.parkedSinceMs < reserveAfterMs) return;
+    const reserved = workers.reserve({
+      needs: shape.needs,
+      whose: hint.lane.whose,
+      shape: shape.key,
+      silentSinceMs: this.#silentSinceMs(),
+    });
+    if (reserved !== null)
+      log.info(
+        { event: "worker.reserved", worker_id: reserved.id, run_id: hint.run, task_id: hint.task },
+        "a worker is kept free for a task that has found no room",
+      );
   }
 
-  #choose(run: RunId): Worker | null {
-    const { workers, clock, beatMs } = this.#options;
-    return workers.choose(run, clock.monotonicMs() - beatsMissedMax * beatMs);
+  #silentSinceMs(): number {
+    return this.#options.clock.monotonicMs() - beatsMissedMax * this.#options.beatMs;
   }
 
-  #assign(driver: RunDriver, queued: QueuedTask, worker: Worker): boolean {
-    const { clock, log } = this.#options;
-    const { run, task, attempt } = queued;
+  /** False where no worker has room for it. */
+  #place(driver: RunDriver, hint: Hint): boolean {
+    const { shape, lane } = hint;
+    const worker = this.#options.workers.choose({
+      needs: shape.needs,
+      whose: lane.whose,
+      shape: shape.key,
+      near: nearTo(driver.state, hint.task),
+      silentSinceMs: this.#silentSinceMs(),
+    });
+    if (worker === null) return false;
+    if (!this.#assign(driver, hint, worker)) this.#options.workers.addCredit(worker, 1);
+    return true;
+  }
+
+  #assign(driver: RunDriver, hint: Hint, worker: Worker): boolean {
+    const { clock, log, workers } = this.#options;
+    const { run, task, attempt, counted } = hint;
     const { lease, durableFirst } = driver.leases.peek();
     const send = (): void => {
       if (driver.assignments.get(task) !== assignment) return;
@@ -134,18 +184,19 @@ export class Dispatcher {
     const start = decideStart(driver.state, { task, attempt, lease, worker: worker.id, atMs: clock.nowMs() });
     const nowMs = clock.monotonicMs();
     const backstop = timeoutBackstop(driver.state.tasks.get(task), nowMs);
-    const assignment: Assignment = { run, task, attempt, lease, worker: worker.id, heldAtMs: nowMs, backstop, lines: 0 };
+    const held = { run, task, attempt, lease, worker: worker.id, needs: hint.shape.needs, counted };
+    const assignment: Assignment = { ...held, heldAtMs: nowMs, backstop, lines: 0 };
     const refusal = driver.propose(start, durableFirst ? send : null); // P3
     if (refusal !== null) {
-      if (refusal.reason === "noRoom") driver.publication.giveBack(task, attempt);
-      else driver.publication.remove(task);
+      if (refusal.reason === "noRoom") driver.publication.giveBack(hint);
+      else driver.publication.drop(hint);
       log.debug({ event: "task.notStarted", run_id: run, task_id: task, attempt, reason: refusal.message }, "a ready task was not started");
       return false;
     }
     driver.leases.take();
-    driver.publication.remove(task);
+    driver.publication.started(hint, nowMs);
     driver.assignments.set(task, assignment);
-    worker.assignments.add(assignment);
+    workers.hold(worker, assignment);
     if (!durableFirst) send();
     return true;
   }
@@ -159,22 +210,27 @@ export class Dispatcher {
     this.#cancelReconcile = this.#options.clock.after(reconcileMs, reconcile, { background: true });
   }
 
-  /** Hints are lost where the queue holds fewer than were published. That also bounds it: it never gets more than twice as many. */
   async #reconcile(): Promise<void> {
-    const { queue, clock, drivers, log } = this.#options;
+    const { backlog, drivers } = this.#options;
+    await Promise.all(Array.from(backlog.pools(), ({ name }) => this.#reconcilePool(name)));
+    for (const driver of drivers.all()) this.publishSoon(driver);
+    this.takeSoon();
+  }
+
+  /** Hints are lost where the queue holds fewer than were published. That also bounds it: it never gets more than twice as many. */
+  async #reconcilePool(name: string): Promise<void> {
+    const { queue, clock, backlog, log } = this.#options;
     let depth: number;
     try {
-      depth = await queue.depth(pool);
+      depth = await queue.depth(name);
     } catch (error) {
-      return log.warn({ event: "queue.depth", err: errorField(error) }, "the task queue does not answer");
+      return log.warn({ event: "queue.depth", pool: name, err: errorField(error) }, "the task queue does not answer");
     }
     const nowMs = clock.monotonicMs();
-    let published = 0;
-    for (const { publication } of drivers.all()) published += publication.size;
-    for (const driver of drivers.all()) {
-      if (depth < published) this.#publish(driver.publication.olderThan(nowMs - reconcileMs, nowMs));
-      this.publishSoon(driver);
+    const lost = depth < backlog.pool(name).queued;
+    for (const publication of backlog.publications()) {
+      publication.dropStale();
+      if (lost) this.#publish(name, publication.olderThan(name, nowMs - reconcileMs, nowMs));
     }
-    this.takeSoon();
   }
 }

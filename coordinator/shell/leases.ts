@@ -9,9 +9,11 @@ import type { TaskOutcome } from "../../proto/order.ts";
 import { decideLost, decideOutcome } from "../core/decide.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Effect } from "../core/effect.ts";
+import { needsOf } from "../core/needs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Held } from "../../sdk/wire/worker-items.ts";
 import { heldOf, isSame, timeoutBackstop, type Assignment } from "./assignment.ts";
+import { enter, leave, type Concurrency } from "./concurrency.ts";
 import type { Drivers } from "./drivers.ts";
 import type { LogIntake } from "./log-intake.ts";
 import type { CoordinatorLog } from "./log.ts";
@@ -25,6 +27,7 @@ export type LeasesOptions = {
   readonly workers: Workers;
   readonly drivers: Drivers;
   readonly intake: LogIntake;
+  readonly concurrency: Concurrency;
   readonly leaseMs: number;
   readonly beatMs: number;
   /** How long workers of a coordinator that died may come back to what they hold. */
@@ -123,7 +126,7 @@ export class Leases {
 
   /** What ran under a coordinator before this one is expected back, or lost at once where nobody can come back. */
   adopted(driver: RunDriver): void {
-    const { clock, workers, leaseMs, adoptGraceMs } = this.#options;
+    const { clock, workers, leaseMs, adoptGraceMs, concurrency } = this.#options;
     const nowMs = clock.monotonicMs();
     for (const task of driver.state.running) {
       const last = task.attempts.at(-1);
@@ -136,12 +139,15 @@ export class Leases {
         attempt,
         lease,
         worker: id,
+        needs: needsOf(task),
+        counted: concurrency.of(driver.state.submitted.graph.flow, task.step.node.name),
         heldAtMs: nowMs,
         backstop: timeoutBackstop(task, nowMs),
         lines: null,
       };
       driver.assignments.set(task.id, assignment);
-      worker.assignments.add(assignment);
+      enter(assignment.counted);
+      workers.hold(worker, assignment);
       if (adoptGraceMs === 0 && worker.line === null) this.#lose(worker, assignment, diedWithCoordinator);
     }
   }
@@ -207,7 +213,7 @@ export class Leases {
   #lose(worker: Worker, assignment: Assignment, why: string): void {
     const { task, attempt, lease, run } = assignment;
     const driver = this.#options.drivers.get(run);
-    if (driver === undefined) return void worker.assignments.delete(assignment);
+    if (driver === undefined) return this.#options.workers.release(worker, assignment);
     const fields = { event: "task.lost", run_id: run, task_id: task, attempt, worker_id: worker.id, reason: why };
     // Whoever takes a run up expects it.
     if (why === diedWithCoordinator) this.#options.log.info(fields, "an attempt was lost");
@@ -239,8 +245,10 @@ export class Leases {
   }
 
   #forget(driver: RunDriver, assignment: Assignment, worker: Worker | undefined): void {
-    if (driver.assignments.get(assignment.task) === assignment) driver.assignments.delete(assignment.task);
-    worker?.assignments.delete(assignment);
+    if (worker !== undefined) this.#options.workers.release(worker, assignment);
+    if (driver.assignments.get(assignment.task) !== assignment) return;
+    driver.assignments.delete(assignment.task);
+    leave(assignment.counted);
   }
 
   #watchLater(): void {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultRunOptions, type RunEvent } from "../../proto/event.ts";
-import { runIdOf } from "../../proto/ids.ts";
+import { defaultRunOptions, type RunEvent, type RunOptions } from "../../proto/event.ts";
+import type { FlowGraph, StepPolicy } from "../../proto/graph.ts";
+import { parseTaskId, runIdOf } from "../../proto/ids.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { foreach, obedient, step, submission } from "../../test/coordinator/graphs.ts";
 import { advance } from "../core/advance.ts";
@@ -9,117 +10,280 @@ import { decideOutcome, decideStart } from "../core/decide.ts";
 import type { Decision } from "../core/decision.ts";
 import { initialState, type RunState } from "../core/state.ts";
 import type { QueuedTask } from "../ports/task-queue.ts";
-import { Publication, windowMax } from "./publication.ts";
+import { Backlog, windowMax } from "./backlog.ts";
+import { leave } from "./concurrency.ts";
+import { Publication, type Hint } from "./publication.ts";
+import { Workers } from "./workers.ts";
 
-const graph = foreach();
+type Offered = { readonly id?: string; readonly slots: number; readonly cpu?: number; readonly pool?: string; readonly runs?: string[] };
+type Running = { readonly hint: Hint; readonly lease: number };
 
-function newState(workersMax: number): RunState {
-  const { codePackage, parameters, secrets, systemTags, tags, namespace, user } = submission(graph);
+/** A backlog whose queue is what the test makes of what is published. */
+class Desk {
+  readonly workers = new Workers();
+  readonly backlog = new Backlog(this.workers);
+  #leases = 0;
+  #runs = 0;
+
+  connect({ id = "w1", slots, cpu = slots, pool = "", runs = [] }: Offered): void {
+    const about = { host: "here", pid: 1, version: "test", protocol: 1, memoryMiB: 1024, gpu: 0, labels: {}, unbounded: false, held: [] };
+    this.workers.connect({ worker: id, slots, cpu, pool, runs, ...about }, { send: () => undefined, end: () => undefined }, { nowMs: 0 });
+  }
+
+  disconnect(id: string): void {
+    const worker = this.workers.get(id);
+    if (worker !== undefined) this.workers.disconnect(worker);
+  }
+
+  run(options: Partial<RunOptions> = {}, about: { namespace?: string; graph?: FlowGraph } = {}): Opened {
+    this.#runs += 1;
+    return new Opened(this, stateOf({ number: this.#runs, options, ...about }));
+  }
+
+  /** Of the default pool. */
+  published(nowMs = 0): readonly QueuedTask[] {
+    return this.backlog.fill(nowMs).get("default") ?? [];
+  }
+
+  lease(): number {
+    this.#leases += 1;
+    return this.#leases;
+  }
+}
+
+class Opened {
+  readonly state: RunState;
+  readonly publication: Publication;
+  readonly #desk: Desk;
+
+  constructor(desk: Desk, state: RunState) {
+    this.#desk = desk;
+    this.state = state;
+    this.publication = new Publication(state, desk.backlog);
+    this.publication.offer(parseTaskId("start/0"));
+  }
+
+  /** The queue gave the hint, and the attempt began. */
+  start(queued: QueuedTask): Running {
+    const hint = this.publication.taken(queued);
+    assert.ok(hint !== null);
+    const lease = this.#desk.lease();
+    this.#apply(decideStart(this.state, { task: hint.task, attempt: hint.attempt, lease, worker: "w1", atMs: 0 }));
+    this.publication.started(hint, 0);
+    return { hint, lease };
+  }
+
+  /** What becomes ready is durable only when `offered` says so. */
+  finish({ hint, lease }: Running, { width = 0, offered = true } = {}): void {
+    const { task, attempt } = hint;
+    const name = step(task.slice(0, task.indexOf("/")));
+    const outcome: TaskOutcome = obedient(this.state.submitted.graph, width)({ step: name } as never);
+    const ready = this.#apply(decideOutcome(this.state, { task, attempt, lease, outcome, atMs: 0 }));
+    leave(hint.counted);
+    if (offered) for (const id of ready) this.publication.offer(id);
+    this.publication.refill();
+  }
+
+  fanOut(width: number, offered = true): void {
+    const [first] = this.#desk.published();
+    assert.ok(first !== undefined && first.run === this.state.submitted.run);
+    this.finish(this.start(first), { width, offered });
+  }
+
+  #apply(decision: Decision) {
+    assert.equal(decision.kind, "accepted");
+    const events: readonly RunEvent[] = decision.kind === "accepted" ? decision.events : [];
+    return events.flatMap((event) => advance(this.state, event).flatMap((effect) => (effect.kind === "enqueue" ? [effect.task] : [])));
+  }
+}
+
+type About = { readonly number: number; readonly options: Partial<RunOptions>; readonly namespace?: string; readonly graph?: FlowGraph };
+
+function stateOf({ number, options, namespace = "user:ada", graph = foreach() }: About): RunState {
+  const { codePackage, parameters, secrets, systemTags, tags, user } = submission(graph);
   const context = { tags, namespace, user, originRun: null };
-  const run = runIdOf(graph.flow, 1);
-  const state = initialState({
-    kind: "runSubmitted",
-    atMs: 0,
-    run,
-    graph,
-    codePackage,
-    parameters,
-    secrets,
-    options: { ...defaultRunOptions, workersMax },
-    context,
-    systemTags,
-  });
+  const run = runIdOf(graph.flow, number);
+  const all = { ...defaultRunOptions, workersMax: 10_000, ...options };
+  const about = { run, graph, codePackage, parameters, secrets, options: all, context, systemTags };
+  const state = initialState({ kind: "runSubmitted", atMs: 0, ...about });
   advance(state, { kind: "runStarted", atMs: 0 });
   return state;
 }
 
-/** Applies what was decided, and tells the publication what became ready. */
-function apply(state: RunState, publication: Publication, decision: Decision): void {
-  assert.equal(decision.kind, "accepted");
-  const events: readonly RunEvent[] = decision.kind === "accepted" ? decision.events : [];
-  for (const event of events)
-    for (const effect of advance(state, event)) if (effect.kind === "enqueue") publication.becameReady(effect.task);
+/** `work` asks for so much. */
+function needy(resources: Partial<StepPolicy["resources"]>): FlowGraph {
+  return foreach({ resources: { cpu: null, memoryMiB: null, gpu: 0, ...resources } });
 }
 
-type Fanned = { readonly state: RunState; readonly publication: Publication };
-type Leased = QueuedTask & { readonly lease: number };
-
-let leases = 0;
-
-function start(state: RunState, publication: Publication, { task, attempt }: QueuedTask): number {
-  leases += 1;
-  apply(state, publication, decideStart(state, { task, attempt, lease: leases, worker: "w1", atMs: 0 }));
-  publication.remove(task);
-  return leases;
+function runsOf(tasks: readonly QueuedTask[]): readonly number[] {
+  return tasks.map(({ run }) => Number(run.split("/")[1]));
 }
 
-/** `width` elements for the task that opens the foreach. */
-function finish({ state, publication }: Fanned, { task, attempt, lease }: Leased, width = 0): void {
-  const outcome: TaskOutcome = obedient(graph, width)({ step: step(task.slice(0, task.indexOf("/"))) } as never);
-  apply(state, publication, decideOutcome(state, { task, attempt, lease, outcome, atMs: 0 }));
-}
-
-function fannedOut(width: number, workersMax: number): Fanned {
-  const state = newState(workersMax);
-  const publication = new Publication(state);
-  const [first] = publication.refill(0);
-  assert.ok(first !== undefined);
-  finish({ state, publication }, { ...first, lease: start(state, publication, first) }, width);
-  return { state, publication };
-}
-
-void test("what became ready is published only once that is durable", () => {
-  const { state, publication } = fannedOut(10, 100);
-  assert.equal(publication.refill(0).length, 0);
-  for (const task of state.ready) publication.becameDurable(task.id);
-  assert.equal(publication.refill(0).length, 10);
+void test("what became ready is published only once it is offered, which is when that is durable", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 4 });
+  const run = desk.run();
+  run.fanOut(2, false);
+  assert.deepEqual(desk.published(), []);
+  for (const { id } of run.state.ready) run.publication.offer(id);
+  assert.equal(desk.published().length, 2);
 });
 
-void test("a wide foreach is published through a window, each task once and in order", () => {
-  const width = windowMax * 5 + 1;
-  const { state, publication } = fannedOut(width, 1_000_000);
-  for (const task of state.ready) publication.becameDurable(task.id);
-  const published: string[] = [];
-  let waiting: QueuedTask[] = [];
-  for (let tasks = publication.refill(0); tasks.length > 0; tasks = publication.refill(0)) {
-    waiting = [...waiting, ...tasks];
-    assert.ok(waiting.length <= windowMax);
-    published.push(...tasks.map(({ task }) => task));
-    for (const task of waiting.splice(0, 300)) finish({ state, publication }, { ...task, lease: start(state, publication, task) });
-  }
-  assert.deepEqual(
-    published,
-    Array.from({ length: width }, (_, index) => `work/${index}`),
-  );
+void test("a queue never holds more than connected workers could run at once, and never more than its window", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 3 });
+  desk.run().fanOut(5000);
+  assert.equal(desk.published().length, 3);
+  assert.equal(desk.published().length, 0);
+  desk.connect({ id: "w2", slots: 5000 });
+  assert.equal(desk.published().length, windowMax - 3);
 });
 
-void test("published and running tasks together stay within the run's limit", () => {
-  const { state, publication } = fannedOut(20, 3);
-  for (const task of state.ready) publication.becameDurable(task.id);
-  const [one, two, three, ...others] = publication.refill(0);
-  assert.ok(one !== undefined && two !== undefined && three !== undefined && others.length === 0);
-  const lease = start(state, publication, one);
-  assert.equal(publication.refill(0).length, 0);
-  finish({ state, publication }, { ...one, lease });
-  assert.equal(publication.refill(0).length, 1);
-});
-
-void test("what was given back is published again", () => {
-  const { state, publication } = fannedOut(2, 100);
-  for (const task of state.ready) publication.becameDurable(task.id);
-  const [one] = publication.refill(0);
-  assert.ok(one !== undefined);
-  publication.giveBack(one.task, one.attempt);
-  assert.deepEqual(publication.refill(0), [one]);
-});
-
-void test("what nobody took is published again after a while, and what is no longer ready is not", () => {
-  const { state, publication } = fannedOut(2, 100);
-  for (const task of state.ready) publication.becameDurable(task.id);
-  const [one, two] = publication.refill(1000);
+void test("a place is refilled when a task starts, and a task that came to nothing frees its place", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 2 });
+  const run = desk.run();
+  run.fanOut(10);
+  const [one, two] = desk.published();
   assert.ok(one !== undefined && two !== undefined);
-  assert.deepEqual(publication.olderThan(999, 2000), []);
-  start(state, publication, one);
-  assert.deepEqual(publication.olderThan(1000, 2000), [two]);
-  assert.deepEqual(publication.olderThan(1999, 3000), []);
+  run.start(one);
+  const [three] = desk.published();
+  assert.ok(three !== undefined);
+  advance(run.state, { kind: "cancelRequested", atMs: 0, by: "ada" });
+  assert.equal(run.publication.taken(two), null);
+  run.publication.dropStale();
+  assert.equal(desk.backlog.pool("default").queued, 0);
+});
+
+void test("no more is published of a run than it may still start", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 100 });
+  const run = desk.run({ workersMax: 3 });
+  run.fanOut(20);
+  const [one, ...others] = desk.published();
+  assert.ok(one !== undefined && others.length === 2);
+  const running = run.start(one);
+  assert.equal(desk.published().length, 0);
+  run.finish(running);
+  assert.equal(desk.published().length, 1);
+});
+
+void test("what no connected worker could take is not published until one comes, and is given back when it leaves", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 4, cpu: 4 });
+  const run = desk.run({}, { graph: needy({ cpu: 8 }) });
+  run.fanOut(3);
+  assert.deepEqual(desk.published(), []);
+  desk.connect({ id: "large", slots: 4, cpu: 16 });
+  const tasks = desk.published();
+  assert.equal(tasks.length, 2);
+  desk.disconnect("large");
+  assert.equal(run.publication.taken(tasks[0] ?? assert.fail()), null);
+  assert.deepEqual(desk.published(), []);
+  desk.connect({ id: "large", slots: 4, cpu: 16 });
+  assert.deepEqual(desk.published(), tasks, "in the order of before");
+});
+
+void test("a worker that takes some runs only makes room for these alone", () => {
+  const desk = new Desk();
+  const [first, second] = [desk.run(), desk.run()];
+  desk.connect({ slots: 2, runs: [second.state.submitted.run] });
+  assert.deepEqual(runsOf(desk.published()), [2]);
+  desk.connect({ id: "w2", slots: 1 });
+  assert.deepEqual(runsOf(desk.published()), [1]);
+  first.publication.close();
+  second.publication.close();
+  assert.equal(desk.backlog.pool("default").queued, 0);
+});
+
+void test("a task that found no room takes no other shape's place in the queue", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 4, cpu: 4 });
+  const large = desk.run({}, { graph: needy({ cpu: 4 }) });
+  large.fanOut(5);
+  const [one, ...none] = desk.published();
+  assert.ok(one !== undefined && none.length === 0);
+  const hint = large.publication.taken(one);
+  assert.ok(hint !== null);
+  desk.backlog.park(hint, 0);
+  assert.deepEqual(desk.published(), [], "one of its kind is out");
+  desk.run();
+  assert.deepEqual(runsOf(desk.published()), [2]);
+});
+
+/** Lets each of the runs have many ready tasks; how many of each are published when there is room for `slots`. */
+function turns(slots: number, abouts: readonly { readonly namespace?: string; readonly priority?: number }[]): readonly number[] {
+  const desk = new Desk();
+  desk.connect({ slots });
+  const runs = abouts.map(({ priority = 0, ...about }) => desk.run({ priority }, about));
+  const started = desk.published().map((queued) => {
+    const run = runs.find(({ state }) => state.submitted.run === queued.run) ?? assert.fail();
+    return { run, running: run.start(queued) };
+  });
+  assert.equal(started.length, runs.length);
+  for (const { run, running } of started) run.finish(running, { width: 900, offered: false });
+  for (const { state, publication } of runs) for (const { id } of state.ready) publication.offer(id);
+  const order = runsOf(desk.published());
+  assert.equal(order.length, slots);
+  return abouts.map((_, at) => order.filter((run) => run === at + 1).length);
+}
+
+void test("namespaces take turns whatever they have, and so do the runs of each", () => {
+  assert.deepEqual(turns(12, [{ namespace: "a" }, { namespace: "a" }, { namespace: "b" }]), [3, 3, 6]);
+});
+
+void test("ten points of priority double a run's turns, and the lowest still has some", () => {
+  const [ten = 0, none = 0] = turns(300, [{ priority: 10 }, {}]);
+  assert.ok(Math.abs(ten - 2 * none) <= 3, `${ten} and ${none}`);
+  const [most = 0, least = 0] = turns(300, [{ priority: 50 }, { priority: -20 }]);
+  assert.ok(least >= 1 && most > 50 * least, `${most} and ${least}`);
+});
+
+void test("limits to concurrency hold for what is out and what runs, over all runs of the flow", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 100 });
+  const graph = { ...foreach({ concurrencyMax: 3 }), concurrencyMax: 5 };
+  const runs = [desk.run({ workersMax: 90 }, { graph }), desk.run({ workersMax: 90 }, { graph })];
+  for (const queued of desk.published()) {
+    const run = runs.find(({ state }) => state.submitted.run === queued.run) ?? assert.fail();
+    run.finish(run.start(queued), { width: 10 });
+  }
+  const tasks = desk.published();
+  assert.equal(tasks.length, 3);
+  const run = runs.find(({ state }) => state.submitted.run === tasks[0]?.run) ?? assert.fail();
+  const running = run.start(tasks[0] ?? assert.fail());
+  assert.equal(desk.published().length, 0);
+  run.finish(running);
+  assert.equal(desk.published().length, 1);
+  const starts = [desk.run({}, { graph }), desk.run({}, { graph }), desk.run({}, { graph })];
+  assert.equal(desk.published().length, 2, "five of the flow in all");
+  for (const { publication } of [...runs, ...starts]) publication.close();
+  const alone = desk.run({}, { graph });
+  alone.fanOut(10);
+  assert.equal(desk.published().length, 3, "what is closed counts no longer");
+});
+
+void test("what was given back is published again, before all others", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 1 });
+  const run = desk.run();
+  run.fanOut(3);
+  const [one] = desk.published();
+  assert.ok(one !== undefined);
+  run.publication.giveBack(run.publication.taken(one) ?? assert.fail());
+  assert.deepEqual(desk.published(), [one]);
+});
+
+void test("what nobody took is published again after a while, once", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 2 });
+  const run = desk.run();
+  run.fanOut(2);
+  const [one, two] = desk.published(1000);
+  assert.ok(one !== undefined && two !== undefined);
+  assert.deepEqual(run.publication.olderThan("default", 999, 2000), []);
+  run.start(one);
+  assert.deepEqual(run.publication.olderThan("default", 1000, 2000), [two]);
+  assert.deepEqual(run.publication.olderThan("default", 1999, 3000), []);
+  assert.deepEqual(run.publication.olderThan("other", 5000, 5000), []);
 });

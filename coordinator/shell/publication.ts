@@ -1,127 +1,260 @@
-// Which ready tasks of a run lie in the queue. A wide foreach has more ready tasks than anybody can take soon, so only a
-// window of them is published, and refilled as tasks start.
+// The ready tasks of a run: those that wait to be published, in lanes of equal step and needs, and the hints that are out.
 //
-// P1. What is published, and what runs, never exceed `workersMax` together: a task that is taken can start.
-// P2. A task is published only after the event that made it ready is durable.
+// P1. A task is offered only after the event that made it ready is durable, and has at most one hint.
+// P2. Hints and running tasks never exceed the run's `workersMax` together, nor the limits to concurrency of flow and step.
 
-import { readyTasks, type RunState } from "../core/state.ts";
-import type { TaskId } from "../../proto/ids.ts";
+import type { RunId, TaskId } from "../../proto/ids.ts";
+import { needsOf, type Needs } from "../core/needs.ts";
+import { currentAttempt, type RunState, type Step, type Task } from "../core/state.ts";
 import type { QueuedTask } from "../ports/task-queue.ts";
+import { queuedOf, type Backlog, type Namespace, type Shape } from "./backlog.ts";
+import type { Counted } from "./concurrency.ts";
+import { Circle, Party, turnCost } from "./turns.ts";
+import type { Whose } from "./workers.ts";
 
-/** Published tasks of one run that nobody has taken. */
-export const windowMax = 1000;
-
-/** What is known of a task that lies in the queue; times of the monotonic clock. */
-type Hint = {
-  /** When it was published, or taken and handed back, last. */
-  readonly sinceMs: number;
-  /** Until then the queue keeps back what was handed back. */
-  readonly keptBackUntilMs: number;
+/** Tasks of one step of a run that need the same. */
+export type Lane = {
+  readonly publication: Publication;
+  readonly needs: Needs;
+  readonly whose: Whose;
+  readonly ready: Waiting;
+  readonly counted: Counted;
+  readonly flowMax: number;
+  readonly stepMax: number;
+  readonly namespace: Namespace;
+  readonly party: Party;
+  readonly turnCost: number;
+  shape: Shape;
+  readonly wake: () => void;
 };
 
-type Ready = { readonly task: TaskId; readonly attempt: number };
+/** An attempt that was published and has not begun. */
+export type Hint = {
+  readonly run: RunId;
+  readonly task: TaskId;
+  readonly attempt: number;
+  readonly shape: Shape;
+  readonly lane: Lane;
+  readonly counted: Counted;
+  /** When it was published last, on the monotonic clock. */
+  sinceMs: number;
+  place: "queue" | "parked" | "gone";
+};
+
+/** First in, first out; cheap at both ends. */
+class Waiting {
+  #tasks: TaskId[] = [];
+  #first = 0;
+
+  push(task: TaskId): void {
+    this.#tasks.push(task);
+  }
+
+  /** Puts it before all others. */
+  unshift(task: TaskId): void {
+    if (this.#first > 0) this.#tasks[--this.#first] = task;
+    else this.#tasks.unshift(task);
+  }
+
+  shift(): TaskId | undefined {
+    const task = this.#tasks[this.#first];
+    if (task === undefined) return undefined;
+    this.#first += 1;
+    if (this.#first > 1024 && this.#first * 2 > this.#tasks.length) {
+      this.#tasks = this.#tasks.slice(this.#first);
+      this.#first = 0;
+    }
+    return task;
+  }
+
+  get isEmpty(): boolean {
+    return this.#first === this.#tasks.length;
+  }
+}
 
 export class Publication {
+  readonly run: RunId;
+  readonly #whose: Whose;
   readonly #state: RunState;
-  readonly #published = new Map<TaskId, Hint>();
-  /** Ready by an event that is not durable yet. */
-  readonly #undurable = new Set<TaskId>();
-  /** Goes on where it stopped, since beginning anew would pass over all that it has seen. */
-  #cursor: Iterator<Ready> | null = null;
-  /** Seen by the cursor, or given back, and not published. */
-  #next: Ready[] = [];
+  readonly #backlog: Backlog;
+  readonly #hints = new Map<TaskId, Hint>();
+  readonly #lanes = new Map<Step, Lane[]>();
+  readonly #parties = new Map<string, Party>();
 
-  constructor(state: RunState) {
+  constructor(state: RunState, backlog: Backlog) {
+    this.run = state.submitted.run;
+    this.#whose = { run: this.run, namespace: state.submitted.context.namespace };
     this.#state = state;
+    this.#backlog = backlog;
+    backlog.add(this);
   }
 
-  /** How many tasks lie in the queue, as far as it has lost none. */
-  get size(): number {
-    return this.#published.size;
+  /** The task is ready, by an event that is durable. */
+  offer(id: TaskId): void {
+    const task = this.#readyTask(id);
+    if (task === null) return;
+    const lane = this.#laneOf(task);
+    lane.ready.push(id);
+    this.#backlog.offer(lane);
   }
 
-  becameReady(task: TaskId): void {
-    this.#undurable.add(task);
+  /** There may be room for more of the run. */
+  refill(): void {
+    for (const lanes of this.#lanes.values()) for (const lane of lanes) if (!lane.ready.isEmpty) this.#backlog.offer(lane);
   }
 
-  /** What `becameReady` said of the task is durable. */
-  becameDurable(task: TaskId): void {
-    this.#undurable.delete(task);
-  }
-
-  /** Tasks to publish now. */
-  refill(nowMs: number): readonly QueuedTask[] {
-    const { submitted, running } = this.#state;
-    const room = Math.min(windowMax, submitted.options.workersMax - running.size);
-    const tasks: QueuedTask[] = [];
-    while (this.#published.size < room) {
-      const ready = this.#takeReady();
-      if (ready === null) break;
-      this.#published.set(ready.task, { sinceMs: nowMs, keptBackUntilMs: nowMs });
-      tasks.push({ run: submitted.run, task: ready.task, attempt: ready.attempt });
-    }
-    return tasks;
-  }
-
-  /** It has been started, or is not to be any more. */
-  remove(task: TaskId): void {
-    this.#published.delete(task);
-  }
-
-  /** It was taken and could not be started although it is ready. */
-  giveBack(task: TaskId, attempt: number): void {
-    if (this.#published.delete(task)) this.#next.push({ task, attempt });
-  }
-
-  /** It was taken and nobody may have it now. False where the queue has another hint of it, or gets one: then this one may go. */
-  handBack(task: TaskId, nowMs: number, untilMs: number): boolean {
-    const hint = this.#published.get(task);
-    if (hint === undefined || nowMs < hint.keptBackUntilMs) return false;
-    this.#published.set(task, { sinceMs: nowMs, keptBackUntilMs: untilMs });
-    return true;
-  }
-
-  /** What was published before that time and has not been taken, to be published again; the hints may be lost. */
-  olderThan(sinceMs: number, nowMs: number): readonly QueuedTask[] {
-    const tasks: QueuedTask[] = [];
-    for (const [task, hint] of this.#published) {
-      if (hint.sinceMs > sinceMs) continue;
-      const attempt = this.#readyAttempt(task);
-      if (attempt === null) this.#published.delete(task);
-      else tasks.push({ run: this.#state.submitted.run, task, attempt });
-    }
-    for (const { task } of tasks) this.#published.set(task, { sinceMs: nowMs, keptBackUntilMs: nowMs });
-    return tasks;
-  }
-
-  #takeReady(): Ready | null {
-    for (;;) {
-      const next = this.#next[0] ?? this.#advanceCursor();
-      if (next === null) return null;
-      if (this.#published.has(next.task) || this.#readyAttempt(next.task) === null) {
-        this.#next.shift();
-        continue;
-      }
-      if (this.#undurable.has(next.task)) return null; // P2: what follows is younger.
-      this.#next.shift();
-      return next;
-    }
-  }
-
-  #advanceCursor(): Ready | null {
-    if (this.#state.ready.size <= this.#published.size) return null;
-    this.#cursor ??= readyTasks(this.#state)[Symbol.iterator]();
-    const result = this.#cursor.next();
-    if (result.done === true) {
-      this.#cursor = null;
+  /** The next one of the lane; null where none may be published now: `offer`, `refill` and the lane's `wake` say when again. */
+  publish(lane: Lane, nowMs: number): Hint | null {
+    const { counted, shape } = lane;
+    if (this.#hints.size + this.#state.running.size >= this.#state.submitted.options.workersMax) return null; // P2
+    const full = counted.step.count >= lane.stepMax ? counted.step : counted.flow.count >= lane.flowMax ? counted.flow : null;
+    if (full !== null) {
+      full.await(lane.wake);
       return null;
     }
-    this.#next.push(result.value);
-    return result.value;
+    for (let id = lane.ready.shift(); id !== undefined; id = lane.ready.shift()) {
+      const task = this.#readyTask(id);
+      if (task === null || this.#hints.has(id)) continue; // P1
+      const hint: Hint = {
+        run: this.run,
+        task: id,
+        attempt: currentAttempt(task),
+        shape,
+        lane,
+        counted,
+        sinceMs: nowMs,
+        place: "queue",
+      };
+      this.#hints.set(id, hint);
+      return hint;
+    }
+    return null;
   }
 
-  #readyAttempt(id: TaskId): number | null {
-    const task = this.#state.tasks.get(id);
-    return task?.state.kind === "ready" ? task.attempts.length : null;
+  /** The hint that the queue gave; null for a copy, and for one that is none any more. */
+  taken({ task, attempt }: QueuedTask): Hint | null {
+    const hint = this.#hints.get(task);
+    if (hint === undefined || hint.attempt !== attempt || hint.place !== "queue") return null;
+    if (this.isReady(hint)) return hint;
+    this.drop(hint);
+    return null;
   }
+
+  isReady({ task, attempt }: Hint): boolean {
+    const ready = this.#readyTask(task);
+    return ready !== null && currentAttempt(ready) === attempt;
+  }
+
+  /** It has begun to run. */
+  started(hint: Hint, nowMs: number): void {
+    this.#hints.delete(hint.task);
+    this.#backlog.started(hint, nowMs);
+  }
+
+  /** It is not to run now. */
+  drop(hint: Hint): void {
+    this.#hints.delete(hint.task);
+    this.#backlog.dropped(hint);
+  }
+
+  /** It could not be started although it is ready: it is the next to be published. */
+  giveBack(hint: Hint): void {
+    this.drop(hint);
+    hint.lane.ready.unshift(hint.task);
+    this.#backlog.offer(hint.lane);
+  }
+
+  /** Frees the places of what came to nothing. */
+  dropStale(): void {
+    for (const hint of this.#hints.values()) if (!this.isReady(hint)) this.drop(hint);
+  }
+
+  /** Those in the pool's queue since before that time, which may be lost there; they count as published now. */
+  olderThan(pool: string, sinceMs: number, nowMs: number): readonly QueuedTask[] {
+    const tasks: QueuedTask[] = [];
+    for (const hint of this.#hints.values()) {
+      if (hint.place !== "queue" || hint.shape.pool.name !== pool || hint.sinceMs > sinceMs) continue;
+      hint.sinceMs = nowMs;
+      tasks.push(queuedOf(hint));
+    }
+    return tasks;
+  }
+
+  /** Nobody can take these at present. */
+  giveBackAll(shape: Shape): void {
+    for (const hint of [...this.#hints.values()].toReversed()) if (hint.shape === shape) this.giveBack(hint);
+  }
+
+  /** The workers that may take tasks of the run may be others now. */
+  reattach(): void {
+    for (const lanes of this.#lanes.values()) {
+      for (const lane of lanes) {
+        if (lane.shape.key === this.#backlog.keyFor(lane.needs, this.#whose)) continue;
+        this.#backlog.withdraw(lane);
+        this.#backlog.detach(lane.shape);
+        lane.shape = this.#backlog.attach(lane.needs, this.#whose);
+      }
+    }
+    this.refill();
+  }
+
+  /** Nothing of the run is to be published any more. */
+  close(): void {
+    for (const hint of this.#hints.values()) this.drop(hint);
+    for (const lanes of this.#lanes.values()) {
+      for (const lane of lanes) {
+        this.#backlog.withdraw(lane);
+        this.#backlog.detach(lane.shape);
+        lane.counted.flow.forget(lane.wake);
+        lane.counted.step.forget(lane.wake);
+      }
+    }
+    this.#lanes.clear();
+    this.#backlog.remove(this);
+  }
+
+  #laneOf(task: Task): Lane {
+    const needs = needsOf(task);
+    const lanes = this.#lanes.get(task.step);
+    const known = lanes?.find((lane) => lane.needs.key === needs.key);
+    if (known !== undefined) return known;
+    const lane = this.#newLane(task.step, needs);
+    if (lanes === undefined) this.#lanes.set(task.step, [lane]);
+    else lanes.push(lane);
+    return lane;
+  }
+
+  #newLane(step: Step, needs: Needs): Lane {
+    const { graph, context, options } = this.#state.submitted;
+    const shape = this.#backlog.attach(needs, this.#whose);
+    const { byNamespace } = shape.pool;
+    const namespace = byNamespace.get(context.namespace) ?? newNamespace();
+    byNamespace.set(context.namespace, namespace);
+    const party = this.#parties.get(needs.pool) ?? new Party();
+    this.#parties.set(needs.pool, party);
+    const lane: Lane = {
+      publication: this,
+      needs,
+      whose: this.#whose,
+      ready: new Waiting(),
+      counted: this.#backlog.concurrency.of(graph.flow, step.node.name),
+      flowMax: graph.concurrencyMax ?? Number.POSITIVE_INFINITY,
+      stepMax: step.node.policy.concurrencyMax ?? Number.POSITIVE_INFINITY,
+      namespace,
+      party,
+      turnCost: turnCost(options.priority ?? 0),
+      shape,
+      wake: () => this.#backlog.offer(lane),
+    };
+    return lane;
+  }
+
+  #readyTask(id: TaskId): Task | null {
+    const task = this.#state.tasks.get(id);
+    return task?.state.kind === "ready" ? task : null;
+  }
+}
+
+function newNamespace(): Namespace {
+  return { party: new Party(), runs: new Circle() };
 }

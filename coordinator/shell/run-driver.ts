@@ -20,6 +20,7 @@ import type { Clock } from "../ports/clock.ts";
 import { LedgerError, type Ledger } from "../ports/ledger.ts";
 import { AppendPace } from "./append-pace.ts";
 import type { Assignment } from "./assignment.ts";
+import type { Backlog } from "./backlog.ts";
 import type { LeaseNumbers } from "./lease-numbers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
 import { Publication } from "./publication.ts";
@@ -37,7 +38,7 @@ export type RunDriverEvents = {
 
 export type DriverFailure = { readonly kind: "conflict" } | { readonly kind: "ledger"; readonly error: unknown };
 
-export type RunDriverPorts = { readonly ledger: Ledger; readonly clock: Clock; readonly log: CoordinatorLog };
+export type RunDriverPorts = { readonly ledger: Ledger; readonly clock: Clock; readonly log: CoordinatorLog; readonly backlog: Backlog };
 
 /** How a run came to be driven here. */
 export type Taken = { readonly state: RunState; readonly leases: LeaseNumbers };
@@ -86,7 +87,7 @@ export class RunDriver {
     this.run = taken.state.submitted.run;
     this.state = taken.state;
     this.leases = taken.leases;
-    this.publication = new Publication(taken.state);
+    this.publication = new Publication(taken.state, ports.backlog);
     this.#ports = ports;
     this.#events = events;
     this.#durableSeq = taken.state.seq;
@@ -116,7 +117,6 @@ export class RunDriver {
     if (decision.events.length === 0 && onDurable === null) return null;
     const effects: Effect[] = [];
     for (const event of decision.events) for (const effect of advance(this.state, event)) effects.push(effect);
-    for (const effect of effects) if (effect.kind === "enqueue") this.publication.becameReady(effect.task);
     this.#pending.push({ events: decision.events, effects, onDurable });
     this.#schedule(isWaitedFor({ events: decision.events, onDurable }) ? "now" : "soon");
     return null;
@@ -148,6 +148,7 @@ export class RunDriver {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.publication.close();
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     for (const { reject } of this.#waiters) reject(new DriverEnded(`${this.run} is no longer driven here`));
@@ -228,7 +229,7 @@ export class RunDriver {
           this.propose(decideBegin(this.state, { atMs: this.#ports.clock.nowMs() }));
           break;
         case "enqueue":
-          this.publication.becameDurable(effect.task);
+          this.publication.offer(effect.task);
           break;
         case "setTimer":
           this.#setTimer(effect);

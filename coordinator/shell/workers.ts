@@ -1,10 +1,14 @@
-// The workers that are, or lately were, connected.
+// The workers that are, or lately were, connected: what they offer, and what of it is taken.
 //
 // W1. A worker is known until it has been silent for the lease time, whatever its streams do meanwhile.
 // W2. Credit belongs to a stream: a new one begins with none.
+// W3. What a worker holds never needs more than it offers: cores, memory and accelerators are taken with an assignment and
+//     given back with its end. One that offers whatever is asked is bounded by its slots alone.
 
 import type { CoordinatorItem, Hello } from "../../sdk/wire/worker-items.ts";
+import { defaultPool } from "../../proto/graph.ts";
 import type { RunId } from "../../proto/ids.ts";
+import { couldRun, timesIn, type Needs, type Offer, type Room } from "../core/needs.ts";
 import type { Assignment } from "./assignment.ts";
 
 /** The coordinator's end of a worker's stream. */
@@ -14,7 +18,7 @@ export interface WorkerLine {
   end(reason: string): void;
 }
 
-export type Worker = {
+export type Worker = Offer & {
   readonly id: string;
   /** Null while no stream is open. */
   line: WorkerLine | null;
@@ -26,14 +30,51 @@ export type Worker = {
   hello: Hello | null;
   /** It takes these runs only; empty means any. */
   runs: ReadonlySet<string>;
+  /** It takes runs of this namespace only; null means any. */
+  namespace: string | null;
+  pool: string;
+  labels: Readonly<Record<string, string>>;
+  total: Room;
+  unbounded: boolean;
+  /** Of `total`; slots are counted by `credit`. */
+  free: { cpu: number; memoryMiB: number; gpu: number };
+  /** Takes only such tasks until one has found room: the key of their shape. */
+  reservedFor: string | null;
   readonly assignments: Set<Assignment>;
 };
 
+/** What a worker may be bound to. */
+export type Whose = { readonly run: RunId; readonly namespace: string };
+
+export type Wanted = {
+  readonly needs: Needs;
+  readonly whose: Whose;
+  /** Key of the tasks' shape. */
+  readonly shape: string;
+  /** A worker that ran the task's inputs: they lie in its cache. */
+  readonly near: string | null;
+  /** Workers silent since then get nothing. */
+  readonly silentSinceMs: number;
+};
+
+/** Workers of one pool that are connected and have credit; the one that was assigned to last is the last. */
+type Group = { readonly free: Set<Worker>; credit: number };
+
+/** Fitting workers that are compared before one gets a task. */
+const comparedMax = 16;
+const noRoom: Room = { slots: 0, cpu: 0, memoryMiB: 0, gpu: 0 };
+
 export class Workers {
+  /** Counts up when what the connected workers offer together has changed. */
+  version = 0;
+  /** Called then; `bound` where that concerns a worker that takes some runs only. */
+  onChange: (bound: boolean) => void = () => undefined;
   readonly #byId = new Map<string, Worker>();
-  /** Connected, with credit; the one that was assigned to last is the last. */
-  readonly #free = new Set<Worker>();
-  #creditTotal = 0;
+  readonly #groups = new Map<string, Group>();
+  /** Of those that offer whatever is asked, in whatever pool. */
+  readonly #unbounded: Group = { free: new Set(), credit: 0 };
+  /** How many connected workers are bound to a run, or to a namespace. */
+  readonly #bound = new Map<string, number>();
 
   get(id: string): Worker | undefined {
     return this.#byId.get(id);
@@ -43,9 +84,9 @@ export class Workers {
     return this.#byId.values();
   }
 
-  /** Assignments that connected workers have asked for. */
-  get credit(): number {
-    return this.#creditTotal;
+  /** Assignments that connected workers of the pool have asked for. */
+  creditIn(pool: string): number {
+    return (this.#groups.get(pool)?.credit ?? 0) + this.#unbounded.credit;
   }
 
   /** A worker by that name is expected: it held something under a coordinator before. */
@@ -60,61 +101,213 @@ export class Workers {
       draining: false,
       hello: null,
       runs: new Set(),
+      namespace: null,
+      pool: defaultPool,
+      labels: {},
+      total: noRoom,
+      unbounded: false,
+      free: { cpu: 0, memoryMiB: 0, gpu: 0 },
+      reservedFor: null,
       assignments: new Set(),
     };
     this.#byId.set(id, worker);
     return worker;
   }
 
-  /** A stream opened with `hello`. A stream that the worker still had is ended. */
-  connect(hello: Hello, line: WorkerLine, nowMs: number): Worker {
+  /** A stream opened with `hello`. A stream that the worker still had is ended. `namespace`: it may take runs of that one only. */
+  connect(
+    hello: Hello,
+    line: WorkerLine,
+    { nowMs, namespace = null }: { readonly nowMs: number; readonly namespace?: string | null },
+  ): Worker {
     const worker = this.expect(hello.worker, nowMs);
     worker.line?.end("the worker has opened another stream");
-    this.#setCredit(worker, 0); // W2
+    this.#left(worker);
     worker.line = line;
     worker.heardAtMs = nowMs;
     worker.draining = false;
     worker.hello = hello;
     worker.runs = new Set(hello.runs);
+    worker.namespace = namespace;
+    worker.pool = hello.pool === "" ? defaultPool : hello.pool;
+    worker.labels = hello.labels;
+    worker.unbounded = hello.unbounded;
+    worker.total = { slots: hello.slots, cpu: hello.cpu, memoryMiB: hello.memoryMiB, gpu: hello.gpu };
+    countFree(worker);
+    this.#changed(worker, 1);
     return worker;
   }
 
   disconnect(worker: Worker): void {
-    this.#setCredit(worker, 0);
-    worker.line = null;
+    this.#left(worker);
     if (worker.assignments.size === 0) this.forget(worker);
   }
 
   forget(worker: Worker): void {
-    this.#setCredit(worker, 0);
-    this.#byId.delete(worker.id);
+    this.#left(worker);
+    if (this.#byId.get(worker.id) === worker) this.#byId.delete(worker.id);
   }
 
   addCredit(worker: Worker, slots: number): void {
-    if (!worker.draining) this.#setCredit(worker, worker.credit + slots);
+    if (!worker.draining && worker.line !== null) this.#setCredit(worker, worker.credit + slots);
   }
 
   drain(worker: Worker): void {
+    if (worker.draining) return;
     worker.draining = true;
+    worker.reservedFor = null;
     this.#setCredit(worker, 0);
+    this.#changed(worker, 0);
   }
 
-  /** Takes one credit of the worker that should get the next task of the run; null where none may. Workers silent since `silentSinceMs` get none. */
-  choose(run: RunId, silentSinceMs: number): Worker | null {
-    for (const worker of this.#free) {
-      if (worker.runs.size > 0 && !worker.runs.has(run)) continue;
-      if (worker.heardAtMs < silentSinceMs) continue;
-      this.#free.delete(worker); // To the end: the next task goes to another.
-      this.#setCredit(worker, worker.credit - 1);
-      return worker;
+  hold(worker: Worker, assignment: Assignment): void {
+    worker.assignments.add(assignment);
+    take(worker, assignment.needs, 1);
+  }
+
+  release(worker: Worker, assignment: Assignment): void {
+    if (!worker.assignments.delete(assignment)) return;
+    // Sums of fractions drift: nothing is left of them when nothing is held.
+    if (worker.assignments.size === 0) countFree(worker);
+    else take(worker, assignment.needs, -1);
+  }
+
+  /** What of the run's or namespace's makes its tasks another kind, since some workers take these only; null where none does. */
+  boundTo({ run, namespace }: Whose): string | null {
+    if (this.#bound.size === 0) return null;
+    const bound = [`run:${run}`, `namespace:${namespace}`].filter((key) => this.#bound.has(key));
+    return bound.length === 0 ? null : bound.join(" ");
+  }
+
+  /** How many such tasks the connected workers could run at once. `whose` null: those that no worker is bound to. */
+  capacityFor(needs: Needs, whose: Whose | null): number {
+    let tasks = 0;
+    for (const worker of this.#byId.values()) {
+      if (worker.line === null || worker.draining || !mayTake(worker, whose) || !couldRun(worker, needs)) continue;
+      tasks += worker.unbounded ? worker.total.slots : timesIn(worker.total, needs);
     }
-    return null;
+    return tasks;
+  }
+
+  /**
+   * Takes one credit of the worker that should get the task; null where none has room. The one that is near to the inputs
+   * gets it unless it is twice as full as another; else the one with the largest share of its room left.
+   */
+  choose(wanted: Wanted): Worker | null {
+    const near = wanted.near === null ? null : this.#nearWithRoom(wanted.near, wanted);
+    let best: Worker | null = null;
+    let bestShare = -1;
+    let compared = 0;
+    for (const group of [this.#groups.get(wanted.needs.pool), this.#unbounded]) {
+      if (group === undefined) continue;
+      for (const worker of group.free) {
+        if (!this.#hasRoom(worker, wanted)) continue;
+        const share = freeShare(worker);
+        if (share > bestShare) [best, bestShare] = [worker, share];
+        compared += 1;
+        if (compared === comparedMax) break;
+      }
+    }
+    const chosen = near !== null && 2 * freeShare(near) >= bestShare ? near : best;
+    if (chosen === null) return null;
+    const { free } = this.#groupOf(chosen);
+    free.delete(chosen); // To the end: of equals, the next task goes to another.
+    this.#setCredit(chosen, chosen.credit - 1);
+    if (chosen.reservedFor === wanted.shape) chosen.reservedFor = null;
+    return chosen;
+  }
+
+  /** Keeps the worker that is nearest to having room for such tasks free of others, unless one is kept already. */
+  reserve({ needs, whose, shape, silentSinceMs }: Omit<Wanted, "near">): Worker | null {
+    let best: Worker | null = null;
+    for (const worker of this.#byId.values()) {
+      if (worker.reservedFor === shape) return null;
+      if (worker.line === null || worker.draining || worker.reservedFor !== null || worker.heardAtMs < silentSinceMs) continue;
+      if (!mayTake(worker, whose) || !couldRun(worker, needs)) continue;
+      if (best === null || freeShare(worker) > freeShare(best)) best = worker;
+    }
+    if (best !== null) best.reservedFor = shape;
+    return best;
+  }
+
+  /** Nothing waits for such a reservation any more. */
+  unreserve(shape: string): void {
+    for (const worker of this.#byId.values()) if (worker.reservedFor === shape) worker.reservedFor = null;
+  }
+
+  #nearWithRoom(id: string, wanted: Wanted): Worker | null {
+    const worker = this.#byId.get(id);
+    return worker !== undefined && worker.credit > 0 && this.#hasRoom(worker, wanted) ? worker : null;
+  }
+
+  #hasRoom(worker: Worker, { needs, whose, shape, silentSinceMs }: Wanted): boolean {
+    if (worker.heardAtMs < silentSinceMs || !mayTake(worker, whose)) return false;
+    if (worker.unbounded) return true;
+    if (worker.reservedFor !== null && worker.reservedFor !== shape) return false;
+    return couldRun(worker, needs) && timesIn({ slots: worker.credit, ...worker.free }, needs) > 0;
+  }
+
+  #left(worker: Worker): void {
+    if (worker.line === null) return;
+    this.#setCredit(worker, 0);
+    worker.line = null;
+    worker.reservedFor = null;
+    this.#changed(worker, -1);
+  }
+
+  #changed(worker: Worker, connected: -1 | 0 | 1): void {
+    const bounds = [
+      ...Array.from(worker.runs, (run) => `run:${run}`),
+      ...(worker.namespace === null ? [] : [`namespace:${worker.namespace}`]),
+    ];
+    for (const key of bounds) {
+      const count = (this.#bound.get(key) ?? 0) + connected;
+      if (count > 0) this.#bound.set(key, count);
+      else this.#bound.delete(key);
+    }
+    this.version += 1;
+    this.onChange(bounds.length > 0);
+  }
+
+  #groupOf({ pool, unbounded }: Worker): Group {
+    if (unbounded) return this.#unbounded;
+    let group = this.#groups.get(pool);
+    if (group === undefined) this.#groups.set(pool, (group = { free: new Set(), credit: 0 }));
+    return group;
   }
 
   #setCredit(worker: Worker, credit: number): void {
-    this.#creditTotal += credit - worker.credit;
+    const group = this.#groupOf(worker);
+    group.credit += credit - worker.credit;
     worker.credit = credit;
-    if (credit > 0) this.#free.add(worker);
-    else this.#free.delete(worker);
+    if (credit > 0) group.free.add(worker);
+    else group.free.delete(worker);
   }
+}
+
+function mayTake({ runs, namespace }: Worker, whose: Whose | null): boolean {
+  if (runs.size > 0 && (whose === null || !runs.has(whose.run))) return false;
+  return namespace === null || namespace === whose?.namespace;
+}
+
+function countFree(worker: Worker): void {
+  const { cpu, memoryMiB, gpu } = worker.total;
+  worker.free = { cpu, memoryMiB, gpu };
+  for (const { needs } of worker.assignments) take(worker, needs, 1);
+}
+
+function take({ free }: Worker, { cpu, memoryMiB, gpu }: Needs, times: 1 | -1): void {
+  free.cpu -= times * cpu;
+  free.memoryMiB -= times * memoryMiB;
+  free.gpu -= times * gpu;
+}
+
+/** Of what is scarcest. */
+function freeShare({ credit, free, total, unbounded }: Worker): number {
+  const slots = credit / Math.max(1, total.slots);
+  return unbounded ? slots : Math.min(slots, shareOf(free.cpu, total.cpu), shareOf(free.memoryMiB, total.memoryMiB));
+}
+
+function shareOf(free: number, total: number): number {
+  return total === 0 ? 1 : free / total;
 }

@@ -1,0 +1,261 @@
+// Which ready tasks of all runs lie in the queues: a window of them for each kind of needs, filled in turn.
+//
+// B1. Hints of equal needs that are out never exceed what the connected workers could run of them at once, and those in a
+//     pool's queue never `windowMax`: nothing is published that no worker could take, and whoever comes late finds a
+//     bounded number of others before it. Those that find no room wait apart (`parked`), so that they hold up no others.
+// B2. What is out and what runs never exceed a run's `workersMax` and the limits to concurrency: what is taken may start.
+// B3. A place goes to the namespace and, within it, to the run whose turn it is (turns.ts).
+
+import type { RunId } from "../../proto/ids.ts";
+import type { Needs } from "../core/needs.ts";
+import type { QueuedTask } from "../ports/task-queue.ts";
+import { Concurrency, enter, leave } from "./concurrency.ts";
+import type { Hint, Lane, Publication } from "./publication.ts";
+import { Circle, type Party } from "./turns.ts";
+import type { Whose, Workers } from "./workers.ts";
+
+/** Hints in the queue of one pool. */
+export const windowMax = 1000;
+
+export type Pool = { readonly name: string; readonly namespaces: Circle; readonly byNamespace: Map<string, Namespace>; queued: number };
+
+export type Namespace = { readonly party: Party; readonly runs: Circle };
+
+/** Tasks that the same workers can take. */
+export type Shape = {
+  readonly key: string;
+  readonly pool: Pool;
+  readonly needs: Needs;
+  /** Null where no worker is bound to these tasks in particular. */
+  readonly whose: Whose | null;
+  /** Those with tasks to publish. */
+  readonly lanes: Set<Lane>;
+  /** Taken from the queue when no worker had room, oldest first; some may have come to nothing. */
+  parked: Hint[];
+  /** When the first of them was, on the monotonic clock; null while none is. */
+  parkedSinceMs: number | null;
+  /** Hints in the queue and parked. */
+  out: number;
+  /** Lanes that refer to it. */
+  users: number;
+  capacity: { readonly version: number; readonly tasks: number };
+};
+
+export class Backlog {
+  readonly concurrency = new Concurrency();
+  /** With hints that wait for room. */
+  readonly parked = new Set<Shape>();
+  readonly #workers: Workers;
+  readonly #pools = new Map<string, Pool>();
+  readonly #shapes = new Map<string, Shape>();
+  readonly #publications = new Map<RunId, Publication>();
+  /** There may be something to publish. */
+  #open = new Set<Shape>();
+  #onOpen: () => void = () => undefined;
+
+  constructor(workers: Workers) {
+    this.#workers = workers;
+    workers.onChange = (bound) => this.#workersChanged(bound);
+  }
+
+  /** Called when there may be something to publish. */
+  set onOpen(onOpen: () => void) {
+    this.#onOpen = onOpen;
+  }
+
+  pools(): Iterable<Pool> {
+    return this.#pools.values();
+  }
+
+  publications(): Iterable<Publication> {
+    return this.#publications.values();
+  }
+
+  add(publication: Publication): void {
+    this.#publications.set(publication.run, publication);
+  }
+
+  remove(publication: Publication): void {
+    if (this.#publications.get(publication.run) === publication) this.#publications.delete(publication.run);
+  }
+
+  pool(name: string): Pool {
+    let pool = this.#pools.get(name);
+    if (pool === undefined) this.#pools.set(name, (pool = { name, namespaces: new Circle(), byNamespace: new Map(), queued: 0 }));
+    return pool;
+  }
+
+  /** Tasks that a worker is bound to are a shape of their own, since more workers can take them. */
+  keyFor(needs: Needs, whose: Whose): string {
+    const bound = this.#workers.boundTo(whose);
+    return bound === null ? needs.key : `${bound} ${needs.key}`;
+  }
+
+  /** A lane refers to it from now on. */
+  attach(needs: Needs, whose: Whose): Shape {
+    const key = this.keyFor(needs, whose);
+    let shape = this.#shapes.get(key);
+    if (shape === undefined) {
+      const capacity = { version: -1, tasks: 0 };
+      shape = {
+        key,
+        pool: this.pool(needs.pool),
+        needs,
+        whose: key === needs.key ? null : whose,
+        lanes: new Set(),
+        parked: [],
+        parkedSinceMs: null,
+        out: 0,
+        users: 0,
+        capacity,
+      };
+      this.#shapes.set(key, shape);
+    }
+    shape.users += 1;
+    return shape;
+  }
+
+  detach(shape: Shape): void {
+    shape.users -= 1;
+    this.#prune(shape);
+  }
+
+  /** The lane may have something to publish. */
+  offer(lane: Lane): void {
+    const { shape, namespace, party } = lane;
+    if (!shape.lanes.has(lane)) {
+      shape.lanes.add(lane);
+      shape.pool.namespaces.enter(namespace.party);
+      namespace.runs.enter(party);
+    }
+    this.#mayPublish(shape);
+  }
+
+  withdraw(lane: Lane): void {
+    const { shape, namespace, party } = lane;
+    if (!shape.lanes.delete(lane)) return;
+    shape.pool.namespaces.leave(namespace.party);
+    namespace.runs.leave(party);
+  }
+
+  /** What is to be published now, by pool. */
+  fill(nowMs: number): ReadonlyMap<string, readonly QueuedTask[]> {
+    const tasks = new Map<string, QueuedTask[]>();
+    const full = new Set<Shape>();
+    for (const shape of this.#open) {
+      const { pool } = shape;
+      const capacity = this.#capacityOf(shape);
+      while (shape.lanes.size > 0 && shape.out < capacity && pool.queued < windowMax) {
+        const lane = nextOf(shape.lanes);
+        const hint = lane.publication.publish(lane, nowMs);
+        if (hint === null) {
+          this.withdraw(lane);
+          continue;
+        }
+        shape.out += 1;
+        pool.queued += 1;
+        enter(lane.counted);
+        pool.namespaces.charge(lane.namespace.party, lane.turnCost);
+        lane.namespace.runs.charge(lane.party, lane.turnCost);
+        const list = tasks.get(pool.name);
+        if (list === undefined) tasks.set(pool.name, [queuedOf(hint)]);
+        else list.push(queuedOf(hint));
+      }
+      if (shape.lanes.size > 0 && shape.out < capacity) full.add(shape);
+    }
+    this.#open = full;
+    return tasks;
+  }
+
+  /** It was taken from the queue, and no worker has room for it. */
+  park(hint: Hint, nowMs: number): void {
+    const { shape } = hint;
+    this.#leaveQueue(hint);
+    hint.place = "parked";
+    shape.parked.push(hint);
+    shape.parkedSinceMs ??= nowMs;
+    this.parked.add(shape);
+  }
+
+  /** The oldest that waits for room; null where none does any more. */
+  firstParked(shape: Shape): Hint | null {
+    while (shape.parked[0]?.place === "gone") shape.parked.shift();
+    const [first = null] = shape.parked;
+    if (first === null) this.parked.delete(shape);
+    if (first === null) shape.parkedSinceMs = null;
+    return first;
+  }
+
+  /** It has begun to run: its place is free, and it is still counted. */
+  started(hint: Hint, nowMs: number): void {
+    if (hint.place === "parked") hint.shape.parkedSinceMs = nowMs;
+    this.#close(hint);
+  }
+
+  /** It comes to nothing. */
+  dropped(hint: Hint): void {
+    this.#close(hint);
+    leave(hint.counted);
+  }
+
+  #close(hint: Hint): void {
+    const { shape } = hint;
+    this.#leaveQueue(hint);
+    hint.place = "gone";
+    shape.out -= 1;
+    if (shape.lanes.size > 0) this.#mayPublish(shape);
+    this.#prune(shape);
+  }
+
+  #leaveQueue({ place, shape: { pool } }: Hint): void {
+    if (place !== "queue") return;
+    pool.queued -= 1;
+    if (pool.queued === windowMax - 1) this.#onOpen();
+  }
+
+  #mayPublish(shape: Shape): void {
+    this.#open.add(shape);
+    this.#onOpen();
+  }
+
+  #prune(shape: Shape): void {
+    if (shape.users > 0 || shape.out > 0) return;
+    if (this.#shapes.get(shape.key) === shape) this.#shapes.delete(shape.key);
+    this.parked.delete(shape);
+    this.#open.delete(shape);
+  }
+
+  #capacityOf(shape: Shape): number {
+    const { version } = this.#workers;
+    if (shape.capacity.version !== version) shape.capacity = { version, tasks: this.#workers.capacityFor(shape.needs, shape.whose) };
+    return shape.capacity.tasks;
+  }
+
+  /** `bound`: of a worker that takes some runs only. */
+  #workersChanged(bound: boolean): void {
+    if (bound) for (const publication of this.#publications.values()) publication.reattach();
+    for (const shape of this.#shapes.values()) {
+      // What nobody can take any more must not be counted as about to run.
+      if (shape.out > 0 && this.#capacityOf(shape) === 0)
+        for (const publication of this.#publications.values()) publication.giveBackAll(shape);
+      if (shape.lanes.size > 0) this.#mayPublish(shape);
+    }
+  }
+}
+
+/** Of the namespace that has spent least, the run that has (B3). */
+function nextOf(lanes: ReadonlySet<Lane>): Lane {
+  let next: Lane | null = null;
+  for (const lane of lanes) if (next === null || isBefore(lane, next)) next = lane;
+  if (next === null) throw new Error("nobody waits for a turn");
+  return next;
+}
+
+function isBefore(one: Lane, other: Lane): boolean {
+  const difference = one.namespace.party.spent - other.namespace.party.spent;
+  return difference < 0 || (difference === 0 && one.party.spent < other.party.spent);
+}
+
+export function queuedOf({ run, task, attempt }: Hint): QueuedTask {
+  return { run, task, attempt };
+}
