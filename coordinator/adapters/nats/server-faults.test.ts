@@ -108,6 +108,7 @@ describe("a server that others meddle with", () => {
     const house = await open(t, server);
     await house.queue.depth("cpu");
     for (let count = 0; count * 1000 < streamBytesMax; count += 1) other.publish(`${house.prefix}.cpu`, new Uint8Array(1000));
+    for (let count = 0; count < 100; count += 1) other.publish(`${house.prefix}.cpu`, "fills the rest");
     await other.flush();
     await assert.rejects(
       house.queue.publish("cpu", [queuedTask(0)]),
