@@ -99,7 +99,14 @@ export const clusterCommands: readonly CommandSpec[] = [
     summary: "offer this machine to a cluster",
     operands: [],
     followsRun: true,
-    options: [...offeringOptions, ...trustOptions, tlsOption, drainOption],
+    options: [
+      ...offeringOptions,
+      { name: "cache", value: "DIR", help: "folder of the artifact cache (default: ~/.cache/stepwell/artifacts)" },
+      { name: "cache-size", value: "SIZE", help: "what the cache may hold, like 10GiB (the default)" },
+      ...trustOptions,
+      tlsOption,
+      drainOption,
+    ],
     examples: [
       ["stepwell worker --coordinator build.lan:7420 --slots 4", "SIGTERM waits for what runs"],
       ["stepwell worker --pool gpu --gpu 1 --label card=a100", "for steps that ask for it"],

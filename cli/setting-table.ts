@@ -1,6 +1,6 @@
 // Every setting: its type, what it is called on the command line, and what it is where nobody says.
 
-import { availableParallelism, totalmem, userInfo } from "node:os";
+import { availableParallelism, homedir, totalmem, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "./terminal.ts";
 
@@ -48,6 +48,9 @@ export type Settings = {
   readonly gpu: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly pool: string;
+  /** Of a worker's artifacts. */
+  readonly cacheDir: string;
+  readonly cacheMiB: number;
 };
 
 export type SettingName = keyof Settings;
@@ -92,6 +95,8 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
   gpu: { kind: "integer", least: 0, flag: "gpu" },
   labels: { kind: "labels", flag: "label" },
   pool: { kind: "text", flag: "pool" },
+  cacheDir: { kind: "path", flag: "cache" },
+  cacheMiB: { kind: "memory", flag: "cache-size" },
 };
 
 export const settingNames = Object.keys(settingKinds).filter((name): name is SettingName => name in settingKinds);
@@ -135,10 +140,13 @@ export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user }:
     gpu: () => 0,
     labels: () => ({}),
     pool: () => "default",
+    cacheDir: () => join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "stepwell", "artifacts"),
+    cacheMiB: () => defaultCacheMiB,
   };
   return defaults[name]();
 }
 
+const defaultCacheMiB = 10 * 1024;
 const mebibyte = 1024 * 1024;
 
 function userName(env: Environment): string {

@@ -43,7 +43,7 @@ export function parseSetting(name: SettingName, { value, origin, folder }: Given
     }
     case "memory": {
       const mebibytes = parseMemory(value);
-      if (mebibytes === null) throw wrong("an amount of memory like 500 (MiB), 512MiB or 16GiB");
+      if (mebibytes === null) throw wrong("an amount like 500 (MiB), 512MiB or 16GiB");
       return mebibytes;
     }
     case "labels": {

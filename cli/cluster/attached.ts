@@ -4,14 +4,14 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { RunId } from "../../proto/ids.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
-import { startWorker, type Worker, type WorkerOptions } from "../../worker/main.ts";
+import { startWorker, type Worker } from "../../worker/main.ts";
 import { killAtExit } from "../kill-at-exit.ts";
 import { openLog } from "../log.ts";
 import { packageVersion } from "../package-version.ts";
 import type { Cluster } from "../reader.ts";
 import type { Settings } from "../settings.ts";
+import { cacheOf, offerOf } from "./offer.ts";
 import { openRemote } from "./remote.ts";
-import { storeFor } from "./worker-store.ts";
 
 export function attach(endpoint: Endpoint, settings: Settings): Cluster {
   const remote = openRemote(endpoint);
@@ -22,7 +22,7 @@ export function attach(endpoint: Endpoint, settings: Settings): Cluster {
     ...remote,
     lasting: true,
     join: async (run) => {
-      worker = workerFor({ run, endpoint, store: await storeFor(endpoint) }, settings);
+      worker = workerFor(run, endpoint, settings);
     },
     kill,
     close: async () => {
@@ -33,15 +33,14 @@ export function attach(endpoint: Endpoint, settings: Settings): Cluster {
   };
 }
 
-type Part = { readonly run: RunId; readonly endpoint: Endpoint; readonly store: WorkerOptions["store"] };
-
-function workerFor({ run, endpoint, store }: Part, settings: Settings): Worker {
+function workerFor(run: RunId, endpoint: Endpoint, settings: Settings): Worker {
   return startWorker({
     coordinator: endpoint,
     slots: settings.maxWorkers,
     id: `${settings.user}@${hostname()}-${randomUUID().slice(0, 4)}`,
     version: packageVersion(),
-    store,
+    store: cacheOf(settings),
+    offer: offerOf(settings),
     isolation: settings.isolation,
     labels: settings.labels,
     runs: [run],

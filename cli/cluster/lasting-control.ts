@@ -32,6 +32,7 @@ export function lastingControl(control: Control, connection: Connection): Contro
     run: asking(control.run),
     tasks: asking(control.tasks),
     task: asking(control.task),
+    waits: asking(control.waits),
     workers: asking(control.workers),
     blobPlaces: asking(control.blobPlaces),
     grantBlobs: asking(control.grantBlobs),

@@ -1,6 +1,5 @@
 // A coordinator of a cluster in this process: its folder, its queue, its store, and where it listens.
 
-import { mkdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { FileLogStore } from "../../coordinator/adapters/file-log-store.ts";
@@ -8,7 +7,6 @@ import { MemoryTaskQueue } from "../../coordinator/adapters/memory-task-queue.ts
 import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
 import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
 import { startCoordinator } from "../../coordinator/main.ts";
-import type { BlobAccess } from "../../coordinator/ports/blob-access.ts";
 import type { Clock } from "../../coordinator/ports/clock.ts";
 import type { TaskQueue } from "../../coordinator/ports/task-queue.ts";
 import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
@@ -16,6 +14,7 @@ import { parseAddress } from "../../sdk/wire/address.ts";
 import { CliError } from "../cli-error.ts";
 import type { Settings } from "../settings.ts";
 import type { Environment } from "../terminal.ts";
+import { startBlobService } from "./blob-service.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 
 export type ServeOptions = {
@@ -40,82 +39,54 @@ type Address = { readonly host: string; readonly port: number };
 
 /** @throws CliError, LedgerError */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const { settings } = options;
-  const listen = addressOf(settings.listen, "--listen");
-  const folder = openDataFolder(settings.data);
+  const opened: Opened = [];
   try {
-    return await serveFrom(folder, listen, options);
+    return await serveFrom(openDataFolder(options.settings.data), options, opened);
   } catch (error) {
-    folder.release();
+    await closeAll(opened);
     throw error;
   }
 }
 
-async function serveFrom(folder: DataFolder, listen: Address, options: ServeOptions): Promise<Serving> {
-  const { version, log } = options;
+/** What must be closed again, in the opposite order. */
+type Opened = (() => unknown)[];
+
+async function closeAll(opened: Opened): Promise<void> {
+  for (const close of opened.toReversed()) await close();
+}
+
+async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Opened): Promise<Serving> {
+  opened.push(() => folder.release());
+  const { settings, version, log } = options;
+  const listen = addressOf(settings.listen, "--listen");
+  const httpAt = settings.http === "" ? besides(listen) : addressOf(settings.http, "--http");
   const clock = new SystemClock();
   const ledger = new SqliteLedger(join(folder.path, "ledger.db"));
+  opened.push(() => ledger.close());
   const logs = new FileLogStore({
     root: join(folder.path, "logs"),
     onDropped: (message) => log.warn({ event: "logs.dropped" }, message),
   });
+  opened.push(() => logs.close());
   const queue = await openQueue(folder, clock, options);
-  const close = async (): Promise<void> => {
-    await queue.close();
-    await logs.close();
-    await ledger.close();
-    folder.release();
-  };
-  try {
-    const coordinator = await startCoordinator({
-      ledger,
-      logs,
-      clock,
-      log,
-      queue,
-      // D2 of data-folder.ts: what this folder's coordinator had claimed, it has still.
-      owner: { id: folder.identity, pid: process.pid, host: hostname(), address: "" },
-      listen,
-      blobs: await filesOf(folder),
-      version,
-      adoptUnfinished: true,
-      adoptGraceMs,
-    });
-    const { address } = coordinator;
-    folder.describe({
-      pid: process.pid,
-      host: hostname(),
-      address,
-      http: "",
-      fingerprint: null,
-      tokenFile: null,
-      startedAt: new Date().toISOString(),
-    });
-    log.info({ event: "coordinator.listening", address, http: "", data: folder.path }, "the coordinator is ready");
-    return {
-      address,
-      http: "",
-      close: async () => {
-        await coordinator.close();
-        await close();
-      },
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-/** The folder, for those who have it too. */
-async function filesOf(folder: DataFolder): Promise<BlobAccess> {
-  const root = join(folder.path, "artifacts");
-  await mkdir(root, { recursive: true });
-  await writeFile(join(root, "mark"), `${folder.identity}\n`);
-  return {
-    places: [{ kind: "files", root, mark: folder.identity }],
-    sign: () => Promise.reject(new Error("this coordinator grants no blobs")),
-    piecesOf: () => Promise.resolve(new Set()),
-  };
+  opened.push(() => queue.close());
+  const blobs = await startBlobService({ folder, store: settings.store, http: httpAt, tls: null, nowMs: () => clock.nowMs(), log });
+  opened.push(() => blobs.http.close());
+  const coordinator = await startCoordinator({
+    ...{ ledger, logs, clock, log, queue, listen, version },
+    // D2 of data-folder.ts: what this folder's coordinator had claimed, it has still.
+    owner: { id: folder.identity, pid: process.pid, host: hostname(), address: "" },
+    blobs: blobs.access,
+    adoptUnfinished: true,
+    adoptGraceMs,
+  });
+  opened.push(() => coordinator.close());
+  const { address } = coordinator;
+  const http = `${httpAt.host}:${blobs.http.port}`;
+  const served = { host: hostname(), address, http, fingerprint: null };
+  folder.describe({ ...served, pid: process.pid, tokenFile: null, startedAt: new Date().toISOString() });
+  log.info({ event: "coordinator.listening", ...served, data: folder.path }, "the coordinator is ready");
+  return { address, http, close: () => closeAll(opened) };
 }
 
 /** @throws NatsQueueError */
@@ -128,6 +99,10 @@ async function openQueue({ identity }: DataFolder, clock: Clock, { settings, env
   // Two coordinators at one server never take each other's tasks.
   const prefix = `stepwell-${identity.slice(0, 8)}`;
   return openNatsTaskQueue({ servers: natsServers({ url: settings.nats }, env), prefix, ackWaitMs, clock, log });
+}
+
+function besides({ host, port }: Address): Address {
+  return { host, port: port === 0 ? 0 : port + 1 };
 }
 
 /** @throws CliError badValue */

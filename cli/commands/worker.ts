@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
 import type { Worker } from "../../worker/main.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
-import { storeFor } from "../cluster/worker-store.ts";
+import { cacheOf, offerOf } from "../cluster/offer.ts";
 import { serveUntilStopped } from "../cluster/daemon.ts";
 import type { Context } from "../context.ts";
 import { endpointOf } from "../endpoint.ts";
@@ -21,14 +21,14 @@ export async function worker(context: Context): Promise<ExitCode> {
     });
   }
   const log = openServiceLog("worker", context);
-  const store = await storeFor(endpoint);
   const { startWorker } = await import("../../worker/main.ts");
   const started = startWorker({
     coordinator: endpoint,
     slots: settings.slots,
     id: `${hostname()}-${randomUUID().slice(0, 4)}`,
     version: packageVersion(),
-    store,
+    store: cacheOf(settings),
+    offer: offerOf(settings),
     isolation: settings.isolation,
     labels: settings.labels,
     runs: [],
