@@ -81,6 +81,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
   const { drivers, dispatcher, leases } = shell;
   const control = new CoordinatorControl({
     ...shell,
+    queue: options.queue,
     log,
     ledger,
     clock,
@@ -118,6 +119,7 @@ type Shell = {
   readonly dispatcher: Dispatcher;
   readonly leases: Leases;
   readonly workers: Workers;
+  readonly backlog: Backlog;
   readonly intake: LogIntake;
   readonly grants: Grants;
 };
@@ -150,7 +152,7 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
     onRoom: (driver) => dispatcher.publishSoon(driver),
   });
   const grants = new Grants({ leases, log, access: options.blobs ?? null });
-  return { drivers, dispatcher, leases, workers, intake, grants };
+  return { drivers, dispatcher, leases, workers, backlog, intake, grants };
 }
 
 /** Before anything is claimed: the claims say where this process is reached. */

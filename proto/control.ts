@@ -7,6 +7,7 @@ import type { RecordedEvent, RunOptions, RunStatus } from "./event.ts";
 import type { FlowGraph } from "./graph.ts";
 import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
 import type { ListedRun, LogLine, RunView, TaskStatus, TaskView, WorkerView } from "./view.ts";
+import type { WaitsView } from "./waits.ts";
 
 export type SubmitRequest = {
   readonly graph: FlowGraph;
@@ -111,6 +112,8 @@ export interface Control {
   run(run: RunId): Promise<RunView>;
   tasks(run: RunId, query: TasksQuery): Promise<Page<TaskView>>;
   task(run: RunId, task: TaskId): Promise<TaskView>;
+  /** Why tasks of the run wait at this moment. */
+  waits(run: RunId): Promise<WaitsView>;
   /** Every event after `seq`, then live ones; ends after the event that finishes the run. */
   events(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
   logs(query: LogsQuery): AsyncIterable<LogLine>;

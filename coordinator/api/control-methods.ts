@@ -23,6 +23,7 @@ export function callsOf(control: Control): CallTable {
     run: ([run]: Arguments) => control.run(parseRun(run)),
     tasks: ([run, query]: Arguments) => control.tasks(parseRun(run), parseTasksQuery(query)),
     task: ([run, task]: Arguments) => control.task(parseRun(run), parseTask(task)),
+    waits: ([run]: Arguments) => control.waits(parseRun(run)),
     blobPlaces: () => control.blobPlaces(),
     workers: () => control.workers(),
     drainWorker: ([worker, by, withinMs]: Arguments) =>

@@ -15,6 +15,7 @@ import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
 import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
 import type { ListedRun, LogLine, RunSummary, RunView, TaskView, WorkerView } from "../../proto/view.ts";
+import type { WaitsView } from "../../proto/waits.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { decideCancel, decideRetry } from "../core/decide.ts";
 import type { Decision, Refused } from "../core/decision.ts";
@@ -32,11 +33,12 @@ import { ClientBlobs } from "./client-blobs.ts";
 import { drainWorker, workerViews, type FleetPorts } from "./fleet.ts";
 import { followEvents } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
+import { waitsView, type WaitsPorts } from "./waits.ts";
 
 /** Opens the Control of the process that listens at `address`. */
 type OpenControl = (address: string) => Promise<Control & { close(): void }>;
 
-export type ControlPorts = LogPorts & FleetPorts & { readonly openControl: OpenControl; readonly access: BlobAccess | null };
+export type ControlPorts = LogPorts & FleetPorts & WaitsPorts & { readonly openControl: OpenControl; readonly access: BlobAccess | null };
 
 /** Reused tasks in one event. */
 const reusedPerEvent = 1000;
@@ -117,6 +119,10 @@ export class CoordinatorControl implements Control {
     if (view === null)
       throw new ControlError("notFound", `there is no task ${task} in ${run}: it is misspelt, or what comes before it has not run yet`);
     return view;
+  }
+
+  async waits(run: RunId): Promise<WaitsView> {
+    return waitsView(this.#ports, run, await this.#read(run));
   }
 
   async *events(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent> {

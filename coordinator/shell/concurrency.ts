@@ -30,6 +30,10 @@ export type Counted = { readonly flow: Running; readonly step: Running };
 export class Concurrency {
   readonly #flows = new Map<FlowName, { readonly flow: Running; readonly steps: Map<StepName, Running> }>();
 
+  ofFlow(name: FlowName): number {
+    return this.#flows.get(name)?.flow.count ?? 0;
+  }
+
   of(name: FlowName, step: StepName): Counted {
     let flow = this.#flows.get(name);
     if (flow === undefined) this.#flows.set(name, (flow = { flow: new Running(), steps: new Map() }));

@@ -285,7 +285,8 @@ export class Workers {
   }
 }
 
-function mayTake({ runs, namespace }: Worker, whose: Whose | null): boolean {
+/** `whose` null: of runs that no worker is bound to. */
+export function mayTake({ runs, namespace }: Worker, whose: Whose | null): boolean {
   if (runs.size > 0 && (whose === null || !runs.has(whose.run))) return false;
   return namespace === null || namespace === whose?.namespace;
 }

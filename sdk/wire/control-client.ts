@@ -6,6 +6,7 @@ import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
 import type { LogLine, RunView, TaskView, WorkerView } from "../../proto/view.ts";
+import type { WaitsView } from "../../proto/waits.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { parseAddress } from "./address.ts";
 import { TrustError } from "./authority.ts";
@@ -34,6 +35,7 @@ export function connectControl(endpoint: Endpoint): ControlClient {
     run: (run) => call<RunView>("run", run),
     tasks: (run, query) => call("tasks", run, query),
     task: (run, task) => call<TaskView>("task", run, task),
+    waits: (run) => call<WaitsView>("waits", run),
     events: (run, afterSeq) => follow<RecordedEvent>(wire, requestOf("events", [run, afterSeq])),
     logs: (query: LogsQuery) => follow<LogLine>(wire, requestOf("logs", [query])),
     workers: () => call<readonly WorkerView[]>("workers"),
