@@ -108,8 +108,9 @@ export class Dispatcher {
   #publish(pool: string, tasks: readonly QueuedTask[]): void {
     if (tasks.length === 0 || this.#closed) return;
     this.#options.queue.publish(pool, tasks).catch((error: unknown) => {
-      // The reconciler publishes them again.
-      this.#options.log.warn({ event: "queue.publish", pool, err: errorField(error) }, "ready tasks could not be published");
+      // The reconciler publishes them again. A queue that cannot be reached says so itself, once.
+      if (this.#options.queue.health().reachable)
+        this.#options.log.warn({ event: "queue.publish", pool, err: errorField(error) }, "ready tasks could not be published");
     });
   }
 
@@ -224,7 +225,9 @@ export class Dispatcher {
     try {
       depth = await queue.depth(name);
     } catch (error) {
-      return log.warn({ event: "queue.depth", pool: name, err: errorField(error) }, "the task queue does not answer");
+      if (queue.health().reachable)
+        log.warn({ event: "queue.depth", pool: name, err: errorField(error) }, "the task queue does not answer");
+      return;
     }
     const nowMs = clock.monotonicMs();
     const lost = depth < backlog.pool(name).queued;

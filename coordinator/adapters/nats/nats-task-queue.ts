@@ -22,8 +22,6 @@ export type NatsTaskQueueOptions = {
   readonly servers: NatsServers;
   /** Names everything that this coordinator has in NATS: two coordinators with the same one would take each other's tasks. */
   readonly prefix: string;
-  /** Copies that a cluster of NATS servers keeps of each stream. */
-  readonly replicas?: number;
   /** A taken task that is not acknowledged for this long is given out again. */
   readonly ackWaitMs: number;
   readonly clock: Clock;
@@ -146,8 +144,8 @@ class NatsTaskQueue implements TaskQueue {
   #pool(name: string): Pool {
     const known = this.#pools.get(name);
     if (known !== undefined) return known;
-    const { prefix, replicas = 1, ackWaitMs, clock, log } = this.#options;
-    const stream = new PoolStream({ prefix, pool: name, replicas, ackWaitMs, clock });
+    const { servers, prefix, ackWaitMs, clock, log } = this.#options;
+    const stream = new PoolStream({ prefix, pool: name, replicas: servers.replicas, ackWaitMs, clock });
     const pull = new PoolPull({ pool: name, stream, clock, log, ackWaitMs, onTrouble: (error) => void this.#troubled(error) });
     const pool: Pool = { stream, pull };
     this.#pools.set(name, pool);

@@ -14,14 +14,10 @@ import { indexesOf, queuedTask } from "../../ports/task-queue.conformance.ts";
 import type { TaskQueue } from "../../ports/task-queue.ts";
 import { SystemClock } from "../system-clock.ts";
 import { openNatsTaskQueue } from "./nats-task-queue.ts";
-import { natsServers, type NatsSettings } from "./servers.ts";
+import { natsServers } from "./servers.ts";
 
 const options = { timeout: 30_000 };
-type Asked = {
-  readonly settings?: Partial<NatsSettings>;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly replicas?: number;
-};
+type Environment = Readonly<Record<string, string>>;
 
 async function start(t: TestContext, serverOptions: NatsServerOptions): Promise<NatsServer> {
   const server = await NatsServer.start(serverOptions);
@@ -29,11 +25,10 @@ async function start(t: TestContext, serverOptions: NatsServerOptions): Promise<
   return server;
 }
 
-async function open(t: TestContext, server: NatsServer, { settings = {}, environment = {}, replicas = 1 }: Asked = {}): Promise<TaskQueue> {
+async function open(t: TestContext, url: string, environment: Environment = {}): Promise<TaskQueue> {
   const queue = await openNatsTaskQueue({
-    servers: natsServers({ url: server.url, ...settings }, environment),
+    servers: natsServers({ url }, environment),
     prefix: randomUUID(),
-    replicas,
     ackWaitMs: 10_000,
     clock: new SystemClock(),
     log: new TestLog(),
@@ -64,30 +59,33 @@ test("a server that cannot hold the queue is refused at the start, with what to 
   ];
   for (const [serverOptions, message] of cases) {
     const server = await start(t, serverOptions);
-    await assert.rejects(open(t, server), message);
+    await assert.rejects(open(t, server.url), message);
   }
   const single = await start(t, {});
-  await assert.rejects(open(t, single, { replicas: 3 }), /cannot keep 3 copies of the queue .*: ask for 1, or join as many servers/);
+  await assert.rejects(
+    open(t, single.url, { STEPWELL_NATS_REPLICAS: "3" }),
+    /cannot keep 3 copies of the queue .*: ask for 1, or join as many servers/,
+  );
 });
 
 test("a user and password, a token, and permissions of no more than the queue needs let it in; others are refused", options, async (t) => {
   const permissions = 'permissions: { publish: ["$JS.API.>", "$JS.ACK.>", "*.*"], subscribe: ["_INBOX.>"] }';
   const server = await start(t, { config: `authorization { users: [{ user: "ada", password: "secret", ${permissions} }] }` });
   const right = { STEPWELL_NATS_USER: "ada", STEPWELL_NATS_PASSWORD: "secret" };
-  await assertWorks(await open(t, server, { environment: right }));
+  await assertWorks(await open(t, server.url, right));
   for (const environment of [{}, { ...right, STEPWELL_NATS_PASSWORD: "wrong" }, { STEPWELL_NATS_TOKEN: "t" }]) {
     await assert.rejects(
-      open(t, server, { environment }),
+      open(t, server.url, environment),
       (error: Error) => /refuses the login/.test(error.message) && !error.message.includes("wrong"),
     );
   }
   const tokens = await start(t, { config: 'authorization { token: "t0ken" }' });
-  await assertWorks(await open(t, tokens, { environment: { STEPWELL_NATS_TOKEN: "t0ken" } }));
+  await assertWorks(await open(t, tokens.url, { STEPWELL_NATS_TOKEN: "t0ken" }));
   const forbidding = await start(t, {
     config:
       'authorization { users: [{ user: "ada", password: "secret", permissions: { publish: ["nothing"], subscribe: ["_INBOX.>"] } }] }',
   });
-  await assert.rejects(open(t, forbidding, { environment: right }), /forbids what the task queue needs .*\$JS\.API\.>/);
+  await assert.rejects(open(t, forbidding.url, right), /forbids what the task queue needs .*\$JS\.API\.>/);
 });
 
 test("TLS with a client certificate and an nkey let it in; without either it is told what is missing", options, async (t) => {
@@ -100,23 +98,23 @@ test("TLS with a client certificate and an nkey let it in; without either it is 
     config: `tls { cert_file: "${file("server.pem")}", key_file: "${file("server.key")}", ca_file: "${file("ca.pem")}", verify: true }
 authorization { users: [{ nkey: "${user.getPublicKey()}" }] }`,
   });
-  const certificates = { caFile: file("ca.pem"), certificateFile: file("client.pem"), keyFile: file("client.key") };
+  const certificates = {
+    STEPWELL_NATS_CA_FILE: file("ca.pem"),
+    STEPWELL_NATS_CERTIFICATE_FILE: file("client.pem"),
+    STEPWELL_NATS_KEY_FILE: file("client.key"),
+  };
   const url = `tls://localhost:${server.port}`;
-  await assertWorks(await open(t, server, { settings: { url, ...certificates, nkeyFile: seedFile } }));
-  const seed = new TextDecoder().decode(user.getSeed());
-  await assertWorks(await open(t, server, { settings: { url, ...certificates }, environment: { STEPWELL_NATS_NKEY_SEED: seed } }));
+  const byFile = { STEPWELL_NATS_NKEY_FILE: seedFile };
+  await assertWorks(await open(t, url, { ...certificates, ...byFile }));
+  await assertWorks(await open(t, url, { ...certificates, STEPWELL_NATS_NKEY_SEED: new TextDecoder().decode(user.getSeed()) }));
 
   const stranger = new TextDecoder().decode(nkeys.createUser().getSeed());
-  await assert.rejects(
-    open(t, server, { settings: { url, ...certificates }, environment: { STEPWELL_NATS_NKEY_SEED: stranger } }),
-    /refuses the login/,
-  );
-  await assert.rejects(open(t, server, { settings: { url, nkeyFile: seedFile } }), /look at the address, and at the files for TLS/);
-  await assert.rejects(open(t, server, { settings: { url, ...certificates, caFile: file("none.pem"), nkeyFile: seedFile } }), /none\.pem/);
-  await assert.rejects(
-    open(t, await start(t, {}), { settings: { caFile: file("ca.pem") } }),
-    /look at the address, and at the files for TLS/,
-  );
+  await assert.rejects(open(t, url, { ...certificates, STEPWELL_NATS_NKEY_SEED: stranger }), /refuses the login/);
+  const hint = /look at the address, and at the files for TLS/;
+  await assert.rejects(open(t, url, byFile), hint);
+  await assert.rejects(open(t, url, { ...certificates, ...byFile, STEPWELL_NATS_CA_FILE: file("none.pem") }), /none\.pem/);
+  const plain = await start(t, {});
+  await assert.rejects(open(t, plain.url, { STEPWELL_NATS_CA_FILE: file("ca.pem") }), hint);
 });
 
 /** An authority, and certificates of it for a server at localhost and for a client. */

@@ -10,14 +10,24 @@ test("addresses are read with their default port, and TLS where one asks for it 
     addresses: ["one:4222", "two:7000"],
     tls: null,
     login: { kind: "none" },
+    replicas: 1,
   });
-  assert.deepEqual(natsServers({ url: "tls://[::1]:4333" }, {}), { addresses: ["[::1]:4333"], tls: {}, login: { kind: "none" } });
-  assert.deepEqual(natsServers({ url: "nats://one", caFile: "/ca.pem", certificateFile: "/c.pem", keyFile: "/k.pem" }, {}).tls, {
-    caFile: "/ca.pem",
-    certFile: "/c.pem",
-    keyFile: "/k.pem",
+  assert.deepEqual(natsServers({ url: "tls://[::1]:4333" }, {}), {
+    addresses: ["[::1]:4333"],
+    tls: {},
+    login: { kind: "none" },
+    replicas: 1,
   });
-  assert.throws(() => natsServers({ url: "one", certificateFile: "/c.pem" }, {}), /needs both its file and the file of its key/);
+  const files = { STEPWELL_NATS_CA_FILE: "/ca.pem", STEPWELL_NATS_CERTIFICATE_FILE: "/c.pem", STEPWELL_NATS_KEY_FILE: "/k.pem" };
+  assert.deepEqual(natsServers({ url: "nats://one" }, files).tls, { caFile: "/ca.pem", certFile: "/c.pem", keyFile: "/k.pem" });
+  assert.throws(() => natsServers({ url: "one" }, { ...files, STEPWELL_NATS_KEY_FILE: "" }), /go together/);
+});
+
+test("a cluster may be asked for up to five copies", () => {
+  assert.equal(natsServers({ url: "one" }, { STEPWELL_NATS_REPLICAS: "5" }).replicas, 5);
+  for (const text of ["0", "6", "-1", "1.5", "three"]) {
+    assert.throws(() => natsServers({ url: "one" }, { STEPWELL_NATS_REPLICAS: text }), /expected a number from 1 to 5/, text);
+  }
 });
 
 test("an address that isn't understood, or holds a secret, is refused without being repeated", () => {
@@ -42,9 +52,12 @@ test("there is one login: from the environment or from files", async () => {
     password: "p",
   });
   assert.deepEqual(natsServers({ url }, { STEPWELL_NATS_TOKEN: "t" }).login, { kind: "token", token: "t" });
-  assert.deepEqual(natsServers({ url, credentialsFile: "/c" }, {}).login, { kind: "credentialsFile", path: "/c" });
+  assert.deepEqual(natsServers({ url }, { STEPWELL_NATS_CREDENTIALS_FILE: "/c" }).login, { kind: "credentialsFile", path: "/c" });
   assert.throws(() => natsServers({ url }, { STEPWELL_NATS_USER: "ada" }), /go together/);
-  assert.throws(() => natsServers({ url, nkeyFile: "/n" }, { STEPWELL_NATS_TOKEN: "t" }), /one login, and there are 2: token, nkeyFile/);
+  assert.throws(
+    () => natsServers({ url }, { STEPWELL_NATS_NKEY_FILE: "/n", STEPWELL_NATS_TOKEN: "t" }),
+    /one login, and there are 2: token, nkeyFile/,
+  );
   await assert.rejects(loginOptions({ kind: "nkeyFile", path: "/nowhere" }), /nkey seed for NATS cannot be read: \/nowhere \(ENOENT\)/);
   using folder = temporaryFolder();
   const path = join(folder.path, "seed");

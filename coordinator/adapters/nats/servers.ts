@@ -5,17 +5,6 @@ import { credsAuthenticator, nkeyAuthenticator, type ConnectionOptions } from "n
 import { unreachable } from "../../../proto/unreachable.ts";
 import { NatsQueueError } from "./nats-queue-error.ts";
 
-/** What may stand in a command line or a settings file: no secret. */
-export type NatsSettings = {
-  /** `nats://host:port` or `tls://host:port`, several separated by commas. */
-  readonly url: string;
-  readonly caFile?: string;
-  readonly certificateFile?: string;
-  readonly keyFile?: string;
-  readonly credentialsFile?: string;
-  readonly nkeyFile?: string;
-};
-
 export type NatsLogin =
   | { readonly kind: "none" }
   | { readonly kind: "password"; readonly user: string; readonly password: string }
@@ -29,27 +18,62 @@ export type NatsServers = {
   /** Null: as the server wants it. */
   readonly tls: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string } | null;
   readonly login: NatsLogin;
+  /** Copies that a cluster of NATS servers keeps of each stream. */
+  readonly replicas: number;
 };
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 const defaultPort = 4222;
+const replicasMax = 5;
 
 /**
- * The environment holds the secrets: STEPWELL_NATS_USER and STEPWELL_NATS_PASSWORD, STEPWELL_NATS_TOKEN, or
- * STEPWELL_NATS_NKEY_SEED. @throws NatsQueueError
+ * `url` is `nats://host:port` or `tls://host:port`, several separated by commas. The rest is in the environment (docs/nats.md),
+ * secrets or the files that hold them: STEPWELL_NATS_USER and _PASSWORD, _TOKEN, _NKEY_SEED, _NKEY_FILE, _CREDENTIALS_FILE; for TLS
+ * _CA_FILE, _CERTIFICATE_FILE, _KEY_FILE; and _REPLICAS. @throws NatsQueueError
  */
-export function natsServers(settings: NatsSettings, environment: Readonly<Record<string, string | undefined>>): NatsServers {
-  const urls = settings.url.split(",").map(parseUrl);
-  const { caFile, certificateFile, keyFile } = settings;
-  if ((certificateFile === undefined) !== (keyFile === undefined)) {
-    throw new NatsQueueError("refused", "a client certificate for NATS needs both its file and the file of its key");
-  }
-  const files = { ...(caFile !== undefined && { caFile }), ...(certificateFile !== undefined && { certFile: certificateFile, keyFile }) };
+export function natsServers({ url }: { readonly url: string }, environment: Environment): NatsServers {
+  const urls = url.split(",").map(parseUrl);
+  const files = tlsFilesOf(environment);
   const secure = urls.some(({ tls }) => tls) || Object.keys(files).length > 0;
   return {
     addresses: urls.map(({ address }) => address),
     tls: secure ? files : null,
-    login: loginOf(settings, environment),
+    login: loginOf(environment),
+    replicas: replicasOf(environment),
   };
+}
+
+/** An empty variable is one that is not set. */
+function valueOf(environment: Environment, name: string): string | undefined {
+  const value = environment[`STEPWELL_NATS_${name}`];
+  return value === "" ? undefined : value;
+}
+
+function tlsFilesOf(environment: Environment): NonNullable<NatsServers["tls"]> {
+  const caFile = valueOf(environment, "CA_FILE");
+  const certFile = valueOf(environment, "CERTIFICATE_FILE");
+  const keyFile = valueOf(environment, "KEY_FILE");
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new NatsQueueError(
+      "refused",
+      "STEPWELL_NATS_CERTIFICATE_FILE and STEPWELL_NATS_KEY_FILE go together, and one of them is not set",
+    );
+  }
+  return {
+    ...(caFile !== undefined && { caFile }),
+    ...(certFile !== undefined && { certFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
+}
+
+function replicasOf(environment: Environment): number {
+  const text = valueOf(environment, "REPLICAS") ?? "1";
+  const replicas = Number(text);
+  if (!/^\d$/.test(text) || replicas < 1 || replicas > replicasMax) {
+    throw new NatsQueueError("refused", `STEPWELL_NATS_REPLICAS is "${text}": expected a number from 1 to ${replicasMax}`);
+  }
+  return replicas;
 }
 
 function parseUrl(text: string): { readonly address: string; readonly tls: boolean } {
@@ -69,19 +93,21 @@ function parseUrl(text: string): { readonly address: string; readonly tls: boole
   return { address: `${url.hostname}:${url.port === "" ? defaultPort : url.port}`, tls: url.protocol === "tls:" };
 }
 
-function loginOf(settings: NatsSettings, environment: Readonly<Record<string, string | undefined>>): NatsLogin {
-  const user = environment["STEPWELL_NATS_USER"];
-  const password = environment["STEPWELL_NATS_PASSWORD"];
-  const token = environment["STEPWELL_NATS_TOKEN"];
-  const seed = environment["STEPWELL_NATS_NKEY_SEED"];
+function loginOf(environment: Environment): NatsLogin {
+  const user = valueOf(environment, "USER");
+  const password = valueOf(environment, "PASSWORD");
+  const token = valueOf(environment, "TOKEN");
+  const seed = valueOf(environment, "NKEY_SEED");
+  const nkeyFile = valueOf(environment, "NKEY_FILE");
+  const credentialsFile = valueOf(environment, "CREDENTIALS_FILE");
   if ((user === undefined) !== (password === undefined)) {
     throw new NatsQueueError("refused", "STEPWELL_NATS_USER and STEPWELL_NATS_PASSWORD go together, and one of them is not set");
   }
   const logins: NatsLogin[] = [];
   if (user !== undefined && password !== undefined) logins.push({ kind: "password", user, password });
   if (token !== undefined) logins.push({ kind: "token", token });
-  if (settings.credentialsFile !== undefined) logins.push({ kind: "credentialsFile", path: settings.credentialsFile });
-  if (settings.nkeyFile !== undefined) logins.push({ kind: "nkeyFile", path: settings.nkeyFile });
+  if (credentialsFile !== undefined) logins.push({ kind: "credentialsFile", path: credentialsFile });
+  if (nkeyFile !== undefined) logins.push({ kind: "nkeyFile", path: nkeyFile });
   if (seed !== undefined) logins.push({ kind: "nkeySeed", seed });
   if (logins.length > 1) {
     throw new NatsQueueError(
