@@ -39,7 +39,7 @@ const watchOptions: readonly OptionSpec[] = [
 ];
 
 const runningOptions: readonly OptionSpec[] = [
-  { name: "max-workers", value: "N", help: "tasks at a time (default: the number of cores)" },
+  { name: "max-workers", value: "N", help: "tasks at a time (default: the number of cores; in a cluster: all it has room for)" },
   { name: "max-splits", value: "N", help: "largest foreach (default: 100,000)" },
   { name: "isolation", value: "KIND", choices: ["warm", "process"], help: "process: a fresh process for every task" },
   { name: "fail-fast", negatable: true, help: "stop what runs as soon as one task has failed for good" },
@@ -150,6 +150,7 @@ const reading: readonly CommandSpec[] = [
     operands: [runPath],
     options: [
       { name: "watch", short: "w", help: "follow it until it ends" },
+      { name: "why", help: "say for each waiting task why it waits" },
       { name: "tasks", help: "list tasks too" },
       { name: "failed", help: "list failed tasks only" },
       { name: "limit", value: "N", help: "at most so many tasks (default: 100)" },
@@ -159,6 +160,7 @@ const reading: readonly CommandSpec[] = [
     examples: [
       ["stepwell status latest", "your newest run"],
       ["stepwell status TrainFlow/17 --failed", "with its failed tasks"],
+      ["stepwell status TrainFlow/17 --why", "what its tasks wait for"],
     ],
   },
   {

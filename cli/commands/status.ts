@@ -11,6 +11,7 @@ import { reading } from "../reading.ts";
 import { sourcePathOf } from "../source-path.ts";
 import { statusDocument } from "../render/run-document.ts";
 import { statusLines, tasksTable } from "../render/status-lines.ts";
+import { waitDocuments, waitLines } from "../render/wait-lines.ts";
 import { checkStep, resolvePath, viewRun, type Named } from "../run-name.ts";
 
 const tasksDefault = 100;
@@ -28,7 +29,11 @@ export function status(context: Context): Promise<ExitCode> {
 
 async function show(context: Context, local: Reader, { view, named }: { view: RunView; named: Named }): Promise<void> {
   const tasks = await tasksOf(context, local, named);
-  if (wantsJson(context)) return printDocument(context, { ...statusDocument(view), ...(tasks !== null && { taskList: tasks.items }) });
+  const waits = context.options.flag("why") ? await local.control.waits(view.run) : null;
+  if (wantsJson(context)) {
+    const why = waits === null ? {} : { why: waitDocuments(waits) };
+    return printDocument(context, { ...statusDocument(view), ...(tasks !== null && { taskList: tasks.items }), ...why });
+  }
   if (context.quiet) return printLines(context, tasks === null ? [view.run] : tasks.items.map((task) => `${view.run}/${task.task}`));
   const look = {
     paint: context.terminal.out.paint,
@@ -37,6 +42,7 @@ async function show(context: Context, local: Reader, { view, named }: { view: Ru
     path: sourcePathOf(view, { dir: context.settings.dir, cwd: context.cwd }),
   };
   printLines(context, statusLines(view, look));
+  if (waits !== null) printLines(context, ["", ...waitLines(waits, look.zone)]);
   if (tasks === null) return;
   printLines(context, ["", ...tasksTable(tasks.items, look)]);
   if (tasks.next !== null) {

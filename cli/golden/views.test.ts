@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { parseStepName, parseTaskId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
+import type { WaitReason } from "../../proto/waits.ts";
 import { CliError, errorDocument, errorText } from "../cli-error.ts";
 import { artifactsTable } from "../render/artifact-lines.ts";
 import { comparedRows, comparisonMarkdown, comparisonTable } from "../render/comparison.ts";
@@ -9,6 +10,7 @@ import { planLines } from "../render/plan-lines.ts";
 import { listedDocument, statusDocument } from "../render/run-document.ts";
 import { runsTable } from "../render/runs-table.ts";
 import { statusLines } from "../render/status-lines.ts";
+import { waitDocuments, waitLines } from "../render/wait-lines.ts";
 import { compare, places, sinkOf } from "./golden.ts";
 import { artifacts, failedView, run, startMs, succeededView, summaries } from "./train-run.ts";
 
@@ -59,6 +61,47 @@ for (const place of places) {
 
   void test(`an error: ${place.name}`, (context) => compare(context, `error-${place.name}`, errorText(error, paint).trimEnd().split("\n")));
 }
+
+void test("why tasks wait, one line for each reason; the same as JSON", (context) => {
+  const step = parseStepName("train");
+  const reasons: readonly WaitReason[] = [
+    { kind: "noWorker", pool: "gpu" },
+    { kind: "noLabels", pool: "default", lacking: ["zone=eu", "disk=ssd"] },
+    { kind: "noLabels", pool: "default", lacking: [] },
+    { kind: "tooLarge", beyond: [{ resource: "memory", asks: 8192, largest: 4096 }] },
+    {
+      kind: "tooLarge",
+      beyond: [
+        { resource: "cpu", asks: 16, largest: 2.5 },
+        { resource: "gpu", asks: 1, largest: 0 },
+      ],
+    },
+    { kind: "tooLarge", beyond: [{ resource: "gpu", asks: 4, largest: 2 }] },
+    { kind: "tooLarge", beyond: [] },
+    { kind: "queue", sinceMs: startMs, problem: "connection refused" },
+    { kind: "busy", workers: 1 },
+    { kind: "busy", workers: 12 },
+    { kind: "stepLimit", max: 2 },
+    { kind: "flowLimit", max: 10 },
+    { kind: "runLimit", max: 4 },
+    { kind: "turn" },
+    { kind: "backoff", untilMs: startMs + 271_000 },
+    { kind: "inputs", arrived: 997, inputs: 1000 },
+    { kind: "stopping", by: "ada" },
+    { kind: "interrupted" },
+  ];
+  const examples = ["train/0", "train/1", "train/2"].map(parseTaskId);
+  const waiting = reasons.map((reason, at) => ({
+    step,
+    reason,
+    tasks: at === 0 ? 99_997 : Math.min(at, 3),
+    examples: examples.slice(0, Math.max(1, at)),
+  }));
+  const waits = { run, atMs: nowMs, waiting };
+  const documents = waitDocuments(waits).map((document) => JSON.stringify(document));
+  const nothing = waitLines({ run, atMs: nowMs, waiting: [] }, "utc");
+  compare(context, "waits", [...waitLines(waits, "utc"), "", ...nothing, "", ...documents]);
+});
 
 void test("the same as JSON", (context) => {
   const documents = [...summaries.map(listedDocument), statusDocument(failedView), errorDocument(error)];
