@@ -30,8 +30,8 @@ export type HttpPort = { readonly port: number; readonly tls: boolean };
 export type BlobRequest =
   /** `of` is the blob that this one is a piece of, where it is asked for as one. */
   | { readonly kind: "get"; readonly sha256: Sha256; readonly of?: Sha256 }
-  /** Whether it is there, and how large it is. */
-  | { readonly kind: "head"; readonly sha256: Sha256 }
+  /** Whether it is there, or with `list` the list of its pieces, and how large that is. */
+  | { readonly kind: "head"; readonly sha256: Sha256; readonly list?: boolean }
   /** `replace` writes it over what is there, which has other bytes or is old. */
   | { readonly kind: "put"; readonly sha256: Sha256; readonly size: number; readonly replace?: boolean }
   /** The list of the pieces of `sha256`. */

@@ -29,7 +29,7 @@ export const parseBlobPlaces: Parser<readonly BlobPlace[]> = root("blobs", array
 
 const request = union<BlobRequest>({
   get: object({ kind, sha256, of: optional(sha256) }),
-  head: object({ kind, sha256 }),
+  head: object({ kind, sha256, list: optional(boolean) }),
   put: object({ kind, sha256, size: count, replace: optional(boolean) }),
   getList: object({ kind, sha256 }),
   putList: object({ kind, sha256, size: count, checksum: sha256, replace: optional(boolean) }),

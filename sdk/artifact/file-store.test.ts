@@ -11,6 +11,7 @@ import type { TestContext } from "node:test";
 import type { Sha256 } from "../../proto/ids.ts";
 import { FileArtifactStore } from "./file-store.ts";
 import { describeArtifactStore } from "./store.conformance.ts";
+import { describeSweepableStore } from "./sweepable.conformance.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "stepwell-store-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -44,6 +45,21 @@ describeArtifactStore("files", () => {
     store: new FileArtifactStore(root),
     corrupt: (sha256) => overwrite(pathOf(root, sha256)),
     writesCount: inodes,
+    close: () => rmSync(root, { recursive: true, force: true }),
+  };
+});
+
+describeSweepableStore("files", () => {
+  const root = freshRoot();
+  const age = (sha256: Sha256, byMs: number): void => {
+    const path = pathOf(root, sha256);
+    const at = new Date(statSync(path).mtimeMs - byMs);
+    utimesSync(path, at, at);
+  };
+  return {
+    store: new FileArtifactStore(root),
+    age,
+    pieceBytes: 64 * 1024,
     close: () => rmSync(root, { recursive: true, force: true }),
   };
 });

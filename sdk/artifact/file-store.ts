@@ -8,7 +8,7 @@
 
 import { randomUUID } from "node:crypto";
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Sha256 } from "../../proto/ids.ts";
@@ -16,7 +16,10 @@ import { identify } from "./codec.ts";
 import { readHashing, readHashingSync, readPart, readPartSync, streamHashing, syncFolder, writeAll, writeHashing } from "./file-bytes.ts";
 import type { Hashed } from "./file-bytes.ts";
 import { corruptError, explained, fileError, isMissing, missingError } from "./file-store-error.ts";
+import { listBlobs } from "./file-listing.ts";
 import type { ArtifactStore, BlockingReader, ByteRange } from "./store.ts";
+import { renewedAfterMs } from "./sweepable.ts";
+import type { ListedBlob, SweepableStore } from "./sweepable.ts";
 
 /** What a killed writer left in ROOT/tmp is removed when nothing has been written to it for so long. */
 const staleMs = 24 * 60 * 60 * 1000;
@@ -24,7 +27,7 @@ const staleMs = 24 * 60 * 60 * 1000;
 /** A blob up to this size is read when it is stored again. */
 const verifiedBytesMax = 8 * 1024 * 1024;
 
-export class FileArtifactStore implements ArtifactStore, BlockingReader {
+export class FileArtifactStore implements ArtifactStore, BlockingReader, SweepableStore {
   readonly #root: string;
   /** Folders that are known to be there and durable. */
   readonly #folders = new Set<string>();
@@ -95,12 +98,29 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader {
     return explained(path, async () => (await sizeAt(path)) !== null);
   }
 
+  list(after?: Sha256): AsyncIterable<ListedBlob> {
+    return listBlobs(this.#root, after);
+  }
+
+  /** A folder holds every blob whole. */
+  async piecesOf(): Promise<readonly Sha256[]> {
+    return [];
+  }
+
+  async delete(names: readonly Sha256[]): Promise<void> {
+    for (const sha256 of names) {
+      const path = this.#pathOf(sha256);
+      await explained(path, () => rm(path, { force: true }));
+    }
+  }
+
   async #isThere(stored: Hashed): Promise<boolean> {
     const path = this.#pathOf(stored.sha256);
     if (!(await this.#isSound(stored, path))) return false;
     // Its writer may have been killed between naming it and syncing the name. (S2)
     await this.#prepare(dirname(path));
     await this.#sync(dirname(path));
+    await renew(path);
     return true;
   }
 
@@ -229,6 +249,13 @@ async function sizeAt(path: string): Promise<number | null> {
     if (isMissing(error)) return null;
     throw error;
   }
+}
+
+/** Who stores an old blob again counts on it from now on. */
+async function renew(path: string): Promise<void> {
+  const now = new Date();
+  const { mtimeMs } = await stat(path);
+  if (now.getTime() - mtimeMs > renewedAfterMs) await utimes(path, now, now);
 }
 
 async function openIfThere(path: string): Promise<FileHandle | null> {

@@ -4,6 +4,7 @@ import type { ReadPacing } from "../../sdk/artifact/s3/object-reader.ts";
 import { parseS3Place, type S3Place } from "../../sdk/artifact/s3/place.ts";
 import { PresignedArtifactStore, type PresignedStoreOptions } from "../../sdk/artifact/s3/presigned-store.ts";
 import { S3ArtifactStore, type S3StoreOptions } from "../../sdk/artifact/s3/s3-store.ts";
+import type { Sha256 } from "../../proto/ids.ts";
 import type { BlobGrant, BlobRequest } from "../../proto/blobs.ts";
 import { S3Server, testCredentials, type S3ServerOptions } from "../s3-server/server.ts";
 
@@ -29,6 +30,11 @@ export function useTestCredentials(credentials = testCredentials): void {
 
 export function placeAt(url: string, prefix = "some/prefix"): S3Place {
   return parseS3Place(`s3://${bucket}/${prefix}?endpoint=${encodeURIComponent(url)}`);
+}
+
+/** Of a blob in the store at `placeAt`. */
+export function keyIn(sha256: Sha256): string {
+  return `some/prefix/cas/${sha256.slice(0, 2)}/${sha256}`;
 }
 
 /** A server with an empty bucket, and a store with credentials for it. */

@@ -37,7 +37,7 @@ function accessOf(request: BlobRequest): SignedAccess {
     case "getList":
       return { method: "GET", sha256, part: "list" };
     case "head":
-      return { method: "HEAD", sha256, part: "bytes" };
+      return { method: "HEAD", sha256, part: request.list === true ? "list" : "bytes" };
     case "put":
       return { method: "PUT", sha256, part: "bytes", size: request.size, checksum: sha256, replace: request.replace ?? false };
     case "putList":

@@ -8,7 +8,6 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import type { BlobGrant, BlobRequest } from "../../../proto/blobs.ts";
 import { blobRequestsMax } from "../../../proto/blobs.ts";
 import type { Sha256 } from "../../../proto/ids.ts";
-import { identify } from "../codec.ts";
 import { parseContentRange, sha256Of, md5Of } from "./aws-objects.ts";
 import type { BlobObjects, ObjectBody, ObjectFacts, ObjectName, ObjectRange, ObjectWrite } from "./objects.ts";
 import { connectionFailure, reasonOf, RequestFailure } from "./request-failure.ts";
@@ -59,34 +58,19 @@ export class PresignedObjects implements BlobObjects {
   }
 
   async look({ sha256, part }: ObjectName): Promise<ObjectFacts | null> {
-    if (part === "list") return this.#lookAtList(sha256);
-    const answer = await this.#send("HEAD", { kind: "head", sha256 });
+    const answer = await this.#send("HEAD", { kind: "head", sha256, ...(part === "list" && { list: true }) });
     const { statusCode: status = 0, headers } = answer;
     answer.resume();
     if (status === 404) return null;
     if (status !== 200) throw await refusalOf(answer);
     const checksum = headers["x-amz-checksum-sha256"];
+    const modified = Date.parse(headers["last-modified"] ?? "");
     return {
       size: Number(headers["content-length"] ?? 0),
       sha256: sha256Of(typeof checksum === "string" ? checksum : undefined),
       md5: md5Of(headers.etag),
-      modifiedAtMs: modifiedAt(answer),
+      modifiedAtMs: Number.isNaN(modified) ? null : modified,
     };
-  }
-
-  /** It is small, so that reading it is as good. */
-  async #lookAtList(sha256: Sha256): Promise<ObjectFacts | null> {
-    const answer = await this.#send("GET", { kind: "getList", sha256 });
-    if (answer.statusCode === 404) return cancelled(answer, null);
-    if (answer.statusCode !== 200) throw await refusalOf(answer);
-    try {
-      const pieces: Buffer[] = [];
-      for await (const piece of answer as AsyncIterable<Buffer>) pieces.push(piece);
-      const bytes = Buffer.concat(pieces);
-      return { size: bytes.length, sha256: identify([bytes]), md5: null, modifiedAtMs: modifiedAt(answer) };
-    } catch (error) {
-      throw connectionFailure(error);
-    }
   }
 
   async write({ sha256, part }: ObjectName, { bytes, checksum, replace }: ObjectWrite): Promise<"written" | "exists"> {
@@ -151,11 +135,6 @@ export class PresignedObjects implements BlobObjects {
       for (const { reject } of asked) reject(error);
     }
   }
-}
-
-function modifiedAt({ headers }: IncomingMessage): number | null {
-  const modified = Date.parse(headers["last-modified"] ?? "");
-  return Number.isNaN(modified) ? null : modified;
 }
 
 /** The answer's document isn't of interest, but its connection is. */

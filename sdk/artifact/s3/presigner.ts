@@ -91,8 +91,8 @@ export class S3Presigner {
 }
 
 export function nameOf(request: BlobRequest): ObjectName {
-  const part = request.kind === "getList" || request.kind === "putList" ? "list" : "bytes";
-  return { sha256: request.sha256, part };
+  const isList = request.kind === "getList" || request.kind === "putList" || (request.kind === "head" && request.list === true);
+  return { sha256: request.sha256, part: isList ? "list" : "bytes" };
 }
 
 /** @throws ArtifactStoreError where a list is to be replaced by another */
