@@ -24,7 +24,7 @@ const slots = 2;
 
 const folder = mkdtempSync(join(tmpdir(), "stepwell-bench-"));
 const store = new FileArtifactStore(join(folder, "store"));
-const program = fileURLToPath(new URL("../dist/worker/adapters/task-process/program.cjs", import.meta.url));
+const program = fileURLToPath(new URL("../dist/worker/adapters/task-process/launch.cjs", import.meta.url));
 
 try {
   const codePackage = await makePackage();

@@ -1,14 +1,12 @@
-// Bundles the program of task processes into one file beside its modules in dist/: a process for every task pays for
-// every file that it loads.
+// Bundles the program of task processes into one file beside its modules in dist/, and what loads it into another: a
+// process for every task pays for every file that it loads.
 
-import { writeFile } from "node:fs/promises";
 import { build, type Plugin } from "esbuild";
 
 /** Modules of Node that take milliseconds to load and that many a task never needs: loaded at the first call. */
-const lateModules = ["node:crypto", "node:fs/promises"];
+const lateModules = ["node:crypto", "node:fs/promises", "node:module", "node:os"];
 
-const program = "dist/worker/adapters/task-process/main.js";
-const bundle = "dist/worker/adapters/task-process/program.cjs";
+const folder = "dist/worker/adapters/task-process";
 
 const loadLate: Plugin = {
   name: "load-late",
@@ -24,16 +22,18 @@ const loadLate: Plugin = {
   },
 };
 
-const { outputFiles } = await build({
-  entryPoints: [program],
-  bundle: true,
-  format: "cjs",
-  platform: "node",
-  target: "node22",
-  write: false,
-  logLevel: "warning",
+const options = { bundle: true, format: "cjs", platform: "node", target: "node22", logLevel: "warning" } as const;
+
+await build({
+  ...options,
+  entryPoints: [`${folder}/program.js`],
+  outfile: `${folder}/program.cjs`,
+  // Every byte is read. Names stay: they are in stack traces.
+  minifyWhitespace: true,
+  minifySyntax: true,
   define: { "import.meta.url": "programUrl" },
   banner: { js: `const programUrl = require("node:url").pathToFileURL(__filename).href;` },
+  footer: { js: `if (require.main === module) module.exports.serveTasks(process.argv.slice(2), () => undefined);` },
   plugins: [loadLate],
 });
-for (const { contents } of outputFiles) await writeFile(bundle, contents);
+await build({ ...options, entryPoints: [`${folder}/launch.js`], outfile: `${folder}/launch.cjs` });

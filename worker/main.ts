@@ -81,7 +81,7 @@ export function startWorker(options: WorkerOptions): Worker {
   const processes = new SpawnedTaskProcesses({ marker, storage, tempRoot });
   const pool = new ProcessPool({ processes, slots: options.slots });
   // Before anything else: starting it takes longer than connecting does.
-  if (blobs === null) pool.prewarm();
+  if (blobs === null) pool.prewarm(options.isolation === "process" ? "once" : "warm");
   // Now that somebody will remove it, come what may.
   mkdirSync(tempRoot, { recursive: true, mode: 0o700 });
   const agent = new Agent({

@@ -17,8 +17,6 @@ export const codeScheme = "stepwell-code:";
 /** Names that the bundler puts in the place of `import.meta.url`, `__filename` and `__dirname`. */
 export const placeNames = { url: "__stepwell_url", filename: "__stepwell_filename", dirname: "__stepwell_dirname" } as const;
 
-const ownRequire = createRequire(import.meta.url);
-
 const parameters = ["exports", "require", "module", placeNames.url, placeNames.filename, placeNames.dirname];
 const prefix = `(function (${parameters.join(", ")}) { `;
 
@@ -40,7 +38,7 @@ function requireFrom(modules: ProvidedModules): (specifier: string) => unknown {
     const provided = Object.hasOwn(modules, specifier) ? modules[specifier] : process.getBuiltinModule(specifier);
     if (provided !== undefined) return provided;
     // The client, say, which few flows import: resolved as this package resolves itself.
-    if (specifier.startsWith("stepwell/")) return ownRequire(specifier);
+    if (specifier.startsWith("stepwell/")) return createRequire(import.meta.url)(specifier);
     throw new Error(
       `cannot import "${specifier}" while the flow runs: its code is one package, made beforehand; import it by a literal name, so that it becomes part of the package`,
     );

@@ -35,6 +35,8 @@ const steps = {
   stubborn() { process.on("SIGTERM", () => {}); console.log("blocking", process.pid); for (;;); },
   leak(attempt) { new Function("process", "console", attempt.order.code)(process, console); console.log(process.pid); },
   temp(attempt) { writeFileSync(attempt.tempDir() + "/x", "x", { flag: "wx" }); console.log(process.pid); },
+  async tempAndHang(attempt) { steps.temp(attempt); await forever(); },
+  async asks() { const { message } = await server.askBlobs({ kind: "makeRoom" }); console.log(message); },
   family() {
     const inGroup = spawn("sleep", ["1000"], { stdio: "inherit" });
     const away = spawn("sleep", ["1000"], { stdio: "ignore", detached: true });
@@ -43,7 +45,8 @@ const steps = {
   },
   async familyHangs() { steps.family(); await forever(); },
 };
-new TaskServer(process.argv[3], {
+const execution = {
+  provide(bytes) { steps.provided = () => console.log(Buffer.from(bytes).toString()); },
   async execute(attempt) {
     const usage = { startedAtMs: 0, finishedAtMs: 0, cpuMs: 0, peakMiB: 0 };
     try {
@@ -55,7 +58,9 @@ new TaskServer(process.argv[3], {
     }
   },
   failureOf,
-}).start();
+};
+const server = new TaskServer({ tempDir: process.argv[3], use: process.argv[4], execution, beforeReport() {} });
+server.start();
 `;
 
 export async function buildStepsProgram(outfile: string): Promise<void> {

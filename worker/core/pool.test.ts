@@ -5,7 +5,7 @@ import { chooseEvicted, chooseProcess, sparesToStart, type PooledProcess, type W
 const wanted: Wanted = { environment: "", codePackage: "a", isolated: false };
 
 function process(id: number, over: Partial<PooledProcess> = {}): PooledProcess {
-  return { id, kind: "idle", environment: "", codePackage: null, ...over };
+  return { id, kind: "idle", environment: "", codePackage: null, once: false, ...over };
 }
 
 test("a process that has run the same code package is preferred to a fresh one, and that to one that is starting", () => {

@@ -3,7 +3,8 @@
 // P1. A process runs one order at a time.
 // P2. A process is used again only for the code package and the environment that it was used for before.
 // P3. An isolated order gets a process that has run nothing.
-// P4. At most `slots + 1` processes are alive, as long as no more than `slots` orders run.
+// P4. An order that others may follow in the same process gets none that was started for one task.
+// P5. At most `slots + 1` processes are alive, as long as no more than `slots` orders run.
 
 /** A process that can take an order now or as soon as it has loaded itself. */
 export type PooledProcess = {
@@ -13,6 +14,8 @@ export type PooledProcess = {
   readonly environment: string;
   /** The code package that it has loaded; null where it has run nothing. */
   readonly codePackage: string | null;
+  /** Started for one task. */
+  readonly once: boolean;
 };
 
 export type Wanted = { readonly environment: string; readonly codePackage: string; readonly isolated: boolean };
@@ -37,6 +40,7 @@ export function chooseProcess(processes: readonly PooledProcess[], wanted: Wante
 function rankOf(process: PooledProcess, wanted: Wanted): number {
   if (process.kind === "busy" || process.environment !== wanted.environment) return Infinity; // P1, P2
   if (process.codePackage !== null) return wanted.isolated || process.codePackage !== wanted.codePackage ? Infinity : 0; // P2, P3
+  if (process.once && !wanted.isolated) return Infinity; // P4
   return process.kind === "idle" ? 1 : 2;
 }
 
@@ -55,6 +59,6 @@ export function sparesToStart(processes: readonly PooledProcess[], slots: number
   const usedUp = used.some((one) => one);
   if (!usedUp) return 0;
   const fresh = processes.filter((process) => process.kind !== "busy" && process.codePackage === null).length;
-  // A process is being used up about as fast as a new one loads: one spare for each slot pays, P4 allows one beyond them.
+  // A process is being used up about as fast as a new one loads: one spare for each slot pays, P5 allows one beyond them.
   return Math.max(0, Math.min(slots - fresh, slots + 1 - processes.length));
 }

@@ -53,8 +53,8 @@ export type TaskProcessEvents = {
 export interface TaskProcess {
   /** Of the operating system; null where it could not be started. */
   readonly pid: number | null;
-  /** `order` is the JSON of a TaskOrder. */
-  run(order: Uint8Array): void;
+  /** `order` is the JSON of a TaskOrder, for a step of `codePackage`. */
+  run(order: Uint8Array, codePackage: string): void;
   /** Raises the abort signal of the running attempt; the process reports `failure` once the step has settled, at the latest after `settleMs`. */
   abort(failure: Failure, settleMs: number): void;
   /** Reaches everything that the step started as well. */
@@ -65,9 +65,18 @@ export interface TaskProcess {
   samplePeakMiB(): number;
 }
 
+/** `once`: it starts faster and runs one order; its report says that it is not to be used again. */
+export type ProcessUse = "once" | "warm";
+
+export type ProcessStart = {
+  /** Added to the worker's own. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly use: ProcessUse;
+};
+
 export interface TaskProcesses {
-  /** `environment` is added to the worker's own. Never throws: a process that cannot be started ends with a `spawnError`. */
-  start(environment: Readonly<Record<string, string>>, events: TaskProcessEvents): TaskProcess;
+  /** Never throws: a process that cannot be started ends with a `spawnError`. */
+  start(start: ProcessStart, events: TaskProcessEvents): TaskProcess;
   /** Resolves when no process is left. Everything that still runs is killed. */
   close(): Promise<void>;
 }

@@ -217,7 +217,7 @@ export class Agent {
   async #useBlobs(link: WorkerStream, blobs: WorkerBlobs, offer: Uint8Array): Promise<void> {
     blobs.desk.connected((item) => link.send(item));
     try {
-      if (await blobs.use(offer)) this.#options.pool.prewarm();
+      if (await blobs.use(offer)) this.#options.pool.prewarm(this.#options.isolated ? "once" : "warm");
       this.#blobsKnown = true;
       if (this.#connection.kind === "welcomed" && this.#connection.link === link) this.#ask();
     } catch (error) {

@@ -305,15 +305,15 @@ test("when the worker is killed, its task processes, what they started and its t
     const ignore = () => {};
     for (const step of ["block", "familyHangs", "block"]) {
       const events = { onReady: ignore, onCodeReturned: ignore, onProgress: ignore, onReport: ignore, onOutput: (_, bytes) => process.stdout.write(bytes), onEnd: ignore };
-      processes.start({}, events).run(Buffer.from(JSON.stringify({ step, timeoutSeconds: null })));
+      for (const use of ["once", "warm"]) processes.start({ environment: {}, use }, events).run(Buffer.from(JSON.stringify({ step, timeoutSeconds: null })), "");
     }`;
   const file = join(folder, "worker.mjs");
   writeFileSync(file, worker);
   const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
-  while ((text.match(/\n/g) ?? []).length < 3) text += String((await once(child.stdout, "data"))[0]);
+  while ((text.match(/\n/g) ?? []).length < 6) text += String((await once(child.stdout, "data"))[0]);
   const pids = [...text.matchAll(/\d+/g)].map(Number);
-  assert.equal(pids.length, 5);
+  assert.equal(pids.length, 10);
   assert.ok(pids.every(isAlive));
   child.kill("SIGKILL");
   await untilGone(pids);

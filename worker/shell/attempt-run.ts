@@ -80,7 +80,7 @@ export class AttemptRun {
     this.#lease = lease;
     this.#process = lease.process;
     this.#startedAtMs = Date.now();
-    lease.process.run(this.#order);
+    lease.process.run(this.#order, this.#head.codePackage);
     this.#advance({ kind: "started", timeoutSeconds: this.#head.timeoutSeconds });
     this.#watch = setTimeout(() => this.#watchMemory(), watchedAfterMs);
     return {

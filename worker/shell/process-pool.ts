@@ -5,7 +5,7 @@
 
 import { attemptsRemembered, chooseEvicted, chooseProcess, sparesToStart, type PooledProcess, type Wanted } from "../core/pool.ts";
 import type { Death } from "../core/death.ts";
-import type { BlobHandler, OutputStream, Report, TaskProcess, TaskProcesses } from "../ports/task-process.ts";
+import type { BlobHandler, OutputStream, ProcessStart, Report, TaskProcess, TaskProcesses } from "../ports/task-process.ts";
 
 /** What happens to a process while an order has it. */
 export type LeaseEvents = {
@@ -37,7 +37,6 @@ export interface ProcessLease {
 type Member = {
   pooled: PooledProcess;
   readonly process: TaskProcess;
-  readonly environment: Readonly<Record<string, string>>;
   events: LeaseEvents | null;
 };
 
@@ -50,7 +49,8 @@ export class ProcessPool {
   #waiting: ProcessWanted[] = [];
   /** Whether each of the last attempts used its process up; the newest last. */
   #used: boolean[] = [];
-  #lastEnvironment: Readonly<Record<string, string>> = {};
+  /** What the last process that was given away had been started for, or could have been. */
+  #last: ProcessStart = { environment: {}, use: "warm" };
   #nextId = 1;
   #closed = false;
 
@@ -60,8 +60,8 @@ export class ProcessPool {
   }
 
   /** Starts a process before anybody has asked for one. */
-  prewarm(): void {
-    if (this.#members.size === 0) this.#start({});
+  prewarm(use: ProcessStart["use"]): void {
+    if (this.#members.size === 0) this.#start({ environment: {}, use });
   }
 
   want(wanted: ProcessWanted): void {
@@ -92,7 +92,7 @@ export class ProcessPool {
       }
       left.push(wanted);
       const promised = chooseProcess(starting, key);
-      if (promised === null) this.#makeRoomAndStart(wanted.environment);
+      if (promised === null) this.#makeRoomAndStart(startFor(wanted));
       else starting = starting.filter((one) => one !== promised);
     }
     this.#waiting = left;
@@ -101,7 +101,7 @@ export class ProcessPool {
       this.#slots,
       this.#used,
     );
-    for (let count = 0; count < spares; count += 1) this.#start(this.#lastEnvironment);
+    for (let count = 0; count < spares; count += 1) this.#start(this.#last);
   }
 
   #pooled(kind: PooledProcess["kind"]): readonly PooledProcess[] {
@@ -114,7 +114,7 @@ export class ProcessPool {
     const member = this.#members.get(id);
     if (member === undefined) return;
     member.pooled = { ...member.pooled, kind: "busy", codePackage: key.codePackage };
-    this.#lastEnvironment = wanted.environment;
+    this.#last = startFor(wanted);
     member.events = wanted.onProcess({ process: member.process, release: (spoiled) => this.#release(id, spoiled) });
   }
 
@@ -135,19 +135,19 @@ export class ProcessPool {
     member?.process.signal("SIGKILL");
   }
 
-  #makeRoomAndStart(environment: Readonly<Record<string, string>>): void {
+  #makeRoomAndStart(start: ProcessStart): void {
     const evicted = chooseEvicted(
       [...this.#members.values()].map((member) => member.pooled),
       this.#slots,
     );
     if (evicted !== null) this.#discard(evicted.id);
-    this.#start(environment);
+    this.#start(start);
   }
 
-  #start(environment: Readonly<Record<string, string>>): void {
+  #start(start: ProcessStart): void {
     const id = this.#nextId;
     this.#nextId += 1;
-    const process = this.#processes.start(environment, {
+    const process = this.#processes.start(start, {
       onReady: () => this.#becameReady(id),
       onCodeReturned: () => this.#members.get(id)?.events?.onCodeReturned(),
       onSecrets: (secrets) => this.#members.get(id)?.events?.onSecrets(secrets),
@@ -158,9 +158,14 @@ export class ProcessPool {
       onEnd: (death) => this.#ended(id, death),
     });
     this.#members.set(id, {
-      pooled: { id, kind: "starting", environment: environmentKey(environment), codePackage: null },
+      pooled: {
+        id,
+        kind: "starting",
+        environment: environmentKey(start.environment),
+        codePackage: null,
+        once: start.use === "once",
+      },
       process,
-      environment,
       events: null,
     });
   }
@@ -198,6 +203,10 @@ export class ProcessPool {
     const lease: ProcessLease = { process: member.process, release: () => undefined };
     wanted.onProcess(lease).onEnd(death);
   }
+}
+
+function startFor({ environment, isolated }: ProcessWanted): ProcessStart {
+  return { environment, use: isolated ? "once" : "warm" };
 }
 
 function wantedKey(wanted: ProcessWanted): Wanted {

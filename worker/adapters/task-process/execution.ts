@@ -18,6 +18,8 @@ export class PackageExecution implements Execution {
   readonly #store: ArtifactStore & BlockingReader;
   /** A process is used for one code package. */
   #opened: { readonly codePackage: Sha256; readonly code: LoadedPackage } | null = null;
+  /** Of the order that comes next. */
+  #provided: Uint8Array | null = null;
   /** Of the attempt that runs. */
   #secrets: readonly string[] = [];
 
@@ -63,6 +65,10 @@ export class PackageExecution implements Execution {
     return outcome.kind === "failed" ? { ...outcome, failure: hideInFailure(outcome.failure, this.#secrets) } : outcome;
   }
 
+  provide(codePackage: Uint8Array): void {
+    this.#provided = codePackage;
+  }
+
   failureOf(error: unknown): Failure {
     return hideInFailure(failureOf(error, this.#opened?.code.locate), this.#secrets);
   }
@@ -74,8 +80,10 @@ export class PackageExecution implements Execution {
 
   #open(codePackage: Sha256): LoadedPackage {
     if (this.#opened?.codePackage !== codePackage) {
-      this.#opened = { codePackage, code: openPackage(this.#store.getSync(codePackage), { stepwell }) };
+      const bytes = this.#provided ?? this.#store.getSync(codePackage);
+      this.#opened = { codePackage, code: openPackage(bytes, { stepwell }) };
     }
+    this.#provided = null;
     return this.#opened.code;
   }
 }

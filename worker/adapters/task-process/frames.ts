@@ -5,6 +5,8 @@ export const orderFrame = 1;
 export const abortFrame = 2;
 /** A number of a question and the answer to it, see blob-messages.ts. */
 export const blobReplyFrame = 3;
+/** The code package of the order that follows. */
+export const packageFrame = 4;
 /** From task process to worker. */
 export const readyFrame = 1;
 export const codeReturnedFrame = 2;

@@ -1,4 +1,5 @@
-// The life of a task process: one order at a time, from the worker's socket to a report, until the worker is gone.
+// The life of a task process: one order at a time, from the worker's socket to a report, until the worker is gone; or one
+// order in all, where it was started for one task.
 //
 // S1. A report is sent once for each order; whatever the step does afterwards is not listened to.
 // S2. What ended the attempt first (the step, an uncaught error, an abort) is what is reported.
@@ -6,7 +7,6 @@
 
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { getEventListeners } from "node:events";
-import { Socket } from "node:net";
 import { describeFailure, type Failure } from "../../../proto/failure.ts";
 import type { TaskOrder, TaskOutcome } from "../../../proto/order.ts";
 import type { Progress } from "../../../sdk/flow/progress.ts";
@@ -17,13 +17,14 @@ import {
   blobReplyFrame,
   codeReturnedFrame,
   encodeFrame,
-  FrameReader,
   orderFrame,
+  packageFrame,
   progressFrame,
   readyFrame,
   reportFrame,
   secretsFrame,
 } from "./frames.ts";
+import { ListeningLine, ReadingLine, type FrameLine } from "./frame-line.ts";
 import { printWithoutDelay } from "./print.ts";
 import { ProgressTeller } from "./progress-teller.ts";
 import { Traces } from "./traces.ts";
@@ -47,18 +48,27 @@ export type Attempt = {
 
 export type Execution = {
   execute(attempt: Attempt): Promise<TaskOutcome>;
+  /** The package of the order that follows, which the worker has verified. */
+  provide(codePackage: Uint8Array): void;
   /** Turns something thrown outside the step's own call into a failure. */
   failureOf(error: unknown): Failure;
 };
 
-/** The socket to the worker. */
-export const workerFd = 3;
 /** A step that doesn't listen to its abort signal may still look at it: it gets this long. Milliseconds. */
 const pollingSettleMs = 100;
 /** Grown beyond this, a process is not used again. MiB. */
 const residentMiBMax = 1024;
 /** Longest reason that is passed on. Bytes. */
 const reasonBytesMax = 1000;
+
+export type TaskServerOptions = {
+  readonly tempDir: string;
+  readonly execution: Execution;
+  /** `once`: for one task; `warm`: for as many as find it as it was. */
+  readonly use: "once" | "warm";
+  /** Called when a step is done, before the worker hears of it. */
+  readonly beforeReport: () => void;
+};
 
 type Running = {
   readonly order: TaskOrder;
@@ -70,29 +80,33 @@ type Running = {
 };
 
 export class TaskServer {
-  readonly #socket = new Socket({ fd: workerFd, readable: true, writable: true });
+  readonly #line: FrameLine;
   readonly #tempDir: string;
   readonly #execution: Execution;
-  readonly #traces = new Traces(printWithoutDelay());
-  readonly #teller = new ProgressTeller((line) => this.#socket.write(encodeFrame(progressFrame, Buffer.from(line))));
+  /** Null where nothing runs here after the first task. */
+  readonly #traces: Traces | null;
+  readonly #beforeReport: () => void;
+  readonly #teller = new ProgressTeller((line) => this.#line.send(encodeFrame(progressFrame, Buffer.from(line))));
   readonly #asked = new Map<number, (reply: BlobReply) => void>();
   #running: Running | null = null;
   #askedCount = 0;
   #tempDirUsed = false;
 
-  constructor(tempDir: string, execution: Execution) {
+  constructor({ tempDir, execution, use, beforeReport }: TaskServerOptions) {
     this.#tempDir = tempDir;
     this.#execution = execution;
+    this.#beforeReport = beforeReport;
+    const openedStreams = printWithoutDelay();
+    const events = { onFrame: (kind: number, body: Buffer) => this.#receive(kind, body), onGone: endWithEverything };
+    this.#line = use === "once" ? new ReadingLine(orderFrame, events) : new ListeningLine(events);
+    this.#traces = use === "once" ? null : new Traces(openedStreams);
   }
 
   start(): void {
-    const reader = new FrameReader((kind, body) => this.#receive(kind, body));
-    this.#socket.on("data", (chunk) => reader.push(chunk));
-    this.#socket.on("error", endWithEverything);
-    this.#socket.on("close", endWithEverything);
     process.on("uncaughtException", (error) => this.#uncaught(error));
-    this.#traces.rememberResources();
-    this.#socket.write(encodeFrame(readyFrame));
+    this.#traces?.rememberResources();
+    this.#line.send(encodeFrame(readyFrame));
+    this.#line.listen();
   }
 
   /** Asks the worker about a blob. */
@@ -102,7 +116,8 @@ export class TaskServer {
     number.writeUInt32LE(id);
     return new Promise((resolve) => {
       this.#asked.set(id, resolve);
-      this.#socket.write(encodeFrame(blobAskFrame, number, Buffer.from(JSON.stringify(message))));
+      this.#line.expectAnswer();
+      this.#line.send(encodeFrame(blobAskFrame, number, Buffer.from(JSON.stringify(message))));
     });
   }
 
@@ -120,6 +135,8 @@ export class TaskServer {
       // What runs the order parses it; here it is only handed on.
       const order = JSON.parse(text) as TaskOrder;
       this.#run(order).catch((error: unknown) => this.#uncaught(error));
+    } else if (kind === packageFrame) {
+      this.#execution.provide(Uint8Array.from(body));
     } else if (kind === abortFrame) {
       const { failure, settleMs } = JSON.parse(text) as { failure: Failure; settleMs: number };
       this.#abort(failure, settleMs);
@@ -135,7 +152,7 @@ export class TaskServer {
       settleMs: () => running.settleMs,
       tempDir: () => this.#useTempDir(),
       codeReturned: () => this.#codeReturned(running),
-      hide: (secrets) => void this.#socket.write(encodeFrame(secretsFrame, Buffer.from(JSON.stringify(secrets)))),
+      hide: (secrets) => this.#line.send(encodeFrame(secretsFrame, Buffer.from(JSON.stringify(secrets)))),
       tell: (progress) => {
         if (this.#running === running) this.#teller.tell(progress); // S1
       },
@@ -144,12 +161,14 @@ export class TaskServer {
     await new Promise((resolve) => setImmediate(resolve));
     this.#running = null;
     this.#teller.finish();
+    this.#beforeReport();
     this.#report(running.cause === null ? outcome : failedWith(running.cause, outcome), running.cause !== null);
+    if (this.#traces === null) this.#line.rest();
   }
 
   #codeReturned(running: Running): void {
     running.codeReturned = true;
-    if (running.order.timeoutSeconds !== null) this.#socket.write(encodeFrame(codeReturnedFrame));
+    if (running.order.timeoutSeconds !== null) this.#line.send(encodeFrame(codeReturnedFrame));
   }
 
   /** An abort that comes when the step's code has returned comes too late. */
@@ -176,12 +195,13 @@ export class TaskServer {
     const json = Buffer.from(JSON.stringify(outcome));
     const reason = Buffer.from(this.#spoiled(outcome, stopped) ?? "").subarray(0, reasonBytesMax);
     const head = Buffer.from([outcome.kind === "succeeded" ? 1 : 0, mayHaveChildren() ? 1 : 0, reason.length >> 8, reason.length & 255]);
-    this.#socket.write(encodeFrame(reportFrame, head, reason, json));
+    this.#line.send(encodeFrame(reportFrame, head, reason, json));
   }
 
   #spoiled(outcome: TaskOutcome, stopped: boolean): string | null {
     if (stopped) return "it was stopped";
     if (outcome.kind === "failed") return "its attempt failed";
+    if (this.#traces === null) return "it was started for one task";
     if (process.resourceUsage().maxRSS > residentMiBMax * 1024) return `it grew beyond ${residentMiBMax} MiB`;
     return this.#traces.found() ?? this.#emptyTempDir();
   }

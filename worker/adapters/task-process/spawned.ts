@@ -9,7 +9,9 @@ import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Failure } from "../../../proto/failure.ts";
 import type { Death } from "../../core/death.ts";
-import type { Report, TaskProcess, TaskProcessEvents, TaskProcesses } from "../../ports/task-process.ts";
+import { parseSha256 } from "../../../proto/ids.ts";
+import { FileArtifactStore } from "../../../sdk/artifact/file-store.ts";
+import type { ProcessStart, ProcessUse, Report, TaskProcess, TaskProcessEvents, TaskProcesses } from "../../ports/task-process.ts";
 import { BlobPort } from "./blob-port.ts";
 import {
   abortFrame,
@@ -18,6 +20,7 @@ import {
   encodeFrame,
   FrameReader,
   orderFrame,
+  packageFrame,
   progressFrame,
   readyFrame,
   reportFrame,
@@ -37,7 +40,7 @@ export type SpawnOptions = {
   readonly storage: () => TaskStorage;
   /** Folder in which each process gets a temporary folder of its own. Removed by `close`, and when the worker is killed. */
   readonly tempRoot: string;
-  /** The program that a process runs; the one beside this file by default. */
+  /** The program that a process runs; those beside this file by default. */
   readonly program?: string;
 };
 
@@ -52,40 +55,54 @@ export class SpawnedTaskProcesses implements TaskProcesses {
   readonly #options: SpawnOptions;
   readonly #reaper: Reaper;
   readonly #alive = new Set<Spawned>();
-  readonly #program: string;
+  readonly #programs: Readonly<Record<ProcessUse, string>>;
+  /** Read, and verified, for the last process that runs one task: it need not load what that takes. */
+  #package: { readonly sha256: string; readonly bytes: Uint8Array } | null = null;
   #count = 0;
 
   constructor(options: SpawnOptions) {
     this.#options = options;
+    this.#programs = options.program === undefined ? ownPrograms() : { once: options.program, warm: options.program };
     this.#reaper = new Reaper(`${options.marker}\\.`, options.tempRoot);
-    // What is built is one file for the whole program: see scripts/bundle-task-program.ts.
-    const beside = import.meta.url.endsWith(".ts") ? "./main.ts" : "./program.cjs";
-    this.#program = options.program ?? fileURLToPath(new URL(beside, import.meta.url));
   }
 
-  start(environment: Readonly<Record<string, string>>, events: TaskProcessEvents): TaskProcess {
+  start({ environment, use }: ProcessStart, events: TaskProcessEvents): TaskProcess {
     this.#count += 1;
     const marker = `${this.#options.marker}.${this.#count}`;
     const tempDir = `${this.#options.tempRoot}/${marker}`;
     let child: ChildProcess;
     try {
-      child = this.#spawn({ ...process.env, ...environment, [markerVariable]: marker }, tempDir);
+      child = this.#spawn(use, { ...process.env, ...environment, [markerVariable]: marker }, tempDir);
     } catch (error) {
       return neverStarted(error, events);
     }
     // A process that has not run a step yet ends by itself when its worker is gone.
     const watched = (): void => (child.pid === undefined ? undefined : this.#reaper.watch(child.pid));
-    const spawned = new Spawned(child, { marker, tempDir, watched }, events);
+    const packageOf = (sha256: string): Uint8Array | null => (use === "once" ? this.#readPackage(sha256) : null);
+    const spawned = new Spawned(child, { marker, tempDir, watched, packageOf }, events);
     void this.#whenEnded(spawned);
     this.#alive.add(spawned);
     this.#reaper.begin();
     return spawned;
   }
 
-  #spawn(env: NodeJS.ProcessEnv, tempDir: string): ChildProcess {
+  #readPackage(sha256: string): Uint8Array | null {
+    try {
+      if (this.#package?.sha256 !== sha256) {
+        const store = new FileArtifactStore(this.#options.storage().root);
+        this.#package = { sha256, bytes: store.getSync(parseSha256(sha256)) };
+      }
+      return this.#package.bytes;
+    } catch {
+      return null; // The process says why, when it finds the same.
+    }
+  }
+
+  #spawn(use: ProcessUse, env: NodeJS.ProcessEnv, tempDir: string): ChildProcess {
     const flags = process.execArgv.filter((flag) => sharedFlags.test(flag));
     const { root, cached } = this.#options.storage();
-    return spawn(process.execPath, [...flags, this.#program, root, tempDir, ...(cached ? ["cached"] : [])], {
+    const words = [root, tempDir, use, cached ? "cached" : "files", `${this.#options.tempRoot}/program.compiled`];
+    return spawn(process.execPath, [...flags, this.#programs[use], ...words], {
       // A session and a group of its own: a signal from a terminal doesn't reach it, and one kill reaches its children.
       detached: true,
       stdio: ["ignore", "pipe", "pipe", "pipe", ...(cached ? (["pipe"] as const) : [])],
@@ -114,7 +131,12 @@ export class SpawnedTaskProcesses implements TaskProcesses {
   }
 }
 
-type Identity = { readonly marker: string; readonly tempDir: string; readonly watched: () => void };
+type Identity = {
+  readonly marker: string;
+  readonly tempDir: string;
+  readonly watched: () => void;
+  readonly packageOf: (sha256: string) => Uint8Array | null;
+};
 
 class Spawned implements TaskProcess {
   readonly pid: number | null;
@@ -151,9 +173,11 @@ class Spawned implements TaskProcess {
     this.ended = this.#whenEnded();
   }
 
-  run(order: Uint8Array): void {
+  run(order: Uint8Array, codePackage: string): void {
     this.#peakMiB = 0;
     this.#endedCleanly = false;
+    const bytes = this.#identity.packageOf(codePackage);
+    if (bytes !== null) this.#socket?.write(encodeFrame(packageFrame, bytes));
     this.#socket?.write(encodeFrame(orderFrame, order));
     if (!this.#hasRun) this.#identity.watched();
     this.#hasRun = true;
@@ -227,6 +251,13 @@ class Spawned implements TaskProcess {
     killQuietly(-pid);
     if (this.#mayHaveChildren || !this.#endedCleanly) killLeftovers(pid, this.#identity.marker);
   }
+}
+
+/** What is built is one file for the whole program, and one that loads it faster: see scripts/bundle-task-program.ts. */
+function ownPrograms(): Readonly<Record<ProcessUse, string>> {
+  const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+  if (import.meta.url.endsWith(".ts")) return { once: beside("./main.ts"), warm: beside("./main.ts") };
+  return { once: beside("./launch.cjs"), warm: beside("./program.cjs") };
 }
 
 /** What cannot even be tried, such as a variable that no environment can hold. */
