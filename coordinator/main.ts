@@ -1,6 +1,7 @@
 // Puts a coordinator together: what drives runs, what watches workers, what clients may ask, and where it listens.
 
-import { unfinishedStatuses, type Ledger, type Owner } from "./ports/ledger.ts";
+import { LedgerError, unfinishedStatuses, type Ledger, type Owner } from "./ports/ledger.ts";
+import type { AuditTrail } from "./ports/audit-trail.ts";
 import type { BlobAccess } from "./ports/blob-access.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { LogStore } from "./ports/log-store.ts";
@@ -8,6 +9,7 @@ import type { TaskQueue } from "./ports/task-queue.ts";
 import type { Control } from "../proto/control.ts";
 import type { RunId } from "../proto/ids.ts";
 import type { WorkerStream, WorkerStreamEvents } from "../sdk/wire/worker-stream.ts";
+import { Access, type AccessOptions } from "./api/access/access.ts";
 import { CoordinatorControl } from "./api/control.ts";
 import type { GrpcServer, Listen, ServerPorts } from "./api/grpc-server.ts";
 import { listenLate } from "./api/late-server.ts";
@@ -34,6 +36,8 @@ export type CoordinatorOptions = {
   readonly listen: Listen | null;
   /** How workers and clients elsewhere come by blobs; null where all have the folder. */
   readonly blobs?: BlobAccess | null;
+  /** Who is let in; null: whoever can connect may do everything, as with a socket of one's own. */
+  readonly access?: Pick<AccessOptions, "tokens" | "audit" | "issueCertificate"> | null;
   /** Shown to workers. */
   readonly version: string;
   /** Takes up every unfinished run that nobody drives before it listens. */
@@ -92,7 +96,17 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     access: options.blobs ?? null,
   });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
-  const ports: ServerPorts = { ...shell, ...timesOf(options), clock, log, control, version: options.version };
+  const ports: ServerPorts = {
+    ...shell,
+    ...timesOf(options),
+    clock,
+    log,
+    control,
+    version: options.version,
+    audit: options.access?.audit ?? noAudit,
+    access: accessOf(options),
+    namespaceOf: (run) => namespaceOf(run, drivers, history),
+  };
   ready(ports);
   return {
     control,
@@ -165,6 +179,25 @@ async function listen(at: Listen, ready: Promise<ServerPorts>): Promise<GrpcServ
 async function openControl(address: string) {
   const { connectControl } = await import("../sdk/wire/control-client.ts");
   return connectControl({ address });
+}
+
+/** Where everybody is let in, who did what says nothing. */
+const noAudit: AuditTrail = { record: () => undefined, close: () => Promise.resolve() };
+
+function accessOf({ clock, access }: CoordinatorOptions): Access {
+  return new Access({ tokens: null, issueCertificate: null, audit: noAudit, ...access, clock });
+}
+
+/** Null where there is no such run. */
+async function namespaceOf(run: RunId, drivers: Drivers, history: RunHistory): Promise<string | null> {
+  const driven = drivers.get(run);
+  if (driven !== undefined) return driven.state.submitted.context.namespace;
+  try {
+    return (await history.read(run)).submitted.context.namespace;
+  } catch (error) {
+    if (error instanceof LedgerError && error.problem === "notFound") return null;
+    throw error;
+  }
 }
 
 async function adoptUnfinished(ledger: Ledger, drivers: Drivers, log: CoordinatorLog): Promise<void> {

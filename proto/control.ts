@@ -49,6 +49,8 @@ export type RunsQuery = {
   readonly tags?: readonly string[];
   /** Only runs that carry this tag as namespace, see docs; null means all. */
   readonly namespace?: string | null;
+  /** Only runs of this namespace itself, whatever their tags: what a token is limited to. */
+  readonly within?: string;
   readonly user?: string;
   readonly sinceMs?: number;
   readonly untilMs?: number;
@@ -104,8 +106,8 @@ export interface Control {
   /** Failed and cancelled tasks of a finished run become ready again; also takes up a run whose coordinator died. */
   retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void>;
   tag(run: RunId, by: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }): Promise<readonly string[]>;
-  /** Names of the flows that have runs, in alphabetical order: of those in the namespace, or all for null. */
-  flows(namespace: string | null): Promise<readonly FlowName[]>;
+  /** Names of the flows that have runs, in alphabetical order: of those in the namespace, or all for null. `within` as for runs. */
+  flows(namespace: string | null, within?: string): Promise<readonly FlowName[]>;
   runs(query: RunsQuery): Promise<Page<ListedRun>>;
   /** The whole view of the run that `runs` would list first; null where it would list none. */
   latest(query: RunsQuery): Promise<RunView | null>;

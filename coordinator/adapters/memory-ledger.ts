@@ -65,8 +65,9 @@ export class MemoryLedger implements Ledger {
     return { items: page.map(({ index }) => index), total: found.length, next };
   }
 
-  async flows(namespace: string | null): Promise<readonly FlowName[]> {
-    const found = [...this.#entries.values()].filter(({ index }) => matches(index, { namespace, limit: 0 }));
+  async flows(namespace: string | null, within?: string): Promise<readonly FlowName[]> {
+    const query = { namespace, ...(within !== undefined && { within }), limit: 0 };
+    const found = [...this.#entries.values()].filter(({ index }) => matches(index, query));
     return [...new Set(found.map(({ index }) => index.flow))].sort();
   }
 
@@ -106,6 +107,7 @@ function matches(index: RunIndex, query: RunsQuery): boolean {
     (query.flow === undefined || index.flow === query.flow) &&
     (query.status === undefined || query.status.includes(index.status)) &&
     (query.user === undefined || index.user === query.user) &&
+    (query.within === undefined || index.namespace === query.within) &&
     (query.sinceMs === undefined || index.submittedAtMs >= query.sinceMs) &&
     (query.untilMs === undefined || index.submittedAtMs < query.untilMs) &&
     (query.tags ?? []).every((tag) => tags.has(tag)) &&

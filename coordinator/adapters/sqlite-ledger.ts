@@ -14,7 +14,7 @@ import { checksumOf, parseEventRow } from "./event-row.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { IndexThrottle, type LateIndex } from "./index-throttle.ts";
 import { asLedgerError, isBusy, openFile } from "./sqlite-file.ts";
-import { flowRows, listRows, type SummaryRow } from "./sqlite-listing.ts";
+import { flowRows, listRows, namespaceTag, type SummaryRow } from "./sqlite-listing.ts";
 import { SqliteOwners } from "./sqlite-owners.ts";
 
 /** Rows read in one go, and held in memory at once. */
@@ -142,8 +142,8 @@ export class SqliteLedger implements Ledger {
     return { items: rows.map((row) => this.#summaryOf(row)), total, next };
   }
 
-  async flows(namespace: string | null): Promise<readonly FlowName[]> {
-    return await this.#whenFree(() => flowRows(this.#database, namespace));
+  async flows(namespace: string | null, within?: string): Promise<readonly FlowName[]> {
+    return await this.#whenFree(() => flowRows(this.#database, namespace, within));
   }
 
   claim(run: RunId, owner: Owner): Promise<Owner> {
@@ -196,7 +196,7 @@ export class SqliteLedger implements Ledger {
     );
     if (this.#tagsWritten.get(index.run) === tagsKey(index)) return;
     this.#sql.deleteTags.run(key);
-    for (const tag of [...index.tags, ...index.systemTags]) this.#sql.insertTag.run(tag, key);
+    for (const tag of [...index.tags, ...index.systemTags, namespaceTag(index.namespace)]) this.#sql.insertTag.run(tag, key);
   }
 
   #writeLate(late: readonly LateIndex[]): void {

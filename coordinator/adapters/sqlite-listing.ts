@@ -9,6 +9,11 @@ export type SummaryRow = { readonly key: number; readonly run: string; readonly 
 
 export type Listing = { readonly rows: readonly SummaryRow[]; readonly total: number; readonly next: string | null };
 
+/** A run's own namespace is found like a tag, under a name that no tag has. */
+export function namespaceTag(namespace: string): string {
+  return `\u0001${namespace}`;
+}
+
 type Condition = { readonly sql: string; readonly values: readonly SQLInputValue[] };
 
 /** Newest first: keys rise in the order of creation, so a page's last key is where the next one goes on. */
@@ -29,13 +34,13 @@ export function listRows(database: DatabaseSync, query: RunsQuery): Listing {
 }
 
 /** In alphabetical order. A number is given to a flow's first run only, so every flow of that table has one. */
-export function flowRows(database: DatabaseSync, namespace: string | null): readonly FlowName[] {
+export function flowRows(database: DatabaseSync, namespace: string | null, within?: string): readonly FlowName[] {
+  const tags = [...(namespace === null ? [] : [namespace]), ...(within === undefined ? [] : [namespaceTag(within)])];
+  const tagged = tags.map(() => "EXISTS (SELECT 1 FROM tags t WHERE t.tag = ? AND t.run_key = s.run_key)").join(" AND ");
   const rows =
-    namespace === null
+    tags.length === 0
       ? database.prepare("SELECT flow FROM flows ORDER BY flow").all()
-      : database
-          .prepare("SELECT DISTINCT s.flow FROM tags t JOIN summaries s ON s.run_key = t.run_key WHERE t.tag = ? ORDER BY s.flow")
-          .all(namespace);
+      : database.prepare(`SELECT DISTINCT s.flow FROM summaries s WHERE ${tagged} ORDER BY s.flow`).all(...tags);
   return rows.map((row) => parseFlowName(String(row["flow"])));
 }
 
@@ -49,6 +54,7 @@ function conditionsOf(query: RunsQuery): Condition[] {
   if (query.status !== undefined) {
     conditions.push({ sql: `s.status IN (${query.status.map(() => "?").join(", ")})`, values: query.status });
   }
+  if (query.within !== undefined) conditions.push(tagged(namespaceTag(query.within)));
   if (query.user !== undefined) conditions.push({ sql: "s.user = ?", values: [query.user] });
   if (query.sinceMs !== undefined) conditions.push({ sql: "s.submitted_at_ms >= ?", values: [query.sinceMs] });
   if (query.untilMs !== undefined) conditions.push({ sql: "s.submitted_at_ms < ?", values: [query.untilMs] });

@@ -1,15 +1,17 @@
 // The methods of Control by name, with their arguments parsed: what a request may ask for, and nothing else.
 
-import { ControlError, type Control } from "../../proto/control.ts";
+import { ControlError } from "../../proto/control.ts";
 import { parseRunId, parseTaskId, type RunId, type TaskId } from "../../proto/ids.ts";
 import { parseBlobRequests } from "../../proto/parse/blobs.ts";
+import { parseTokenRequest } from "../../proto/parse/token.ts";
 import { parseLogsQuery, parsePlanRequest, parseRunsQuery, parseSubmitRequest, parseTasksQuery } from "../../proto/parse/control.ts";
+import type { Askable } from "./access/permissions.ts";
 
 type Arguments = readonly unknown[];
 export type CallTable = Readonly<Record<string, (args: Arguments) => Promise<unknown>>>;
 export type FollowTable = Readonly<Record<string, (args: Arguments) => AsyncIterable<unknown>>>;
 
-export function callsOf(control: Control): CallTable {
+export function callsOf(control: Askable): CallTable {
   return table({
     submit: ([request]: Arguments) => control.submit(parseSubmitRequest(request)),
     plan: ([request]: Arguments) => control.plan(parsePlanRequest(request)),
@@ -29,10 +31,13 @@ export function callsOf(control: Control): CallTable {
     drainWorker: ([worker, by, withinMs]: Arguments) =>
       control.drainWorker(parseText(worker, "worker"), parseText(by, "by"), withinMs === null ? null : parseCount(withinMs, "withinMs")),
     grantBlobs: ([run, requests]: Arguments) => control.grantBlobs(run === null ? null : parseRun(run), parseBlobRequests(requests)),
+    createToken: ([request]: Arguments) => control.createToken(parseTokenRequest(request)),
+    tokens: () => control.tokens(),
+    revokeToken: ([id]: Arguments) => control.revokeToken(parseText(id, "id")),
   });
 }
 
-export function followsOf(control: Control): FollowTable {
+export function followsOf(control: Askable): FollowTable {
   return table({
     events: ([run, afterSeq]: Arguments) => control.events(parseRun(run), parseCount(afterSeq, "afterSeq")),
     logs: ([query]: Arguments) => control.logs(parseLogsQuery(query)),

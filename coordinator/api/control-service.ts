@@ -2,71 +2,103 @@
 
 import { once } from "node:events";
 import { status, type sendUnaryData, type ServerUnaryCall, type StatusObject } from "@grpc/grpc-js";
-import { ControlError, type Control } from "../../proto/control.ts";
+import { ControlError } from "../../proto/control.ts";
 import { NameError } from "../../proto/ids.ts";
 import { ParseError } from "../../proto/parse/combinators.ts";
 import { statusOf } from "../../sdk/wire/control-client.ts";
 import type { ControlRequest, FollowCall } from "../../sdk/wire/services.ts";
-import { callsOf, followsOf, type CallTable, type FollowTable } from "./control-methods.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Admission } from "./access/admission.ts";
+import type { Caller } from "./access/principal.ts";
+import { callsOf, followsOf } from "./control-methods.ts";
 
 /** Items of a followed list that share a message. */
 const itemsPerReplyMax = 500;
 
-export class ControlService {
-  readonly #calls: CallTable;
-  readonly #follows: FollowTable;
+/** How long a reader may take nothing of what was sent to it. Milliseconds. */
+const readMsMax = 60_000;
 
-  constructor(control: Control) {
-    this.#calls = callsOf(control);
-    this.#follows = followsOf(control);
+export type ControlServicePorts = {
+  readonly clock: Clock;
+  readonly admission: Pick<Admission, "controlFor" | "whenEnded">;
+};
+
+export class ControlService {
+  readonly #ports: ControlServicePorts;
+
+  constructor(ports: ControlServicePorts) {
+    this.#ports = ports;
   }
 
-  call({ request }: ServerUnaryCall<ControlRequest, Uint8Array>, answer: sendUnaryData<Uint8Array>): void {
-    this.#answer(request).then(
+  call({ request }: ServerUnaryCall<ControlRequest, Uint8Array>, caller: Caller, answer: sendUnaryData<Uint8Array>): void {
+    this.#answer(request, caller).then(
       (value) => answer(null, value === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(value))),
       (error: unknown) => answer(serviceErrorOf(error)),
     );
   }
 
-  follow(call: FollowCall): void {
-    this.#follow(call).then(
+  follow(call: FollowCall, caller: Caller): void {
+    this.#follow(call, caller).then(
       () => call.end(),
       (error: unknown) => call.emit("error", serviceErrorOf(error)),
     );
   }
 
-  async #answer({ method, arguments: bytes }: ControlRequest): Promise<unknown> {
-    const handle = this.#calls[method];
+  async #answer({ method, arguments: bytes }: ControlRequest, caller: Caller): Promise<unknown> {
+    const handle = callsOf(this.#ports.admission.controlFor(caller))[method];
     if (handle === undefined) throw new ControlError("invalid", `there is no method "${method}" that answers once`);
     return handle(parseArguments(bytes));
   }
 
-  async #follow(call: FollowCall): Promise<void> {
+  async #follow(call: FollowCall, caller: Caller): Promise<void> {
     const { method, arguments: bytes } = call.request;
-    const handle = this.#follows[method];
+    const handle = followsOf(this.#ports.admission.controlFor(caller))[method];
     if (handle === undefined) throw new ControlError("invalid", `there is no method "${method}" that can be followed`);
     const items = handle(parseArguments(bytes))[Symbol.asyncIterator]();
-    call.on("cancelled", () => void items.return?.());
-    await sendItems(call, items);
-  }
-}
-
-/** Sends what is there in one message, as soon as the next item has to be waited for. */
-async function sendItems(call: FollowCall, items: AsyncIterator<unknown>): Promise<void> {
-  let batch: unknown[] = [];
-  let next = items.next();
-  for (;;) {
-    const result = await Promise.race([next, batch.length === 0 ? next : turn()]);
-    if (result !== null && result.done !== true) {
-      batch.push(result.value);
-      next = items.next();
-      if (batch.length < itemsPerReplyMax) continue;
+    const over = new AbortController();
+    const ended = new Promise<never>((_, reject) => {
+      over.signal.addEventListener("abort", () => reject(over.signal.reason));
+    });
+    const stopWaiting = this.#ports.admission.whenEnded(caller, (why) => over.abort(new ControlError("unauthenticated", why)));
+    call.on("cancelled", () => over.abort(new ControlError("unavailable", "nobody reads any more")));
+    try {
+      await Promise.race([this.#sendItems(call, items, over), ended]);
+    } finally {
+      stopWaiting();
+      over.abort(new ControlError("unavailable", "the stream has ended"));
+      // What it waits for may come late, or never: nobody waits with it.
+      void items.return?.();
     }
-    if (call.cancelled) return;
-    if (batch.length > 0 && !call.write(Buffer.from(JSON.stringify(batch))))
-      await Promise.race([once(call, "drain"), once(call, "cancelled")]);
-    if (result?.done === true) return;
-    batch = [];
+  }
+
+  /** Sends what is there in one message, as soon as the next item has to be waited for. */
+  async #sendItems(call: FollowCall, items: AsyncIterator<unknown>, over: AbortController): Promise<void> {
+    let batch: unknown[] = [];
+    let next = items.next();
+    for (;;) {
+      const result = await Promise.race([next, batch.length === 0 ? next : turn()]);
+      if (result !== null && result.done !== true) {
+        batch.push(result.value);
+        next = items.next();
+        if (batch.length < itemsPerReplyMax) continue;
+      }
+      if (over.signal.aborted) return;
+      if (batch.length > 0 && !call.write(Buffer.from(JSON.stringify(batch)))) await this.#drained(call, over);
+      if (result?.done === true) return;
+      batch = [];
+    }
+  }
+
+  /** A reader that takes nothing for too long is let go: what it has not taken yet is kept for it. */
+  async #drained(call: FollowCall, over: AbortController): Promise<void> {
+    const tooSlow = (): void =>
+      over.abort(new ControlError("unavailable", `nothing was read for ${readMsMax / 1000} s: ask again for what comes after the last`));
+    const cancel = this.#ports.clock.after(readMsMax, tooSlow, { background: true });
+    try {
+      await once(call, "drain", { signal: over.signal });
+    } finally {
+      cancel();
+    }
   }
 }
 

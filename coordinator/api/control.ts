@@ -94,8 +94,8 @@ export class CoordinatorControl implements Control {
     return { ...page, items: await Promise.all(page.items.map((run) => this.#listed(run))) };
   }
 
-  flows(namespace: string | null): Promise<readonly FlowName[]> {
-    return this.#ports.ledger.flows(namespace);
+  flows(namespace: string | null, within?: string): Promise<readonly FlowName[]> {
+    return this.#ports.ledger.flows(namespace, within);
   }
 
   async latest(query: RunsQuery): Promise<RunView | null> {

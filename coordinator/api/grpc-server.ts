@@ -2,7 +2,6 @@
 
 import type { Socket } from "node:net";
 import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
-import type { Control } from "../../proto/control.ts";
 import { addressText } from "../../sdk/wire/address.ts";
 import { serverOptions } from "../../sdk/wire/channel-options.ts";
 import {
@@ -12,18 +11,22 @@ import {
   type CoordinatorSideStream,
   type FollowCall,
 } from "../../sdk/wire/services.ts";
+import { Admission, interceptorOf, refusalOf, type AdmissionPorts } from "./access/admission.ts";
 import { ControlService } from "./control-service.ts";
+import { openDoor } from "./door.ts";
+import type { ServerTls } from "./server-tls.ts";
 import { serveWorker } from "./worker-service.ts";
 import type { WorkerSessionPorts } from "./worker-session.ts";
 
 /** With port 0 the system chooses one; the address of the server says which. */
 export type Listen = { readonly path: string } | ListenAtPort;
 
-type ListenAtPort = { readonly host: string; readonly port: number };
+/** `tls` null: plain, for loopback addresses and networks that are trusted as a whole. */
+type ListenAtPort = { readonly host: string; readonly port: number; readonly tls?: ServerTls | null };
 
 type ControlCall = ServerUnaryCall<ControlRequest, Uint8Array>;
 
-export type ServerPorts = WorkerSessionPorts & { readonly control: Control };
+export type ServerPorts = WorkerSessionPorts & AdmissionPorts;
 
 /** A coordinator that can be reached. */
 export interface GrpcServer {
@@ -43,16 +46,21 @@ export interface ConnectionTaker {
  * @throws the reason why it cannot listen there
  */
 export async function startGrpcServer(listen: ListenAtPort, ready: Promise<ServerPorts>): Promise<GrpcServer> {
-  const server = serverOf(ready);
-  const port = await bind(server, addressText({ kind: "tcp", ...listen }));
+  const { host } = listen;
+  const server = serverOf(ready, (peer) => door.prove(peer));
+  const injector = server.createConnectionInjector(credentialsOf(listen.tls ?? null));
+  const door = await openDoor({ host, port: listen.port, take: (socket) => injector.injectConnection(socket) });
   return {
-    address: addressText({ kind: "tcp", host: listen.host, port }),
-    close: async () => server.forceShutdown(),
+    address: addressText({ kind: "tcp", host, port: door.port }),
+    close: async () => {
+      door.close();
+      server.forceShutdown();
+    },
   };
 }
 
 export function takeConnections(ports: ServerPorts): ConnectionTaker {
-  const server = serverOf(Promise.resolve(ports));
+  const server = serverOf(Promise.resolve(ports), () => undefined);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
     take: (socket) => {
@@ -63,30 +71,38 @@ export function takeConnections(ports: ServerPorts): ConnectionTaker {
   };
 }
 
-function serverOf(ready: Promise<ServerPorts>): Server {
-  const server = new Server(serverOptions);
-  const control = ready.then((ports) => new ControlService(ports.control));
-  // Where it never gets ready, whoever starts the server is told, and shuts it down.
-  control.catch(() => undefined);
-  const worker = async (stream: CoordinatorSideStream): Promise<void> => {
-    const ports = await ready;
-    if (!stream.cancelled) serveWorker(ports, stream);
-  };
-  server.addService(workerService, { connect: (stream: CoordinatorSideStream) => void worker(stream).catch(() => undefined) });
-  server.addService(controlService, {
-    call: (call: ControlCall, answer: sendUnaryData<Uint8Array>) =>
-      void control.then((service) => service.call(call, answer)).catch(() => undefined),
-    follow: (call: FollowCall) => void control.then((service) => service.follow(call)).catch(() => undefined),
-  });
-  return server;
+function credentialsOf(tls: ServerTls | null): ServerCredentials {
+  if (tls === null) return ServerCredentials.createInsecure();
+  const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) };
+  return ServerCredentials.createSsl(tls.clientCa === null ? null : Buffer.from(tls.clientCa), [pair], tls.clientCa !== null);
 }
 
-/** Resolves with the port. */
-function bind(server: Server, target: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) resolve(port);
-      else reject(new Error(`the coordinator cannot listen at ${target}: ${error.message}`, { cause: error }));
-    });
+/** `onProven` is told of connections whose other side is known. */
+function serverOf(ready: Promise<ServerPorts>, onProven: (peer: string) => void): Server {
+  const served = ready.then((ports) => {
+    const admission = new Admission(ports);
+    return { ports, admission, control: new ControlService({ clock: ports.clock, admission }) };
   });
+  // Where it never gets ready, whoever starts the server is told, and shuts it down.
+  served.catch(() => undefined);
+  const admission = served.then((parts) => parts.admission);
+  admission.catch(() => undefined);
+  const server = new Server({ ...serverOptions, interceptors: [interceptorOf(admission, onProven)] });
+  server.addService(workerService, {
+    connect: (stream: CoordinatorSideStream) =>
+      void served
+        .then(({ ports, admission }) => serveWorker({ ports, admission }, stream, admission.callerOf(stream.metadata)))
+        .catch((error: unknown) => stream.emit("error", refusalOf(error))),
+  });
+  server.addService(controlService, {
+    call: (call: ControlCall, answer: sendUnaryData<Uint8Array>) =>
+      void served
+        .then(({ control, admission }) => control.call(call, admission.callerOf(call.metadata), answer))
+        .catch((error: unknown) => answer(refusalOf(error))),
+    follow: (call: FollowCall) =>
+      void served
+        .then(({ control, admission }) => control.follow(call, admission.callerOf(call.metadata)))
+        .catch((error: unknown) => call.emit("error", refusalOf(error))),
+  });
+  return server;
 }

@@ -5,14 +5,15 @@
 
 import type { CoordinatorItem, WorkerItem } from "../../sdk/wire/worker-items.ts";
 import type { WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
-import { WorkerSession, type WorkerSessionPorts } from "./worker-session.ts";
+import { everyone } from "./access/principal.ts";
+import { WorkerSession, type WorkerCarrier, type WorkerSessionPorts } from "./worker-session.ts";
 
 /** Opens the worker's end. */
 export function linkWorker(ports: WorkerSessionPorts, events: WorkerStreamEvents): WorkerStream {
   let open = true;
   const toWorker = new Lane<CoordinatorItem>((items) => events.onItems(items));
   const toCoordinator = new Lane<WorkerItem>((items) => session.receive(items));
-  const session = new WorkerSession(ports, {
+  const carrier: WorkerCarrier = {
     send: (item) => toWorker.send(item),
     end: (end) => {
       if (!open) return;
@@ -22,7 +23,8 @@ export function linkWorker(ports: WorkerSessionPorts, events: WorkerStreamEvents
         if (end !== null) events.onEnd({ reason: end.reason, refused: end.kind !== "again" });
       });
     },
-  });
+  };
+  const session = new WorkerSession(ports, carrier, { principal: everyone, from: "this process" });
   return {
     send: (item) => toCoordinator.send(item),
     waitingBytes: () => 0,

@@ -5,16 +5,34 @@ import { Batcher } from "../../sdk/wire/batcher.ts";
 import type { CoordinatorSideStream } from "../../sdk/wire/services.ts";
 import { writeCoordinatorItem } from "../../sdk/wire/worker-codec.ts";
 import type { CoordinatorItem, WorkerItem } from "../../sdk/wire/worker-items.ts";
+import type { Admission } from "./access/admission.ts";
+import type { Caller } from "./access/principal.ts";
 import { WorkerSession, type StreamEnd, type WorkerCarrier, type WorkerSessionPorts } from "./worker-session.ts";
 
-const codes = { again: status.ABORTED, misused: status.INVALID_ARGUMENT, unfit: status.FAILED_PRECONDITION };
+const codes = {
+  again: status.ABORTED,
+  misused: status.INVALID_ARGUMENT,
+  unfit: status.FAILED_PRECONDITION,
+  unknown: status.UNAUTHENTICATED,
+  denied: status.PERMISSION_DENIED,
+};
+/** Bytes that may wait for a worker that doesn't read; the longest order is one item beyond them. */
+const waitingBytesMax = 64 * 1024 * 1024;
 
-export function serveWorker(ports: WorkerSessionPorts, stream: CoordinatorSideStream): void {
-  const session = new WorkerSession(ports, new StreamCarrier(stream));
+type Served = { readonly ports: WorkerSessionPorts; readonly admission: Pick<Admission, "whenEnded"> };
+
+export function serveWorker({ ports, admission }: Served, stream: CoordinatorSideStream, caller: Caller): void {
+  if (stream.cancelled) return;
+  const session = new WorkerSession(ports, new StreamCarrier(stream), caller);
+  const stopWaiting = admission.whenEnded(caller, (why) => session.dismiss(why));
+  const close = (reason: string): void => {
+    stopWaiting();
+    session.closed(reason);
+  };
   stream.on("data", (items: readonly WorkerItem[]) => session.receive(items));
-  stream.on("end", () => session.closed("the worker ended its stream"));
-  stream.on("cancelled", () => session.closed("the connection broke"));
-  stream.on("error", (error: Error) => session.closed(error.message));
+  stream.on("end", () => close("the worker ended its stream"));
+  stream.on("cancelled", () => close("the connection broke"));
+  stream.on("error", (error: Error) => close(error.message));
 }
 
 class StreamCarrier implements WorkerCarrier {
@@ -28,6 +46,7 @@ class StreamCarrier implements WorkerCarrier {
 
   send(item: CoordinatorItem): void {
     this.#batcher.send(item);
+    if (this.#batcher.waitingBytes > waitingBytesMax) this.#stream.destroy(new Error("the worker reads too slowly"));
   }
 
   end(end: StreamEnd | null): void {

@@ -8,6 +8,7 @@ import type { TaskOutcome } from "../../proto/order.ts";
 import { parseTaskOutcome } from "../../proto/parse/task.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { protocolVersion, type CoordinatorItem, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
+import type { AuditTrail } from "../ports/audit-trail.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "../shell/dispatcher.ts";
 import type { Grants } from "../shell/grants.ts";
@@ -15,10 +16,13 @@ import type { Leases } from "../shell/leases.ts";
 import type { LogIntake } from "../shell/log-intake.ts";
 import type { CoordinatorLog } from "../shell/log.ts";
 import type { Worker, WorkerLine, Workers } from "../shell/workers.ts";
+import type { Caller } from "./access/principal.ts";
+import { objectionToWorker } from "./access/worker-admission.ts";
 
 export type WorkerSessionPorts = {
   readonly clock: Clock;
   readonly log: CoordinatorLog;
+  readonly audit: AuditTrail;
   readonly workers: Workers;
   readonly leases: Leases;
   readonly dispatcher: Dispatcher;
@@ -37,21 +41,26 @@ export interface WorkerCarrier {
 }
 
 export type StreamEnd = {
-  /** Whether the worker may open another stream, and if not, whose mistake it was: of this worker, or of its version. */
-  readonly kind: "again" | "misused" | "unfit";
+  /**
+   * Whether the worker may open another stream, and if not, why: its mistake, its version, a token that counts no more, or
+   * what its token doesn't allow.
+   */
+  readonly kind: "again" | "misused" | "unfit" | "unknown" | "denied";
   readonly reason: string;
 };
 
 export class WorkerSession implements WorkerLine {
   readonly #ports: WorkerSessionPorts;
   readonly #carrier: WorkerCarrier;
+  readonly #caller: Caller;
   /** Null before `hello`. */
   #worker: Worker | null = null;
   #ended = false;
 
-  constructor(ports: WorkerSessionPorts, carrier: WorkerCarrier) {
+  constructor(ports: WorkerSessionPorts, carrier: WorkerCarrier, caller: Caller) {
     this.#ports = ports;
     this.#carrier = carrier;
+    this.#caller = caller;
   }
 
   send(item: CoordinatorItem): void {
@@ -60,6 +69,11 @@ export class WorkerSession implements WorkerLine {
 
   end(reason: string): void {
     this.#finish({ kind: "again", reason });
+  }
+
+  /** Its time is over. */
+  dismiss(reason: string): void {
+    this.#finish({ kind: "unknown", reason });
   }
 
   receive(items: readonly WorkerItem[]): void {
@@ -86,7 +100,12 @@ export class WorkerSession implements WorkerLine {
       const reason = `the worker speaks protocol ${hello.protocol} (version ${hello.version}), this coordinator ${protocolVersion} (version ${version}): run the same version on both sides`;
       return this.#finish({ kind: "unfit", reason });
     }
-    const worker = workers.connect(hello, this, { nowMs: clock.monotonicMs() });
+    const objection = objectionToWorker(hello, this.#caller.principal, workers.get(hello.worker));
+    this.#audit(hello, objection === null ? "done" : "denied");
+    if (objection !== null) return this.#finish({ kind: "denied", reason: objection });
+    const { tokenId, namespace } = this.#caller.principal;
+    const worker = workers.connect(hello, this, { nowMs: clock.monotonicMs(), namespace });
+    worker.tokenId = tokenId;
     this.#worker = worker;
     log.info(
       { event: "worker.connected", worker_id: worker.id, host: hello.host, slots: hello.slots, held: hello.held.length },
@@ -94,6 +113,15 @@ export class WorkerSession implements WorkerLine {
     );
     this.send({ kind: "welcome", protocol: protocolVersion, version, leaseMs, beatMs, blobs: grants.offer });
     leases.greeted(worker, hello.held);
+  }
+
+  #audit(hello: Hello, result: "done" | "denied"): void {
+    const { clock, audit } = this.#ports;
+    const { principal, from } = this.#caller;
+    const { tokenId, tokenName, role } = principal;
+    const code = result === "done" ? null : result;
+    const about = hello.worker;
+    audit.record({ atMs: clock.nowMs(), action: "connect", tokenId, tokenName, role, from, run: null, about, result, code });
   }
 
   #handle(worker: Worker, item: Exclude<WorkerItem, { kind: "hello" }>): void {

@@ -11,7 +11,7 @@ const options = { ...defaultRunOptions, workersMax: 4 };
 const linear = graphOf({ start: { to: "end" }, end: { to: null } });
 
 function objection(graph: FlowGraph): string | null {
-  return objectionToSubmission({ graph, tags: [], options });
+  return objectionToSubmission({ graph, tags: [], systemTags: [], options });
 }
 
 test("every graph that the simulation runs may be submitted", () => {
@@ -57,9 +57,15 @@ for (const [title, graph, message] of bad) {
 }
 
 test("a run without slots, with too many tags or with a bad one is refused", () => {
-  assert.match(String(objectionToSubmission({ graph: linear, tags: [], options: { ...options, workersMax: 0 } })), /at least 1 slot/);
+  assert.match(
+    String(objectionToSubmission({ graph: linear, tags: [], systemTags: [], options: { ...options, workersMax: 0 } })),
+    /at least 1 slot/,
+  );
   const tags = Array.from({ length: tagsMax }, (_, i) => `t${i}`);
-  assert.equal(objectionToSubmission({ graph: linear, tags: [...tags, "t0"], options }), null);
-  assert.match(String(objectionToSubmission({ graph: linear, tags: [...tags, "more"], options })), /may have 50 tags, and these are 51/);
-  assert.equal(objectionToSubmission({ graph: linear, tags: [""], options }), "a tag must not be empty");
+  assert.equal(objectionToSubmission({ graph: linear, tags: [...tags, "t0"], systemTags: [], options }), null);
+  assert.match(
+    String(objectionToSubmission({ graph: linear, tags: [...tags, "more"], systemTags: [], options })),
+    /may have 50 tags, and these are 51/,
+  );
+  assert.equal(objectionToSubmission({ graph: linear, tags: [""], systemTags: [], options }), "a tag must not be empty");
 });

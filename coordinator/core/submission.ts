@@ -11,14 +11,20 @@ import type { StepName } from "../../proto/ids.ts";
 import { objectionToTag } from "./tags.ts";
 
 /** What is wrong with the request, for its sender; null where the run may begin. */
-export function objectionToSubmission({ graph, tags, options }: Pick<SubmitRequest, "graph" | "tags" | "options">): string | null {
+export function objectionToSubmission({
+  graph,
+  tags,
+  systemTags,
+  options,
+}: Pick<SubmitRequest, "graph" | "tags" | "systemTags" | "options">): string | null {
   if (options.workersMax < 1) return `a run needs at least 1 slot, and --max-workers is ${options.workersMax}`;
   const { priority = 0 } = options;
   if (!Number.isInteger(priority) || Math.abs(priority) > priorityMax)
     return `a priority is a whole number from -${priorityMax} to ${priorityMax}, not ${priority}`;
   const unique = new Set(tags);
   if (unique.size > tagsMax) return `a run may have ${tagsMax} tags, and these are ${unique.size}`;
-  for (const tag of unique) {
+  if (systemTags.length > tagsMax) return `a run may have ${tagsMax} system tags, and these are ${systemTags.length}`;
+  for (const tag of [...unique, ...systemTags]) {
     const objection = objectionToTag(tag);
     if (objection !== null) return objection;
   }

@@ -40,6 +40,7 @@ export function objectionToTag(tag: string): string | null {
   const characters = Array.from(tag).length;
   if (characters > tagCharactersMax)
     return `a tag may have ${tagCharactersMax} characters, and this one has ${characters}: "${tag.slice(0, 40)}…"`;
+  if (tag.startsWith("\u0001")) return `a tag must not begin with a control character: ${JSON.stringify(tag)}`;
   return tag.isWellFormed() ? null : `the tag ${JSON.stringify(tag)} is not valid Unicode`;
 }
 

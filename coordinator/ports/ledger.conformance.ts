@@ -215,6 +215,22 @@ function describeListing(ledger: () => Ledger): void {
     assert.deepEqual(await list({ namespace: null }), ["4", "3", "2", "1"]);
   });
 
+  test("what is asked for within a namespace is the runs that began in it, whatever their tags say", async () => {
+    const within = { namespace: "team", tags: ["user:ada"], systemTags: ["team:other"] };
+    const own = await createRun(ledger(), parseFlowName("WithinFlow"), within);
+    await createRun(ledger(), parseFlowName("WithinFlow"), { tags: ["team"], systemTags: ["team"] });
+    const found = async (query: Partial<RunsQuery>): Promise<string[]> =>
+      (await ledger().list({ limit: 100, ...query })).items.map(({ run }) => run);
+    assert.deepEqual(await found({ within: "team" }), [own]);
+    assert.deepEqual(await found({ within: "team", namespace: "user:ada" }), [own]);
+    assert.deepEqual(await found({ within: "team", namespace: "team" }), []);
+    await ledger().append(own, 1, [eventAt(2)], indexOf(own, { ...within, tags: [] }));
+    assert.deepEqual(await found({ within: "team" }), [own]);
+    assert.deepEqual(await ledger().flows(null, "team"), ["WithinFlow"]);
+    assert.deepEqual(await ledger().flows("user:ada", "team"), []);
+    assert.deepEqual(await ledger().flows(null, "nobody"), []);
+  });
+
   test("the flows are named once, in alphabetical order, those of a namespace or all", async () => {
     await createRun(ledger(), parseFlowName("AnotherFlow"), { tags: ["user:eve"] });
     assert.deepEqual(await ledger().flows("user:bob"), ["ListFlow"]);

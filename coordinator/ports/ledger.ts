@@ -42,11 +42,11 @@ export interface Ledger {
   read(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
   /**
    * Newest first, in the order of creation. `tags` and `namespace` are looked for among user and system tags; a run is in the
-   * list from `sinceMs` on and before `untilMs`. A cursor stays good while runs are added. `total` counts all pages.
+   * list from `sinceMs` on and before `untilMs`. `within` is a run's own namespace, whatever its tags. A cursor stays good while runs are added. `total` counts all pages.
    */
   list(query: RunsQuery): Promise<Page<RunIndex>>;
-  /** Flows of the runs that carry the tag `namespace`, or of all for null; each once, in alphabetical order. */
-  flows(namespace: string | null): Promise<readonly FlowName[]>;
+  /** Flows of the runs that carry the tag `namespace`, or of all for null; each once, in alphabetical order. `within`: of runs of that namespace itself. */
+  flows(namespace: string | null, within?: string): Promise<readonly FlowName[]>;
   /** Takes the run over unless a live owner has it. Returns who owns it now. */
   claim(run: RunId, owner: Owner): Promise<Owner>;
   /** Who drives the run; null where nobody does, or its process is dead. */

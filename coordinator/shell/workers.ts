@@ -30,6 +30,8 @@ export type Worker = Offer & {
   hello: Hello | null;
   /** It takes these runs only; empty means any. */
   runs: ReadonlySet<string>;
+  /** Of its token: who has another one is another worker, whatever it calls itself. Null where there are none, or nobody knows yet. */
+  tokenId: string | null;
   /** It takes runs of this namespace only; null means any. */
   namespace: string | null;
   pool: string;
@@ -101,6 +103,7 @@ export class Workers {
       draining: false,
       hello: null,
       runs: new Set(),
+      tokenId: null,
       namespace: null,
       pool: defaultPool,
       labels: {},

@@ -57,6 +57,7 @@ export const parseRunsQuery: Parser<RunsQuery> = root(
     status: optional(arrayOf(oneOf("pending", "running", "succeeded", "failed", "cancelled"))),
     tags: optional(arrayOf(string)),
     namespace: optional(nullable(string)),
+    within: optional(string),
     user: optional(string),
     sinceMs: optional(number),
     untilMs: optional(number),

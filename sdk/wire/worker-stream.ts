@@ -102,11 +102,14 @@ class ConnectingStream implements WorkerStream {
     this.#end();
     if (!unreachable) return this.#events.onEnd(end);
     this.#state = { kind: "failing" };
-    void explainUnreachable(this.#endpoint, end.reason).then((reason) => {
-      if (this.#state.kind !== "failing") return;
-      this.#end();
-      this.#events.onEnd({ ...end, reason });
-    });
+    void this.#tell(end);
+  }
+
+  async #tell(end: { readonly reason: string; readonly refused: boolean }): Promise<void> {
+    const reason = await explainUnreachable(this.#endpoint, end.reason);
+    if (this.#state.kind !== "failing") return;
+    this.#end();
+    this.#events.onEnd({ ...end, reason });
   }
 
   #end(): void {

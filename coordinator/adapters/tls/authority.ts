@@ -10,17 +10,9 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
+import type { ServerTls } from "../../api/server-tls.ts";
 import { writeDurably } from "../durable-file.ts";
 import { makeAuthority, makeLeaf, type Certified, type Issuer } from "./certificate.ts";
-
-/** What a server shows, and what it wants to see. PEM. */
-export type ServerTls = {
-  /** Its certificate, then those that vouch for it. */
-  readonly cert: string;
-  readonly key: string;
-  /** Clients must show a certificate of these authorities; null: none is asked for. */
-  readonly clientCa: string | null;
-};
 
 export type Authority = {
   readonly ca: string;
