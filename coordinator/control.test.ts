@@ -107,7 +107,7 @@ void test("who cannot reach a coordinator is told where it was looked for", opti
   const house = await House.open(t);
   const client = connectControl({ address: `unix:${house.socket()}` });
   t.after(() => client.close());
-  await assert.rejects(client.run(absent), { code: "unavailable", message: /the coordinator at unix:.* does not answer/ });
+  await assert.rejects(client.run(absent), { code: "unreachable", message: /the coordinator at unix:.* does not answer/ });
 });
 
 void test("events come as they happen, each once and in order, and end with the run", options, async (t) => {
