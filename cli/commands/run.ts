@@ -6,6 +6,7 @@ import type { RunId } from "../../proto/ids.ts";
 import { exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
 import type { FlowCode } from "../flow-code.ts";
+import { endpointOf } from "../endpoint.ts";
 import { findFlowFile, readFlow } from "../flow-file.ts";
 import { resolveFlowParameters } from "../flow-parameters.ts";
 import { followRun } from "../follow-run.ts";
@@ -15,6 +16,7 @@ import { startCluster } from "../start-cluster.ts";
 import { outputPath } from "../output-file.ts";
 import { showDetached, wantsDetach } from "../detached.ts";
 import { checkedLine } from "../render/checked-line.ts";
+import { machineNotes } from "../render/machine-notes.ts";
 import { askedOf, keepInputs, submitRequest } from "../submission.ts";
 import { addDecorators, decoratorsOf } from "../with-decorators.ts";
 
@@ -72,14 +74,10 @@ function writeRunIdFile(context: Context, run: RunId): void {
   if (file !== undefined) writeFileSync(outputPath("--run-id-file", file, context.cwd), `${run}\n`);
 }
 
-/** Steps for Batch say once that they stay here. */
+/** Steps that ask for another machine say once that they stay here. */
 function showChecked(context: Context, { graph }: FlowCode, { text, tookMs }: { text: string; tookMs: number }): void {
-  const batch = graph.steps.filter((step) => step.policy.batch !== null).map((step) => step.name);
-  if (batch.length > 0)
-    printNote(
-      context,
-      `note: ${batch.join(", ")} ${batch.length === 1 ? "has" : "have"} @batch; without a cluster ${batch.length === 1 ? "it runs" : "they run"} on this machine`,
-    );
+  if (endpointOf(context.settings, context.env) === null)
+    for (const note of machineNotes(graph, context.settings)) printNote(context, note);
   if (!wantsJson(context) && !context.quiet && context.terminal.out.live) {
     printLines(context, [`${checkedLine(graph, text, context.terminal.out.paint)}  ${formatDuration(tookMs)}`]);
   }
