@@ -53,6 +53,7 @@ export const controlTable: { readonly [M in keyof Askable]: Row<M> } = {
   run: { who: readers, kind: "once", limit: ofRun },
   tasks: { who: readers, kind: "once", limit: ofRun },
   task: { who: readers, kind: "once", limit: ofRun },
+  waits: { who: readers, kind: "once", limit: ofRun },
   events: { who: readers, kind: "follow", limit: ofRun },
   logs: { who: readers, kind: "follow", limit: ofQuery },
   workers: { who: readers, kind: "once", limit: asAsked, answer: ofWorkers },
