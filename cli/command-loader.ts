@@ -21,6 +21,7 @@ const loaders: Readonly<Record<string, Loader>> = {
   "tag add": async () => (await import("./commands/tag.ts")).tag,
   "tag rm": async () => (await import("./commands/tag.ts")).tag,
   "tag list": async () => (await import("./commands/tag.ts")).tag,
+  gc: async () => (await import("./commands/gc.ts")).gc,
   coordinator: async () => (await import("./commands/coordinator.ts")).coordinator,
   worker: async () => (await import("./commands/worker.ts")).worker,
   watch: async () => (await import("./commands/watch.ts")).watch,

@@ -264,6 +264,28 @@ const acting: readonly CommandSpec[] = [
     ],
   },
   ...(["add", "rm", "list"] as const).map(tagCommand),
+  {
+    name: "gc",
+    summary: "delete the artifacts of runs that no rule keeps, and blobs that no run needs",
+    operands: [],
+    options: [
+      { name: "keep-days", value: "N", help: "keep the artifacts of runs that ended less than N days ago" },
+      { name: "keep-last", value: "N", help: "keep those of the newest N runs of each flow" },
+      { name: "keep-tag", value: "TAG", repeatable: true, help: "keep those of runs with this tag" },
+      { name: "keep-logs", help: "keep the output of tasks of all runs" },
+      { name: "dry-run", help: "only show what would be deleted, and how much" },
+      { name: "namespace", value: "NAME", help: "collect runs of this namespace only (default: your own); empty means all" },
+    ],
+    examples: [
+      ["stepwell gc --keep-days 30 --keep-tag production --dry-run", "what would go"],
+      ["stepwell gc --keep-last 5", "the newest five runs of each flow stay"],
+      ["stepwell gc", "only what no run needs, such as remains of crashes"],
+    ],
+    notes: [
+      "A run is kept if any rule keeps it, and always while it has not ended. A run whose artifacts are gone stays in the",
+      "lists, but cannot be resumed. Blobs stored in the last 48 hours stay: somebody may be about to need them.",
+    ],
+  },
 ];
 
 const own: readonly CommandSpec[] = [

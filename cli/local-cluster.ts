@@ -113,7 +113,7 @@ function artifactsIn(dir: string): string {
 }
 
 function coordinate(
-  { ledger, logs, queue, clock }: Ports,
+  { ledger, logs, queue, clock, store }: Ports,
   { log, socket }: { readonly log: CoordinatorLog; readonly socket: string | null },
 ): Promise<Coordinator> {
   return startCoordinator({
@@ -122,6 +122,7 @@ function coordinate(
     clock,
     log,
     queue,
+    sweep: store,
     owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
     listen: socket === null ? null : { path: socket },
     version: packageVersion(),

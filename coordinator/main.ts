@@ -8,6 +8,7 @@ import type { LogStore } from "./ports/log-store.ts";
 import type { TaskQueue } from "./ports/task-queue.ts";
 import type { Control } from "../proto/control.ts";
 import type { RunId } from "../proto/ids.ts";
+import type { SweepableStore } from "../sdk/artifact/sweepable.ts";
 import type { WorkerStream, WorkerStreamEvents } from "../sdk/wire/worker-stream.ts";
 import { Access, type AccessOptions } from "./api/access/access.ts";
 import { CoordinatorControl } from "./api/control.ts";
@@ -36,6 +37,8 @@ export type CoordinatorOptions = {
   readonly listen: Listen | null;
   /** How workers and clients elsewhere come by blobs; null where all have the folder. */
   readonly blobs?: BlobAccess | null;
+  /** What garbage is collected from; null where the artifacts are somebody else's. */
+  readonly sweep?: SweepableStore | null;
   /** Who is let in; null: whoever can connect may do everything, as with a socket of one's own. */
   readonly access?: Pick<AccessOptions, "tokens" | "audit" | "issueCertificate"> | null;
   /** Shown to workers. */
@@ -94,6 +97,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     owner,
     openControl,
     access: options.blobs ?? null,
+    sweep: options.sweep ?? null,
   });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
   const ports: ServerPorts = {

@@ -3,6 +3,7 @@
 
 import type { Artifacts } from "./artifact.ts";
 import type { BlobGrant, BlobPlace, BlobRequest } from "./blobs.ts";
+import type { CollectReport, CollectRequest } from "./collect.ts";
 import type { RecordedEvent, RunOptions, RunStatus } from "./event.ts";
 import type { FlowGraph } from "./graph.ts";
 import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
@@ -126,6 +127,8 @@ export interface Control {
    * runs elsewhere. Null: however long that takes. @throws ControlError notFound, unavailable while it is away
    */
   drainWorker(worker: string, by: string, withinMs: number | null): Promise<void>;
+  /** Deletes the artifacts of runs that nobody keeps, and blobs that no run needs. @throws ControlError invalid, unavailable */
+  collect(request: CollectRequest): Promise<CollectReport>;
   /** Where blobs are, the best place first; none where whoever asks has the coordinator's folder. */
   blobPlaces(): Promise<readonly BlobPlace[]>;
   /** Leave to read blobs of a run; for null to write what a submission will name. @throws ControlError notFound, invalid */

@@ -92,7 +92,9 @@ export type RunEvent =
       readonly by: string;
       readonly add: readonly string[];
       readonly remove: readonly string[];
-    };
+    }
+  /** The blobs that only this run needed may be gone. Of a run that has ended; nothing of it can be run again. */
+  | { readonly kind: "artifactsCollected"; readonly atMs: number; readonly by: string };
 
 /** An event with its place in the run's ledger; the first has `seq` 1. */
 export type RecordedEvent = { readonly seq: number; readonly event: RunEvent };

@@ -18,6 +18,8 @@ export type RunSummary = {
   readonly systemTags: readonly string[];
   readonly submittedAtMs: number;
   readonly finishedAtMs: number | null;
+  /** When its artifacts were collected as garbage; absent while they are kept. */
+  readonly collectedAtMs?: number;
   readonly originRun: RunId | null;
   readonly counts: TaskCounts;
 };

@@ -89,6 +89,7 @@ function lateControl(client: () => Promise<Control>): Control {
     waits: async (run) => (await client()).waits(run),
     workers: async () => (await client()).workers(),
     drainWorker: async (worker, by, withinMs) => (await client()).drainWorker(worker, by, withinMs),
+    collect: async (request) => (await client()).collect(request),
     blobPlaces: async () => (await client()).blobPlaces(),
     grantBlobs: async (run, requests) => (await client()).grantBlobs(run, requests),
     events: async function* (run, afterSeq) {

@@ -73,10 +73,17 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   const blobs = await startBlobService({ folder, store: settings.store, http: httpAt, tls: null, nowMs: () => clock.nowMs(), log });
   opened.push(() => blobs.http.close());
   const coordinator = await startCoordinator({
-    ...{ ledger, logs, clock, log, queue, listen, version },
+    ledger,
+    logs,
+    clock,
+    log,
+    queue,
+    listen,
+    version,
     // D2 of data-folder.ts: what this folder's coordinator had claimed, it has still.
     owner: { id: folder.identity, pid: process.pid, host: hostname(), address: "" },
     blobs: blobs.access,
+    sweep: blobs.sweep,
     adoptUnfinished: true,
     adoptGraceMs,
   });

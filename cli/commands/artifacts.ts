@@ -9,7 +9,12 @@ import { reading } from "../reading.ts";
 import { artifactDocuments, artifactsTable, type VisibleArtifacts } from "../render/artifact-lines.ts";
 import { checkStep, resolvePath, viewRun, type Named } from "../run-name.ts";
 
-type TaskArtifacts = VisibleArtifacts & { readonly task: TaskId; readonly secrets: readonly string[] };
+type TaskArtifacts = VisibleArtifacts & {
+  readonly task: TaskId;
+  readonly secrets: readonly string[];
+  /** When they were collected as garbage, except those that ride in the ledger; null while they are kept. */
+  readonly collectedAtMs: number | null;
+};
 
 export function artifacts(context: Context): Promise<ExitCode> {
   return reading(context, async ({ control }) => {
@@ -57,5 +62,6 @@ function ofTask(view: RunView, { task, artifacts, produced }: Pick<TaskView, "ta
     produced: new Set(produced),
     parameters: new Set(given.flatMap(([name]) => (name in artifacts ? [] : [name]))),
     secrets: view.secrets,
+    collectedAtMs: view.collectedAtMs ?? null,
   };
 }

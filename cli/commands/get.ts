@@ -29,7 +29,10 @@ export function get(context: Context): Promise<ExitCode> {
     if (ref === undefined && found.secrets.includes(artifact))
       throw new CliError("badValue", `${artifact} is a secret parameter of ${named.run}, and its value is not shown`);
     if (ref === undefined) throw unknownArtifact(`${named.run}/${found.task}`, artifact, Object.keys(found.artifacts));
-    const hint = `make it again: stepwell resume ${named.run} ${stepOf(found.task)}`;
+    const hint =
+      found.collectedAtMs === null
+        ? `make it again: stepwell resume ${named.run} ${stepOf(found.task)}`
+        : `the artifacts of ${named.run} were deleted by stepwell gc on ${new Date(found.collectedAtMs).toISOString().slice(0, 10)}; run its flow anew`;
     const value = await readStored(`artifact ${artifact} of ${named.run}/${found.task}`, hint, readArtifact(ref, store));
     await print(context, value);
     return exitCodes.ok;

@@ -48,6 +48,8 @@ export function eventDocument(run: RunId, { seq, event }: RecordedEvent, change:
       return { event: "run.retryRequested", pathspec: run, ...common, by: event.by, tasks: event.tasks };
     case "tagsChanged":
       return { event: "run.tagsChanged", pathspec: run, ...common, by: event.by, add: event.add, remove: event.remove };
+    case "artifactsCollected":
+      return { event: "run.artifactsCollected", pathspec: run, ...common, by: event.by };
     default:
       return unreachable(event);
   }

@@ -171,6 +171,7 @@ export class RunProgress {
         return this.#fail(event);
       case "retryDue":
       case "tagsChanged":
+      case "artifactsCollected":
         return null;
       case "cancelRequested":
         this.cancelling = true;

@@ -4,6 +4,7 @@
 // is written after it starts on a line of its own. F4. what can't be written is dropped and told once; the run goes on.
 
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { LogsQuery } from "../../proto/control.ts";
 import type { RunId, TaskId } from "../../proto/ids.ts";
@@ -70,6 +71,11 @@ export class FileLogStore implements LogStore {
       await turns.share();
     }
     yield* mergeByTime(sources);
+  }
+
+  async remove(run: RunId): Promise<void> {
+    await this.flush();
+    await rm(join(this.#root, run), { recursive: true, force: true });
   }
 
   async close(): Promise<void> {

@@ -30,6 +30,10 @@ export class MemoryLogStore implements LogStore {
     return mergeByTime(attempts.map(({ lines }) => ({ firstMs: lines[0]?.atMs ?? 0, open: () => linesOf(query, lines) })));
   }
 
+  async remove(run: RunId): Promise<void> {
+    this.#runs.delete(run);
+  }
+
   async close(): Promise<void> {}
 }
 

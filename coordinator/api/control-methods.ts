@@ -3,6 +3,7 @@
 import { ControlError } from "../../proto/control.ts";
 import { parseRunId, parseTaskId, type RunId, type TaskId } from "../../proto/ids.ts";
 import { parseBlobRequests } from "../../proto/parse/blobs.ts";
+import { parseCollectRequest } from "../../proto/parse/collect.ts";
 import { parseTokenRequest } from "../../proto/parse/token.ts";
 import { parseLogsQuery, parsePlanRequest, parseRunsQuery, parseSubmitRequest, parseTasksQuery } from "../../proto/parse/control.ts";
 import type { Askable } from "./access/permissions.ts";
@@ -26,6 +27,7 @@ export function callsOf(control: Askable): CallTable {
     tasks: ([run, query]: Arguments) => control.tasks(parseRun(run), parseTasksQuery(query)),
     task: ([run, task]: Arguments) => control.task(parseRun(run), parseTask(task)),
     waits: ([run]: Arguments) => control.waits(parseRun(run)),
+    collect: ([request]: Arguments) => control.collect(parseCollectRequest(request)),
     blobPlaces: () => control.blobPlaces(),
     workers: () => control.workers(),
     drainWorker: ([worker, by, withinMs]: Arguments) =>

@@ -12,11 +12,13 @@ import {
   type TasksQuery,
 } from "../../proto/control.ts";
 import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
+import type { CollectReport, CollectRequest } from "../../proto/collect.ts";
 import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
 import type { ListedRun, LogLine, RunSummary, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import type { WaitsView } from "../../proto/waits.ts";
 import { unreachable } from "../../proto/unreachable.ts";
+import { collectedObjection } from "../core/collect.ts";
 import { decideCancel, decideRetry } from "../core/decide.ts";
 import type { Decision, Refused } from "../core/decision.ts";
 import { planResume, type PlannedResume } from "../core/resume.ts";
@@ -29,8 +31,10 @@ import type { BlobAccess } from "../ports/blob-access.ts";
 import { LedgerError, type Owner } from "../ports/ledger.ts";
 import { OwnedElsewhere } from "../shell/drivers.ts";
 import { DriverEnded } from "../shell/run-driver.ts";
+import type { SweepableStore } from "../../sdk/artifact/sweepable.ts";
 import { ClientBlobs } from "./client-blobs.ts";
 import { drainWorker, workerViews, type FleetPorts } from "./fleet.ts";
+import { Collecting } from "./collecting.ts";
 import { followEvents } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
 import { waitsView, type WaitsPorts } from "./waits.ts";
@@ -38,7 +42,9 @@ import { waitsView, type WaitsPorts } from "./waits.ts";
 /** Opens the Control of the process that listens at `address`. */
 type OpenControl = (address: string) => Promise<Control & { close(): void }>;
 
-export type ControlPorts = LogPorts & FleetPorts & WaitsPorts & { readonly openControl: OpenControl; readonly access: BlobAccess | null };
+export type ControlPorts = LogPorts &
+  FleetPorts &
+  WaitsPorts & { readonly openControl: OpenControl; readonly access: BlobAccess | null; readonly sweep: SweepableStore | null };
 
 /** Reused tasks in one event. */
 const reusedPerEvent = 1000;
@@ -46,9 +52,11 @@ const reusedPerEvent = 1000;
 export class CoordinatorControl implements Control {
   readonly #ports: ControlPorts;
   readonly #blobs: ClientBlobs;
+  readonly #collecting: Collecting;
 
   constructor(ports: ControlPorts) {
     this.#ports = ports;
+    this.#collecting = new Collecting({ ...ports, readState: (run) => this.#read(run) });
     this.#blobs = new ClientBlobs(ports.access, (run) => this.#read(run));
   }
 
@@ -57,7 +65,17 @@ export class CoordinatorControl implements Control {
     if (objection !== null) throw new ControlError("invalid", objection);
     const reused = request.resume === null ? [] : (await this.#planned({ ...request, resume: request.resume })).reused;
     const { clock, drivers } = this.#ports;
-    return drivers.create(request.graph.flow, (run) => firstEvents(request, { run, reused, atMs: clock.nowMs() }));
+    const run = await drivers.create(request.graph.flow, (id) => firstEvents(request, { run: id, reused, atMs: clock.nowMs() }));
+    if (request.resume !== null) await this.#checkOrigin(run, request.resume.origin);
+    return run;
+  }
+
+  /** What the plan takes over may have been collected since it was made; what is collected after the run exists, it keeps. */
+  async #checkOrigin(run: RunId, origin: RunId): Promise<void> {
+    const objection = collectedObjection(await this.#read(origin));
+    if (objection === null) return;
+    await this.cancel(run, "garbage collection");
+    throw new ControlError("conflict", objection);
   }
 
   async plan(request: SubmitRequest & { readonly resume: ResumeRequest }): Promise<ResumePlan> {
@@ -141,6 +159,10 @@ export class CoordinatorControl implements Control {
 
   async drainWorker(worker: string, by: string, withinMs: number | null): Promise<void> {
     drainWorker(this.#ports, worker, { by, withinMs });
+  }
+
+  collect(request: CollectRequest): Promise<CollectReport> {
+    return this.#collecting.collect(request);
   }
 
   async blobPlaces(): Promise<readonly BlobPlace[]> {

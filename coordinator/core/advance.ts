@@ -70,6 +70,10 @@ function apply(work: Work, event: RunEvent): void {
     case "tagsChanged":
       state.tags = [...state.tags.filter((tag) => !event.remove.includes(tag)), ...event.add];
       return;
+    case "artifactsCollected":
+      if (state.finishedAtMs === null) throw new Error(`${state.submitted.run} has not ended, and its artifacts were collected`);
+      state.collectedAtMs = event.atMs;
+      return;
     default:
       return unreachable(event);
   }

@@ -8,6 +8,7 @@ import type { Failure } from "../../proto/failure.ts";
 import type { TaskId } from "../../proto/ids.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { retried } from "./advance.ts";
+import { collectedObjection } from "./collect.ts";
 import { accepted, refused, type Decision, type Refused } from "./decision.ts";
 import { fateOf } from "./fate.ts";
 import { canStart, currentAttempt, lastAttempt, type RunState, type Task } from "./state.ts";
@@ -89,6 +90,8 @@ export function decideCancel(state: RunState, request: { readonly by: string; re
 export function decideRetry(state: RunState, request: RetryRequest): Decision {
   const { run } = state.submitted;
   const status = statusOf(state);
+  const collected = collectedObjection(state);
+  if (collected !== null) return refused("conflict", collected);
   if (state.startedAtMs === null) return refused("conflict", `${run} has not begun: submit it again`);
   if (status === "succeeded") return refused("conflict", `${run} has succeeded: there is nothing to retry`);
   if (status === "running" && state.stopping !== null) {

@@ -12,6 +12,7 @@ import { describeFailure } from "../../proto/failure.ts";
 import { stepNode, targetsOf, type FlowGraph, type StepNode } from "../../proto/graph.ts";
 import type { StepName } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
+import { collectedObjection } from "./collect.ts";
 import { refused, type Refused } from "./decision.ts";
 import { childrenOf } from "./children.ts";
 import type { RunState, Task } from "./state.ts";
@@ -31,6 +32,8 @@ export function planResume(origin: RunState, request: Request): PlannedResume | 
     const known = graph.steps.map((node) => node.name).join(", ");
     return refused("invalid", `${graph.flow} has no step ${resume.from} to start from; it has ${known}`);
   }
+  const collected = collectedObjection(origin);
+  if (collected !== null) return refused("conflict", collected);
   const survey = takeOver(origin, request);
   const reused = [...survey.taken].flatMap((task) => reusedTask(origin, task) ?? []);
   return { kind: "planned", plan: { origin: run, steps: stepPlans(graph, survey) }, reused };

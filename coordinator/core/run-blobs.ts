@@ -6,9 +6,10 @@ import type { TakenTransition } from "../../proto/order.ts";
 import { addAll, addArtifacts } from "./order-blobs.ts";
 import type { RunState } from "./state.ts";
 
-/** Everything that the run's events name and a reader, a task or a resumed run may want. */
+/** None of a run whose artifacts were collected; else everything that the run's events name and a reader, a task or a resumed run may want. */
 export function blobsOfRun(state: RunState): Set<Sha256> {
   const { submitted, tasks, reusable } = state;
+  if (state.collectedAtMs !== null) return new Set();
   const blobs = new Set<Sha256>([submitted.codePackage]);
   addArtifacts(submitted.parameters, blobs);
   for (const { artifacts, taken } of reusable.values()) {

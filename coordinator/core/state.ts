@@ -25,6 +25,8 @@ export type RunState = {
   startedAtMs: number | null;
   /** When nothing was left that could run; null while something is. */
   finishedAtMs: number | null;
+  /** When its artifacts were given up; null while they are kept. */
+  collectedAtMs: number | null;
   /** Why nothing new starts any more, and who wanted it; null while the run goes on. */
   stopping: Stopping | null;
   tags: readonly string[];
@@ -145,6 +147,7 @@ export function initialState(submitted: RunSubmitted): RunState {
     seq: 1,
     startedAtMs: null,
     finishedAtMs: null,
+    collectedAtMs: null,
     stopping: null,
     tags: submitted.context.tags,
     tasks: new Map(),

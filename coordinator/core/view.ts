@@ -20,6 +20,7 @@ export function summaryOf(state: RunState): RunSummary {
     systemTags: submitted.systemTags,
     submittedAtMs: submitted.atMs,
     finishedAtMs: state.finishedAtMs,
+    ...(state.collectedAtMs !== null && { collectedAtMs: state.collectedAtMs }),
     originRun: submitted.context.originRun,
     counts: countsOf(state.tally),
   };

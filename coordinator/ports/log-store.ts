@@ -9,5 +9,7 @@ export interface LogStore {
   flush(): Promise<void>;
   /** What is there now, in the order of time over all tasks asked for; `follow` is the caller's business. */
   read(query: LogsQuery): AsyncIterable<LogLine>;
+  /** All lines of the run; none are to come. */
+  remove(run: RunId): Promise<void>;
   close(): Promise<void>;
 }

@@ -57,5 +57,6 @@ export const parseRunEvent: Parser<RunEvent> = root(
     cancelRequested: object({ kind, atMs, by: string }),
     retryRequested: object({ kind, atMs, by: string, tasks: nullable(arrayOf(taskId)) }),
     tagsChanged: object({ kind, atMs, by: string, add: arrayOf(string), remove: arrayOf(string) }),
+    artifactsCollected: object({ kind, atMs, by: string }),
   }),
 );

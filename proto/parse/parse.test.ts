@@ -137,6 +137,7 @@ const event: fc.Arbitrary<RunEvent> = fc.oneof(
   fc.record({ kind: fc.constant("retryDue" as const), atMs, task, attempt: whole }),
   fc.record({ kind: fc.constant("cancelRequested" as const), atMs, by: text }),
   fc.record({ kind: fc.constant("retryRequested" as const), atMs, by: text, tasks: fc.option(fc.array(task)) }),
+  fc.record({ kind: fc.constant("artifactsCollected" as const), atMs, by: text }),
   fc.record({ kind: fc.constant("tagsChanged" as const), atMs, by: text, add: fc.array(text), remove: fc.array(text) }),
 );
 const element = fc.oneof(

@@ -2,6 +2,7 @@
 
 import { status, type ServiceError } from "@grpc/grpc-js";
 import type { BlobGrant, BlobPlace } from "../../proto/blobs.ts";
+import type { CollectReport } from "../../proto/collect.ts";
 import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
@@ -40,6 +41,7 @@ export function connectControl(endpoint: Endpoint): ControlClient {
     logs: (query: LogsQuery) => follow<LogLine>(wire, requestOf("logs", [query])),
     workers: () => call<readonly WorkerView[]>("workers"),
     drainWorker: (worker, by, withinMs) => call("drainWorker", worker, by, withinMs),
+    collect: (request) => call<CollectReport>("collect", request),
     blobPlaces: () => call<readonly BlobPlace[]>("blobPlaces"),
     grantBlobs: (run, requests) => call<readonly BlobGrant[]>("grantBlobs", run, requests),
     close: () => wire.close(),

@@ -126,6 +126,7 @@ export class Checker {
       case "runStarted":
       case "retryDue":
       case "tagsChanged":
+      case "artifactsCollected":
         return;
     }
   }

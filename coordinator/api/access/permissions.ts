@@ -58,6 +58,7 @@ export const controlTable: { readonly [M in keyof Askable]: Row<M> } = {
   logs: { who: readers, kind: "follow", limit: ofQuery },
   workers: { who: readers, kind: "once", limit: asAsked, answer: ofWorkers },
   drainWorker: { who: admins, kind: "change", limit: asAsked, about: ([worker]) => worker },
+  collect: { who: admins, kind: "change", limit: asAsked },
   blobPlaces: { who: readers, kind: "once", limit: asAsked },
   grantBlobs: { who: readers, kind: "once", limit: ofGrant },
   createToken: { who: admins, kind: "change", limit: asAsked, about: ([{ role, name }]) => `${role} ${name}` },
