@@ -12,7 +12,7 @@ export { TaskError } from "../sdk/artifact/task-error.ts";
 export { Artifact } from "../sdk/client/artifact.ts";
 export type { RunCode } from "../sdk/client/code.ts";
 export { defaultNamespace, disconnect, getNamespace, namespace } from "../sdk/client/connection.ts";
-export type { Connection, Session } from "../sdk/client/connection.ts";
+export type { Connection, CoordinatorPlace, Session } from "../sdk/client/connection.ts";
 export type { AnyFlow, DataOf } from "../sdk/client/data.ts";
 export { Flow, type RunsFilter } from "../sdk/client/flow.ts";
 export { ListedRun, Run, type RunLogsOptions } from "../sdk/client/run.ts";

@@ -25,7 +25,7 @@ export function endpointOf(settings: EndpointSettings, env: Environment): Endpoi
 }
 
 /** `build.lan` means its usual port. */
-function withPort(address: string): string {
+export function withPort(address: string): string {
   return address.startsWith("unix:") || /:\d+$/.test(address) ? address : `${address}:${defaultPort}`;
 }
 

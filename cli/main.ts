@@ -38,7 +38,7 @@ export async function main(process: Process): Promise<ExitCode> {
     const context = contextOf(process, parsed, loaded);
     return parsed.command.followsRun === true ? await command(context) : await inTime(command(context), context.timeoutMs);
   } catch (error) {
-    return fail(process, asCliError(error), loaded);
+    return fail(process, aboutCoordinator(asCliError(error), loaded), loaded);
   }
 }
 
@@ -86,6 +86,18 @@ async function inTime(command: Promise<ExitCode>, timeoutMs: number | null): Pro
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new CliError("timeout", "the time given by --timeout is over")), timeoutMs);
   return Promise.race([command, late.promise]).finally(() => clearTimeout(timer));
+}
+
+/** Whoever cannot reach a coordinator may have forgotten who named it. */
+function aboutCoordinator(error: CliError, loaded: LoadedSettings | null): CliError {
+  if (loaded === null || error.hint !== null || loaded.settings.coordinator === "" || loaded.settings.local) return error;
+  if (error.kind !== "unavailable" && error.kind !== "unauthorized") return error;
+  const lines = [`the coordinator is that of ${loaded.origins.coordinator}`];
+  const hint =
+    error.kind === "unauthorized"
+      ? "a token goes into STEPWELL_TOKEN, or into the file that tokenFile names; `stepwell token create` makes one"
+      : "start one with `stepwell coordinator` or `stepwell up`, or work without it: --local";
+  return new CliError(error.kind, error.message, { lines, hint, location: error.location, details: error.details, cause: error.cause });
 }
 
 function fail(process: Process, error: CliError, loaded: LoadedSettings | null): ExitCode {

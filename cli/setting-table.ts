@@ -65,6 +65,8 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
   dir: { kind: "path", flag: null },
   user: { kind: "text", flag: null },
   namespace: { kind: "text", flag: "namespace" },
+  coordinator: { kind: "text", flag: "coordinator" },
+  local: { kind: "flag", flag: "local" },
   maxWorkers: { kind: "integer", least: 1, flag: "max-workers" },
   maxSplits: { kind: "integer", least: 1, flag: "max-splits" },
   isolation: { kind: "choice", of: ["warm", "process"], flag: "isolation" },
@@ -74,7 +76,6 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
   color: { kind: "choice", of: ["auto", "always", "never"], flag: "color" },
   tz: { kind: "choice", of: ["local", "utc"], flag: "tz" },
   logLevel: { kind: "choice", of: ["error", "warn", "info", "debug", "trace"], flag: "log-level" },
-  coordinator: { kind: "text", flag: "coordinator" },
   fingerprint: { kind: "text", flag: "fingerprint" },
   caFile: { kind: "path", flag: "ca-file" },
   tokenFile: { kind: "path", flag: "token-file" },
@@ -82,7 +83,6 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
   keyFile: { kind: "path", flag: null },
   tls: { kind: "choice", of: ["auto", "off"], flag: "tls" },
   profile: { kind: "text", flag: "profile" },
-  local: { kind: "flag", flag: "local" },
   listen: { kind: "text", flag: "listen" },
   http: { kind: "text", flag: "http" },
   data: { kind: "path", flag: "data" },
@@ -103,14 +103,23 @@ export const settingNames = Object.keys(settingKinds).filter((name): name is Set
 
 export const defaultListen = "127.0.0.1:7420";
 
-/** What others depend on. */
-export type DefaultsFrom = { readonly env: Environment; readonly dir: string; readonly user: string };
+/** In a cluster a run has all the room there is, unless somebody says otherwise. */
+export const maxWorkersInCluster = 100_000;
 
-export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user }: DefaultsFrom): unknown {
+/** What others depend on: those stand before them in the table. */
+export type DefaultsFrom = {
+  readonly env: Environment;
+  readonly dir: string;
+  readonly user: string;
+  /** A coordinator is used. */
+  readonly clustered: boolean;
+};
+
+export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user, clustered }: DefaultsFrom): unknown {
   const defaults: Readonly<Record<Exclude<SettingName, "dir">, () => unknown>> = {
     user: () => userName(env),
     namespace: () => `user:${user}`,
-    maxWorkers: () => availableParallelism(),
+    maxWorkers: () => (clustered ? maxWorkersInCluster : availableParallelism()),
     maxSplits: () => 100_000,
     isolation: () => "warm",
     failFast: () => false,

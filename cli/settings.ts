@@ -11,7 +11,7 @@ import { CliError } from "./cli-error.ts";
 import { didYouMean } from "./format/suggestion.ts";
 import { readJsonObject } from "./json-file.ts";
 import { parseSetting } from "./setting-value.ts";
-import { defaultOf, settingKinds, settingNames, type SettingName, type Settings } from "./setting-table.ts";
+import { defaultOf, type DefaultsFrom, settingKinds, settingNames, type SettingName, type Settings } from "./setting-table.ts";
 import type { Environment } from "./terminal.ts";
 
 export type { Settings } from "./setting-table.ts";
@@ -40,11 +40,17 @@ export function loadSettings(from: SettingsFrom): LoadedSettings {
     const source = sourceOf(name);
     if (source !== undefined) values[name] = parseSetting(name, source);
     else if (name === "dir") values[name] = defaultDir(from.cwd, projectFile);
-    else values[name] = defaultOf(name, { env: from.env, dir: String(values["dir"]), user: String(values["user"]) });
+    else values[name] = defaultOf(name, { env: from.env, ...given(values) });
     origins[name] = source?.origin ?? "default";
   }
   // Every name has been given a value of its kind just above.
   return { settings: values as Settings, origins: origins as Origins };
+}
+
+/** What has been loaded so far, of what defaults depend on. */
+function given(values: Readonly<Record<string, unknown>>): Omit<DefaultsFrom, "env"> {
+  const { dir, user, coordinator, local } = values;
+  return { dir: String(dir), user: String(user), clustered: coordinator !== undefined && coordinator !== "" && local !== true };
 }
 
 function sourcesOf(from: SettingsFrom, files: readonly SettingsFile[]): (name: SettingName) => Source | undefined {

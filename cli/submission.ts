@@ -4,11 +4,12 @@ import { hostname } from "node:os";
 import { relative, sep } from "node:path";
 import type { Artifacts } from "../proto/artifact.ts";
 import type { ResumeRequest, SubmitRequest } from "../proto/control.ts";
-import { defaultRunOptions } from "../proto/event.ts";
+import { defaultRunOptions, priorityMax } from "../proto/event.ts";
 import type { FlowGraph } from "../proto/graph.ts";
 import type { Sha256 } from "../proto/ids.ts";
 import { keepArtifacts } from "../sdk/artifact/keep.ts";
 import type { ArtifactStore } from "../sdk/artifact/store.ts";
+import { CliError } from "./cli-error.ts";
 import type { FlowCode } from "./flow-code.ts";
 import type { Context } from "./context.ts";
 import type { Settings } from "./settings.ts";
@@ -38,14 +39,21 @@ export async function keepInputs(
 }
 
 /** What the person asked for beside the flow and its parameters. */
-export type Asked = { readonly settings: Settings; readonly tags: readonly string[] };
+export type Asked = { readonly settings: Settings; readonly tags: readonly string[]; readonly priority?: number };
 
-export function askedOf(context: Context): Asked {
-  return { settings: context.settings, tags: context.options.texts("tag") };
+/** @throws CliError badValue */
+export function askedOf({ settings, options }: Context): Asked {
+  return { settings, tags: options.texts("tag"), priority: parsePriority(options.text("priority") ?? "0") };
+}
+
+function parsePriority(text: string): number {
+  const value = Number(text);
+  if (/^[+-]?\d+$/.test(text) && Math.abs(value) <= priorityMax) return value;
+  throw new CliError("badValue", `--priority expects a whole number from -${priorityMax} to ${priorityMax}, not "${text}"`);
 }
 
 /** The coordinator refuses tags that cannot be given. */
-export function submitRequest({ settings, tags: given }: Asked, submission: Submission): SubmitRequest {
+export function submitRequest({ settings, tags: given, priority = 0 }: Asked, submission: Submission): SubmitRequest {
   const tags = [...new Set(given)];
   return {
     graph: submission.graph,
@@ -58,6 +66,7 @@ export function submitRequest({ settings, tags: given }: Asked, submission: Subm
       splitsMax: settings.maxSplits,
       workersMax: settings.maxWorkers,
       isolation: settings.isolation,
+      ...(priority !== 0 && { priority }),
     },
     tags,
     systemTags: systemTags(settings, submission.flowPath),
@@ -67,12 +76,13 @@ export function submitRequest({ settings, tags: given }: Asked, submission: Subm
   };
 }
 
-function systemTags({ user, dir }: Settings, flowPath: string | null): readonly string[] {
+function systemTags(settings: Settings, flowPath: string | null): readonly string[] {
+  const { user, dir } = settings;
   return [
     `user:${user}`,
     `host:${hostname()}`,
     `node_version:${process.versions.node}`,
-    "runtime:local",
+    settings.coordinator === "" || settings.local ? "runtime:local" : "runtime:cluster",
     ...(flowPath === null ? [] : [fileTag + relative(dir, flowPath).replaceAll(sep, "/")]),
   ];
 }

@@ -36,7 +36,7 @@ export function attach(endpoint: Endpoint, settings: Settings): Cluster {
 function workerFor(run: RunId, endpoint: Endpoint, settings: Settings): Worker {
   return startWorker({
     coordinator: endpoint,
-    slots: settings.maxWorkers,
+    slots: settings.slots,
     id: `${settings.user}@${hostname()}-${randomUUID().slice(0, 4)}`,
     version: packageVersion(),
     store: cacheOf(settings),

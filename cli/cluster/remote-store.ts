@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
 import { ControlError, type Control } from "../../proto/control.ts";
 import type { RunId, Sha256 } from "../../proto/ids.ts";
-import { openPlace, type RemotePlace } from "../../sdk/artifact/blob-place.ts";
+import type { RemotePlace } from "../../sdk/artifact/blob-place.ts";
 import { BlockingBridge } from "../../sdk/artifact/blocking.ts";
 import { FileArtifactStore } from "../../sdk/artifact/file-store.ts";
 import { ArtifactStoreError, type ArtifactStore, type BlockingReader, type ByteRange } from "../../sdk/artifact/store.ts";
@@ -88,6 +88,7 @@ export class RemoteStore implements ArtifactStore, BlockingReader {
     const place = remote.find(({ kind }) => kind === "presigned") ?? remote[0];
     if (place === undefined)
       throw new ArtifactStoreError("unreachable", `the coordinator at ${endpoint.address} offers its artifacts to its own machine only`);
+    const { openPlace } = await import("../../sdk/artifact/blob-place.ts");
     return (await openPlace(place, endpoint))((requests) => this.#grant(requests));
   }
 

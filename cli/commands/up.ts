@@ -33,7 +33,10 @@ export async function up(context: Context): Promise<ExitCode> {
   const workers = options.integer("workers") ?? workersDefault;
   const slots = context.origins.slots === "default" ? Math.max(1, Math.floor(settings.slots / workers)) : settings.slots;
   const machine = new Machine({
-    ...{ settings, env, workers, slots },
+    settings,
+    env,
+    workers,
+    slots,
     command: thisCommand(),
     withNats: !options.flag("no-nats"),
     tell: (text) => printNote(context, text),

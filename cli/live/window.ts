@@ -3,6 +3,7 @@
 import { formatCount } from "../format/count.ts";
 import { formatDuration, formatRough } from "../format/duration.ts";
 import { cut, pad, widthOf } from "../format/table.ts";
+import { maxWorkersInCluster } from "../setting-table.ts";
 import type { Paint } from "../terminal.ts";
 import type { RunProgress, StepProgress, Total } from "./progress.ts";
 import { harmless } from "./screen.ts";
@@ -35,7 +36,8 @@ function headLine(progress: RunProgress, look: WindowLook): string {
 }
 
 function footLine(progress: RunProgress, look: WindowLook): string {
-  const slots = `slots ${progress.running}/${progress.workersMax}`;
+  const limit = progress.workersMax < maxWorkersInCluster ? `/${progress.workersMax}` : "";
+  const slots = `slots ${progress.running}${limit}`;
   return ` └ workers ${progress.workers.size} · ${slots} · ${look.hints}`;
 }
 

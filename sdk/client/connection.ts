@@ -1,6 +1,7 @@
 // Where the client's objects get their answers from, on whose behalf they ask, and which part of the world they see.
 
 import type { Control } from "../../proto/control.ts";
+import type { Endpoint } from "../wire/endpoint.ts";
 import type { ArtifactStore, BlockingReader } from "../artifact/store.ts";
 
 export type Connection = {
@@ -12,13 +13,18 @@ export type Connection = {
 /** Who asks, and the namespace that listings keep to; null sees everything. */
 type Identity = { readonly user: string; readonly namespace: string | null };
 
-/** A folder or a coordinator, as its connections are told apart. */
-type Place = { readonly place: string };
+/** A folder, or a coordinator elsewhere. */
+type Place = { readonly place: string | Endpoint };
 
 export type Session = Identity & { readonly connection: Connection };
 
 /** How a program without a session of its own reaches the configured coordinator or the local folder. */
-type Defaults = { open(place: string): Promise<Connection>; settings(): Identity & Place };
+type Defaults = {
+  open(place: string | Endpoint): Promise<Connection>;
+  settings(): Identity & Place;
+  /** Sends nothing yet. @throws AddressError */
+  connect(endpoint: Endpoint): Connection;
+};
 
 let defaults: Defaults | null = null;
 const opened = new Map<string, Promise<Connection>>();
@@ -33,15 +39,32 @@ export function registerDefaults(given: Defaults): void {
 export async function defaultSession(): Promise<Session> {
   const { open, settings } = registered();
   const { place, user } = settings();
-  const opening = opened.get(place) ?? open(place);
-  opened.set(place, opening);
+  const key = typeof place === "string" ? place : JSON.stringify(place);
+  const opening = opened.get(key) ?? open(place);
+  opened.set(key, opening);
   try {
     return { connection: await opening, user, namespace: getNamespace() };
   } catch (error) {
     // What failed may go better the next time: the folder may be there by then.
-    if (opened.get(place) === opening) opened.delete(place);
+    if (opened.get(key) === opening) opened.delete(key);
     throw error;
   }
+}
+
+/** A coordinator, how one is let in, and on whose behalf and in which namespace one asks there: both from the settings by default. */
+export type CoordinatorPlace = Omit<Endpoint, "address"> & {
+  /** `host` or `host:port`. */
+  readonly coordinator: string;
+  readonly user?: string;
+  readonly namespace?: string | null;
+};
+
+/** Sends nothing yet. @throws AddressError */
+export function sessionWith({ coordinator, user, namespace: given, ...endpoint }: CoordinatorPlace): Session {
+  const { connect, settings } = registered();
+  const own = settings();
+  const connection = connect({ ...endpoint, address: coordinator });
+  return { connection, user: user ?? own.user, namespace: given === undefined ? own.namespace : given };
 }
 
 /**

@@ -4,18 +4,22 @@ import { inspect } from "node:util";
 import { parsePathspec, type Pathspec } from "../../proto/ids.ts";
 import type { Artifact } from "./artifact.ts";
 import type { AnyFlow } from "./data.ts";
-import { defaultSession, type Session } from "./connection.ts";
+import { defaultSession, sessionWith, type CoordinatorPlace, type Session } from "./connection.ts";
 import { Flow } from "./flow.ts";
 import type { Run } from "./run.ts";
 import type { Step } from "./step.ts";
 import type { Task } from "./task.ts";
 
-/** Without a session: the configured coordinator or this folder's `.stepwell`, opened when the first question is asked. */
+/**
+ * Without a session: the configured coordinator or this folder's `.stepwell`. With `{ coordinator: "host:7420" }`: that one. Either is
+ * opened when the first question is asked.
+ */
 export class Stepwell {
   readonly #session: Session | null;
 
-  constructor(session: Session | null = null) {
-    this.#session = session;
+  /** @throws AddressError */
+  constructor(from: Session | CoordinatorPlace | null = null) {
+    this.#session = from !== null && "coordinator" in from ? sessionWith(from) : from;
   }
 
   /** The flows that have runs in the namespace, in alphabetical order. */
