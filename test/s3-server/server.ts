@@ -86,6 +86,7 @@ export class S3Server implements AsyncDisposable {
     // A client that goes away is its own affair.
     request.on("error", () => {});
     response.on("error", () => {});
+    response.setHeader("date", new Date(this.#now()).toUTCString());
     try {
       const target = parseTarget(request.url ?? "/");
       const [bucketName, key] = splitPath(target.path);

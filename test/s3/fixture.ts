@@ -44,12 +44,14 @@ export class TestStores implements AsyncDisposable {
   readonly waits: readonly number[];
   /** Requests that URLs were granted for, call by call. */
   readonly grants: (readonly BlobRequest[])[] = [];
+  readonly #pacing: Counted;
   readonly #presigned: PresignedArtifactStore[] = [];
 
-  private constructor(server: S3Server, store: S3ArtifactStore, waits: readonly number[]) {
+  private constructor(server: S3Server, store: S3ArtifactStore, pacing: Counted) {
     this.server = server;
     this.store = store;
-    this.waits = waits;
+    this.#pacing = pacing;
+    this.waits = pacing.waits;
   }
 
   static async open(options: S3StoreOptions = {}, serverOptions: S3ServerOptions = {}): Promise<TestStores> {
@@ -57,7 +59,7 @@ export class TestStores implements AsyncDisposable {
     const server = await S3Server.start({ bucket, ...serverOptions });
     const pacing = countedPacing();
     const store = await S3ArtifactStore.open(placeAt(server.url), { ...options, pacing: { ...pacing, ...options.pacing } });
-    return new TestStores(server, store, pacing.waits);
+    return new TestStores(server, store, pacing);
   }
 
   /** A store without credentials, for which this one signs. */
@@ -66,7 +68,7 @@ export class TestStores implements AsyncDisposable {
       this.grants.push(requests);
       return (await this.store.sign(requests, { expiresInSeconds: 300 })).map(change);
     };
-    const store = new PresignedArtifactStore(grant, { ...options, pacing: { ...countedPacing(), ...options.pacing } });
+    const store = new PresignedArtifactStore(grant, { ...options, pacing: { ...this.#pacing, ...options.pacing } });
     this.#presigned.push(store);
     return store;
   }
