@@ -8,7 +8,12 @@ const trustOptions: readonly OptionSpec[] = [
   { name: "ca-file", value: "FILE", help: "authorities that sign the coordinator's certificate, PEM" },
   { name: "token-file", value: "FILE", help: "file with the token (or STEPWELL_TOKEN)" },
 ];
-const tlsOption: OptionSpec = { name: "tls", value: "WHEN", choices: ["auto", "off"], help: "off: never, also beyond this machine" };
+const tlsOption: OptionSpec = {
+  name: "tls",
+  value: "WHEN",
+  choices: ["auto", "on", "off"],
+  help: "auto: beyond this machine (the default)",
+};
 const drainOption: OptionSpec = { name: "drain-seconds", value: "N", help: "how long SIGTERM waits for what runs (default: 30)" };
 
 const servingOptions: readonly OptionSpec[] = [
@@ -16,7 +21,16 @@ const servingOptions: readonly OptionSpec[] = [
   { name: "http", value: "ADDRESS", help: "for blobs, health and metrics (default: the next port)" },
   { name: "data", value: "DIR", help: "folder of ledger, logs and artifacts (default: .stepwell/cluster)" },
   { name: "store", value: "URL", help: "artifacts: s3://bucket/prefix, or file:DIR (default: in the data folder)" },
+  {
+    name: "store-access",
+    value: "HOW",
+    choices: ["presigned", "role"],
+    help: "role: workers and clients have credentials for the bucket; presigned: they need none (the default)",
+  },
   tlsOption,
+  { name: "tls-name", value: "NAMES", help: "names or addresses of this machine that others use, separated by commas" },
+  { name: "client-certificates", help: "let in only who shows a certificate of the coordinator's authority too" },
+  { name: "auth", value: "WHEN", choices: ["on", "off"], help: "off: whoever can connect may do everything" },
 ];
 
 const offeringOptions: readonly OptionSpec[] = [

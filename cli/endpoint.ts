@@ -38,7 +38,7 @@ function tlsOf(settings: EndpointSettings): { readonly tls?: EndpointTls | "off"
     ...(certFile !== "" && { cert: read(certFile, "certFile") }),
     ...(keyFile !== "" && { key: read(keyFile, "keyFile") }),
   };
-  return Object.keys(given).length === 0 ? {} : { tls: given };
+  return Object.keys(given).length === 0 && tls === "auto" ? {} : { tls: given };
 }
 
 function tokenOf({ tokenFile }: EndpointSettings, env: Environment): string | null {

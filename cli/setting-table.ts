@@ -28,7 +28,13 @@ export type Settings = {
   readonly tokenFile: string;
   readonly certFile: string;
   readonly keyFile: string;
-  readonly tls: "auto" | "off";
+  readonly tls: "auto" | "on" | "off";
+  /** Whether a coordinator wants tokens. */
+  readonly auth: "on" | "off";
+  /** Names and addresses of the machine that its certificate is for beside those that it knows, separated by commas. */
+  readonly tlsNames: string;
+  /** A coordinator lets in only who has a certificate of its authority. */
+  readonly clientCertificates: boolean;
   /** Named settings in a file that go together; empty for none. */
   readonly profile: string;
   readonly local: boolean;
@@ -41,6 +47,8 @@ export type Settings = {
   readonly nats: string;
   /** Empty: the folder `artifacts` of `data`. */
   readonly store: string;
+  /** Whether workers and clients have credentials for the bucket, or are granted URLs. */
+  readonly storeAccess: "presigned" | "role";
   readonly drainSeconds: number;
   readonly slots: number;
   readonly cpu: number;
@@ -81,13 +89,17 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
   tokenFile: { kind: "path", flag: "token-file" },
   certFile: { kind: "path", flag: null },
   keyFile: { kind: "path", flag: null },
-  tls: { kind: "choice", of: ["auto", "off"], flag: "tls" },
+  tls: { kind: "choice", of: ["auto", "on", "off"], flag: "tls" },
+  auth: { kind: "choice", of: ["on", "off"], flag: "auth" },
+  tlsNames: { kind: "text", flag: "tls-name" },
+  clientCertificates: { kind: "flag", flag: "client-certificates" },
   profile: { kind: "text", flag: "profile" },
   listen: { kind: "text", flag: "listen" },
   http: { kind: "text", flag: "http" },
   data: { kind: "path", flag: "data" },
   nats: { kind: "text", flag: "nats" },
   store: { kind: "text", flag: "store" },
+  storeAccess: { kind: "choice", of: ["presigned", "role"], flag: "store-access" },
   drainSeconds: { kind: "integer", least: 0, flag: "drain-seconds" },
   slots: { kind: "integer", least: 1, flag: "slots" },
   cpu: { kind: "number", least: 0, flag: "cpu" },
@@ -135,6 +147,9 @@ export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user, c
     certFile: () => "",
     keyFile: () => "",
     tls: () => "auto",
+    auth: () => "on",
+    tlsNames: () => "",
+    clientCertificates: () => false,
     profile: () => "",
     local: () => false,
     listen: () => defaultListen,
@@ -142,6 +157,7 @@ export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user, c
     data: () => join(dir, "cluster"),
     nats: () => "",
     store: () => "",
+    storeAccess: () => "presigned",
     drainSeconds: () => 30,
     slots: () => availableParallelism(),
     cpu: () => availableParallelism(),

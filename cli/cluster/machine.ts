@@ -80,9 +80,15 @@ export class Machine {
 
   #coordinator(nats: string): Omit<Program, "env" | "logFile"> {
     const { settings, command } = this.#options;
-    const { listen, http, data, store, tls, drainSeconds } = settings;
-    const given = { listen, http, data, store, tls, nats, "drain-seconds": String(drainSeconds) };
-    return { name: "coordinator", command: command[0], args: [...command.slice(1), "coordinator", ...optionWords(given)] };
+    const { listen, http, data, store, storeAccess, tls, tlsNames, auth, clientCertificates, drainSeconds } = settings;
+    const given = { listen, http, data, store, "store-access": storeAccess, tls, "tls-name": tlsNames, auth, nats };
+    const words = [
+      ...optionWords(given),
+      "--drain-seconds",
+      String(drainSeconds),
+      ...(clientCertificates ? ["--client-certificates"] : []),
+    ];
+    return { name: "coordinator", command: command[0], args: [...command.slice(1), "coordinator", ...words] };
   }
 
   #worker(number: number, { address, fingerprint }: Served): Omit<Program, "env" | "logFile"> {
@@ -95,6 +101,8 @@ export class Machine {
       memory: String(Math.max(1, Math.floor(settings.memoryMiB / workers))),
       gpu: String(Math.floor(settings.gpu / workers)),
       pool: settings.pool,
+      cache: settings.cacheDir,
+      "cache-size": `${settings.cacheMiB}MiB`,
       "drain-seconds": String(settings.drainSeconds),
     };
     const labels = Object.entries(settings.labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]);

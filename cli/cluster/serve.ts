@@ -16,6 +16,7 @@ import type { Settings } from "../settings.ts";
 import type { Environment } from "../terminal.ts";
 import { startBlobService } from "./blob-service.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
+import { openGuard } from "./guard.ts";
 
 export type ServeOptions = {
   readonly settings: Settings;
@@ -70,7 +71,10 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   opened.push(() => logs.close());
   const queue = await openQueue(folder, clock, options);
   opened.push(() => queue.close());
-  const blobs = await startBlobService({ folder, store: settings.store, http: httpAt, tls: null, nowMs: () => clock.nowMs(), log });
+  const guard = await openGuard({ settings, folder: folder.path, host: listen.host, clock, log });
+  opened.push(() => guard.access?.audit.close());
+  const { tls } = guard;
+  const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log });
   opened.push(() => blobs.http.close());
   const coordinator = await startCoordinator({
     ledger,
@@ -78,7 +82,8 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
     clock,
     log,
     queue,
-    listen,
+    listen: { ...listen, tls },
+    access: guard.access,
     version,
     // D2 of data-folder.ts: what this folder's coordinator had claimed, it has still.
     owner: { id: folder.identity, pid: process.pid, host: hostname(), address: "" },
@@ -90,8 +95,8 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   opened.push(() => coordinator.close());
   const { address } = coordinator;
   const http = `${httpAt.host}:${blobs.http.port}`;
-  const served = { host: hostname(), address, http, fingerprint: null };
-  folder.describe({ ...served, pid: process.pid, tokenFile: null, startedAt: new Date().toISOString() });
+  const served = { host: hostname(), address, http, fingerprint: guard.fingerprint };
+  folder.describe({ ...served, pid: process.pid, tokenFile: guard.tokenFile, startedAt: new Date().toISOString() });
   log.info({ event: "coordinator.listening", ...served, data: folder.path }, "the coordinator is ready");
   return { address, http, close: () => closeAll(opened) };
 }

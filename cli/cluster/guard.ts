@@ -1,0 +1,87 @@
+// Who is let in to a coordinator, and what it shows of itself: tokens, an audit trail, and a certificate of its own authority
+// or one that it was given.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { FileAuditTrail } from "../../coordinator/adapters/file-audit-trail.ts";
+import { openTokens } from "../../coordinator/adapters/file-tokens.ts";
+import type { ServerTls } from "../../coordinator/api/server-tls.ts";
+import type { CoordinatorOptions } from "../../coordinator/main.ts";
+import type { Clock } from "../../coordinator/ports/clock.ts";
+import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
+import { isLocal } from "../../sdk/wire/endpoint.ts";
+import { CliError } from "../cli-error.ts";
+import type { Settings } from "../settings.ts";
+
+export type GuardOptions = {
+  readonly settings: Settings;
+  readonly folder: string;
+  /** What it will listen at. */
+  readonly host: string;
+  readonly clock: Clock;
+  readonly log: CoordinatorLog;
+};
+
+export type Guard = {
+  /** Null: plain. */
+  readonly tls: ServerTls | null;
+  /** Of its own authority; null where it doesn't use that. */
+  readonly fingerprint: string | null;
+  /** Null: everybody who can connect may do everything. */
+  readonly access: NonNullable<CoordinatorOptions["access"]> | null;
+  /** With the first admin's token; null where there is none any more. */
+  readonly tokenFile: string | null;
+};
+
+export async function openGuard(options: GuardOptions): Promise<Guard> {
+  const { settings, folder, clock, log } = options;
+  const trust = await openTrust(options);
+  if (settings.auth === "off") {
+    if (!isLocalHost(options.host))
+      log.warn({ event: "auth.off", host: options.host }, "whoever can connect here may do everything: --auth off");
+    return { ...trust, access: null, tokenFile: null };
+  }
+  const { tokens, adminTokenFile } = openTokens(folder, clock);
+  if (adminTokenFile !== null) log.info({ event: "auth.firstAdmin", file: adminTokenFile }, "the first admin's token is in a file");
+  const audit = new FileAuditTrail({ path: join(folder, "audit.jsonl"), log });
+  const file = join(folder, "admin-token");
+  return { ...trust, access: { tokens, audit, issueCertificate: trust.issue }, tokenFile: existsSync(file) ? file : null };
+}
+
+type Trust = Pick<Guard, "tls" | "fingerprint"> & { readonly issue: NonNullable<Guard["access"]>["issueCertificate"] };
+
+async function openTrust({ settings, folder, host, clock }: GuardOptions): Promise<Trust> {
+  const { certFile, keyFile, caFile, clientCertificates } = settings;
+  if (settings.tls === "off" || (settings.tls === "auto" && isLocalHost(host) && certFile === "" && !clientCertificates))
+    return { tls: null, fingerprint: null, issue: null };
+  if (certFile !== "" || keyFile !== "") {
+    const tls = {
+      cert: read(certFile, "certFile"),
+      key: read(keyFile, "keyFile"),
+      clientCa: caFile === "" ? null : read(caFile, "caFile"),
+    };
+    return { tls, fingerprint: null, issue: null };
+  }
+  const { openAuthority } = await import("../../coordinator/adapters/tls/authority.ts");
+  const names = settings.tlsNames.split(",").filter((name) => name !== "");
+  const authority = openAuthority({ folder: join(folder, "tls"), names, nowMs: clock.nowMs(), clientCertificates });
+  return {
+    tls: authority.server,
+    fingerprint: authority.fingerprint,
+    issue: clientCertificates ? (name, days) => ({ ...authority.issueClient(name, days), ca: authority.ca }) : null,
+  };
+}
+
+function isLocalHost(host: string): boolean {
+  return isLocal({ kind: "tcp", host, port: 0 });
+}
+
+/** @throws CliError badConfig */
+function read(file: string, setting: string): string {
+  if (file === "") throw new CliError("badConfig", `a certificate needs its key and the other way round: ${setting} is missing`);
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new CliError("badConfig", `${setting}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
