@@ -170,7 +170,7 @@ export class Collector {
     const deleted: ListedBlob[] = [];
     let batch: ListedBlob[] = [];
     const flush = async (): Promise<void> => {
-      await store.delete([...new Set(batch.map(({ sha256 }) => sha256))]);
+      await store.delete([...new Set(batch.map(({ sha256 }) => sha256))], beforeMs);
       deleted.push(...batch);
       batch = [];
     };

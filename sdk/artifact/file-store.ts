@@ -17,6 +17,7 @@ import { readHashing, readHashingSync, readPart, readPartSync, streamHashing, sy
 import type { Hashed } from "./file-bytes.ts";
 import { corruptError, explained, fileError, isMissing, missingError } from "./file-store-error.ts";
 import { listBlobs } from "./file-listing.ts";
+import { deleteUnlessNew } from "./file-sweep.ts";
 import type { ArtifactStore, BlockingReader, ByteRange } from "./store.ts";
 import { renewedAfterMs } from "./sweepable.ts";
 import type { ListedBlob, SweepableStore } from "./sweepable.ts";
@@ -107,10 +108,10 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader, Sweepab
     return [];
   }
 
-  async delete(names: readonly Sha256[]): Promise<void> {
+  async delete(names: readonly Sha256[], storedBeforeMs = Infinity): Promise<void> {
     for (const sha256 of names) {
       const path = this.#pathOf(sha256);
-      await explained(path, () => rm(path, { force: true }));
+      await explained(path, () => deleteUnlessNew(this.#root, path, storedBeforeMs));
     }
   }
 
@@ -120,8 +121,7 @@ export class FileArtifactStore implements ArtifactStore, BlockingReader, Sweepab
     // Its writer may have been killed between naming it and syncing the name. (S2)
     await this.#prepare(dirname(path));
     await this.#sync(dirname(path));
-    await renew(path);
-    return true;
+    return renew(path);
   }
 
   /**
@@ -251,11 +251,17 @@ async function sizeAt(path: string): Promise<number | null> {
   }
 }
 
-/** Who stores an old blob again counts on it from now on. */
-async function renew(path: string): Promise<void> {
+/** Who stores an old blob again counts on it from now on. False where it was swept just now: then it is to be written. */
+async function renew(path: string): Promise<boolean> {
   const now = new Date();
-  const { mtimeMs } = await stat(path);
-  if (now.getTime() - mtimeMs > renewedAfterMs) await utimes(path, now, now);
+  try {
+    const { mtimeMs } = await stat(path);
+    if (now.getTime() - mtimeMs > renewedAfterMs) await utimes(path, now, now);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 async function openIfThere(path: string): Promise<FileHandle | null> {

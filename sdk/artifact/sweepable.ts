@@ -20,8 +20,8 @@ export interface SweepableStore {
   list(after?: Sha256): AsyncIterable<ListedBlob>;
   /** The blobs that this one is stored in pieces as: they are needed as long as it is. None where it is whole. */
   piecesOf(sha256: Sha256): Promise<readonly Sha256[]>;
-  /** Deletes all that is stored under the names; what isn't there is no error. */
-  delete(names: readonly Sha256[]): Promise<void>;
+  /** Deletes what is stored under the names, unless it was stored at `storedBeforeMs` or later; what isn't there is no error. */
+  delete(names: readonly Sha256[], storedBeforeMs?: number): Promise<void>;
 }
 
 /** A blob that is older than this is made new when somebody stores it again. */

@@ -71,9 +71,11 @@ export class S3ArtifactStore extends PiecedArtifactStore implements SweepableSto
     } while (token !== undefined);
   }
 
-  async delete(names: readonly Sha256[]): Promise<void> {
+  /** A server deletes without conditions: between the last look at an object and its end passes one request. */
+  async delete(names: readonly Sha256[], storedBeforeMs = Infinity): Promise<void> {
     const { sdk, client, place } = this.#parts;
-    const keys = names.flatMap((sha256) => [keyOf(place, { sha256, part: "list" }), keyOf(place, { sha256, part: "bytes" })]);
+    const old = storedBeforeMs === Infinity ? names : await this.#storedBefore(names, storedBeforeMs);
+    const keys = old.flatMap((sha256) => [keyOf(place, { sha256, part: "list" }), keyOf(place, { sha256, part: "bytes" })]);
     for (let at = 0; at < keys.length; at += deletedKeysMax) {
       const Objects = keys.slice(at, at + deletedKeysMax).map((Key) => ({ Key }));
       const input = { Bucket: place.bucket, Delete: { Objects, Quiet: true } };
@@ -83,7 +85,18 @@ export class S3ArtifactStore extends PiecedArtifactStore implements SweepableSto
         if (first !== undefined) throw new RequestFailure(first.Code === "AccessDenied" ? "denied" : "busy", `${first.Key}: ${first.Code}`);
       });
     }
-    this.forget(names);
+    this.forget(old);
+  }
+
+  async #storedBefore(names: readonly Sha256[], beforeMs: number): Promise<readonly Sha256[]> {
+    const looks = names.map(async (sha256) => {
+      const parts = (["bytes", "list"] as const).map((part) =>
+        this.#asking("a blob could not be looked at", () => this.#objects.look({ sha256, part })),
+      );
+      const facts = await Promise.all(parts);
+      return facts.every((one) => one === null || (one.modifiedAtMs !== null && one.modifiedAtMs < beforeMs)) ? [sha256] : [];
+    });
+    return (await Promise.all(looks)).flat();
   }
 
   /** One grant for each request, in order: URLs for who has no credentials. */
