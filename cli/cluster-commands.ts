@@ -42,6 +42,7 @@ const offeringOptions: readonly OptionSpec[] = [
   { name: "pool", value: "NAME", help: "pool that the worker belongs to (default: default)" },
 ];
 
+const tokenOperand: OperandSpec = { name: "ID", kind: "token", required: true };
 const run: OperandSpec = { name: "RUN", kind: "run", required: true };
 const worker: OperandSpec = { name: "WORKER", kind: "worker", required: true };
 
@@ -147,5 +148,42 @@ export const clusterCommands: readonly CommandSpec[] = [
     operands: [worker],
     options: [],
     examples: [["stepwell worker inspect build-7f3a", "its labels, its tasks"]],
+  },
+  {
+    name: "token create",
+    summary: "make a token that lets somebody in",
+    operands: [],
+    options: [
+      {
+        name: "role",
+        value: "ROLE",
+        choices: ["reader", "runner", "worker", "admin"],
+        help: "what it allows: reader, runner, worker or admin",
+      },
+      { name: "name", value: "NAME", help: "for people: whose it is" },
+      { name: "namespace", value: "NAME", help: "only for runs of this namespace" },
+      { name: "pool", value: "NAME", help: "only for work of this pool" },
+      { name: "ttl", value: "DURATION", help: "until then, like 12h or 30d (default: until it is revoked)" },
+      { name: "certificate", value: "DIR", help: "a client's certificate as well, into this folder" },
+    ],
+    examples: [
+      ["stepwell token create --role worker --name build-2", "printed once; the coordinator keeps a hash"],
+      ["stepwell token create --role runner --namespace user:ada --ttl 30d", "for one person's runs"],
+    ],
+    notes: ["reader: looks at runs. runner: starts and changes them too. worker: takes work and does nothing else. admin: everything."],
+  },
+  {
+    name: "token list",
+    summary: "list tokens: whose they are, and what they allow",
+    operands: [],
+    options: [],
+    examples: [["stepwell token list", "none of them is shown itself"]],
+  },
+  {
+    name: "token revoke",
+    summary: "let a token count no more, and end what is open under it",
+    operands: [tokenOperand],
+    options: [],
+    examples: [["stepwell token revoke sw_1f0c9a3b7d52", "at once"]],
   },
 ];

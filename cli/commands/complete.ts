@@ -65,7 +65,14 @@ async function operandWords(
 ): Promise<readonly string[]> {
   if (operand.kind === "shell") return ["bash", "zsh", "fish"];
   // Files are the shell's own business.
-  if (operand.kind === "flowFile" || operand.kind === "file" || operand.kind === "tag" || !existsSync(context.settings.dir)) return [];
+  if (
+    operand.kind === "flowFile" ||
+    operand.kind === "file" ||
+    operand.kind === "tag" ||
+    operand.kind === "token" ||
+    !existsSync(context.settings.dir)
+  )
+    return [];
   const { reading } = await import("../reading.ts");
   return reading(context, async ({ control }) => {
     if (operand.kind === "step") return (await control.run(await resolve(operands[0] ?? "latest"))).graph.steps.map((step) => step.name);

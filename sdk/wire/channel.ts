@@ -1,6 +1,8 @@
 // Opens a connection to a coordinator: which credentials it needs, the token with each call, and in plain words what is
 // wrong when there is no connection.
 
+import { isIP } from "node:net";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { Client, credentials, Metadata, type ChannelCredentials } from "@grpc/grpc-js";
 import { addressText, parseAddress, type Address } from "./address.ts";
 import { fetchAuthority, speaksTls } from "./authority.ts";
@@ -18,13 +20,26 @@ export async function openChannel(endpoint: Endpoint): Promise<Channel> {
   const address = parseAddress(endpoint.address);
   const metadata = new Metadata();
   if (endpoint.token !== undefined) metadata.set("authorization", `Bearer ${endpoint.token}`);
-  return { client: new Client(addressText(address), await channelCredentials(endpoint), clientOptions), metadata };
+  const options = isAddress(address) ? { ...clientOptions, "grpc.ssl_target_name_override": nameForAddresses } : clientOptions;
+  return { client: new Client(addressText(address), await channelCredentials(endpoint), options), metadata };
 }
 
 /** @throws as openChannel */
 async function channelCredentials(endpoint: Endpoint): Promise<ChannelCredentials> {
   const trust = await trustOf(endpoint);
-  return trust === null ? credentials.createInsecure() : credentials.createSsl(bytes(trust.ca), bytes(trust.key), bytes(trust.cert));
+  if (trust === null) return credentials.createInsecure();
+  const address = parseAddress(endpoint.address);
+  const verify = isAddress(address)
+    ? { checkServerIdentity: (_name: string, shown: PeerCertificate) => checkServerIdentity(peerOf(address).host, shown) }
+    : {};
+  return credentials.createSsl(bytes(trust.ca), bytes(trust.key), bytes(trust.cert), verify);
+}
+
+/** TLS sends no names for addresses: grpc-js is given one to send, and the address itself is verified. */
+const nameForAddresses = "localhost";
+
+function isAddress(address: Address): address is Extract<Address, { kind: "tcp" }> {
+  return address.kind === "tcp" && isIP(peerOf(address).host) !== 0;
 }
 
 /** What to trust at the coordinator, also at its other ports, and who to be there; null without TLS. @throws as openChannel */

@@ -7,6 +7,7 @@ import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
 import type { LogLine, RunView, TaskView, WorkerView } from "../../proto/view.ts";
+import type { CreatedToken, TokenControl, TokenView } from "../../proto/token.ts";
 import type { WaitsView } from "../../proto/waits.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { parseAddress } from "./address.ts";
@@ -15,7 +16,7 @@ import { explainUnreachable, openChannel, type Channel } from "./channel.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { controlService, type ControlRequest } from "./services.ts";
 
-export interface ControlClient extends Control {
+export interface ControlClient extends Control, TokenControl {
   close(): void;
 }
 
@@ -23,7 +24,8 @@ export interface ControlClient extends Control {
 export function connectControl(endpoint: Endpoint): ControlClient {
   parseAddress(endpoint.address);
   const wire = new Wire(endpoint);
-  const call = <T>(method: keyof Control, ...args: readonly unknown[]): Promise<T> => callOnce<T>(wire, requestOf(method, args));
+  const call = <T>(method: keyof (Control & TokenControl), ...args: readonly unknown[]): Promise<T> =>
+    callOnce<T>(wire, requestOf(method, args));
   return {
     submit: (request) => call<RunId>("submit", request),
     plan: (request) => call<ResumePlan>("plan", request),
@@ -44,6 +46,9 @@ export function connectControl(endpoint: Endpoint): ControlClient {
     collect: (request) => call<CollectReport>("collect", request),
     blobPlaces: () => call<readonly BlobPlace[]>("blobPlaces"),
     grantBlobs: (run, requests) => call<readonly BlobGrant[]>("grantBlobs", run, requests),
+    createToken: (request) => call<CreatedToken>("createToken", request),
+    tokens: () => call<readonly TokenView[]>("tokens"),
+    revokeToken: (id) => call<TokenView>("revokeToken", id),
     close: () => wire.close(),
   };
 }
@@ -80,7 +85,7 @@ class Wire {
   }
 }
 
-function requestOf(method: keyof Control, args: readonly unknown[]): ControlRequest {
+function requestOf(method: keyof (Control & TokenControl), args: readonly unknown[]): ControlRequest {
   return { method, arguments: Buffer.from(JSON.stringify(args)) };
 }
 
