@@ -142,6 +142,27 @@ test("each rule keeps: days, the newest, tags, another namespace", async (contex
   assert.deepEqual(await collected({ keepLast: 0, namespace: "user:ada" }), [newest, tagged, oldest]);
 });
 
+test("what a run comes to need while the store is looked through stays", async (context) => {
+  const house = await House.open(context);
+  const store = new AgingStore(() => house.clock.nowMs());
+  const coordinator = await house.start({ sweep: store });
+  const worker = await house.worker(coordinator, { slots: 1, execute: () => null });
+  const run = await coordinator.control.submit({ ...submission(graph), codePackage: store.put("package") });
+  await worker.until(() => worker.assigned("start/0").length === 1);
+  // Stored long before it is named: nobody else would protect it.
+  const slow = store.keep("slow");
+  house.clock.jump(100 * hourMs);
+  store.meanwhile = async () => {
+    store.meanwhile = async () => undefined;
+    worker.finish("start/0", { ...succeeded({ kind: "linear", to: step("end") }), artifacts: { slow } });
+    await worker.until(() => worker.assigned("end/0").length === 1);
+  };
+  const report = await coordinator.control.collect({ retention: keepAll, keepLogs: false, dryRun: false, by: "ada" });
+  assert.equal(report.deleted.blobs, 0);
+  assert.ok(store.blobs.has(slow.sha256));
+  assert.equal((await coordinator.control.run(run)).collectedAtMs, undefined);
+});
+
 test(
   "whatever happens meanwhile and wherever it dies, nothing that a run needs is ever deleted, and in the end all else is",
   { timeout: 120_000 },
