@@ -12,7 +12,7 @@ import type { QueuedTask } from "../ports/task-queue.ts";
 import { Concurrency, enter, leave } from "./concurrency.ts";
 import type { Hint, Lane, Publication } from "./publication.ts";
 import { Circle, type Party } from "./turns.ts";
-import type { Whose, Workers } from "./workers.ts";
+import type { Whose, Workers, WorkersChange } from "./workers.ts";
 
 /** Hints in the queue of one pool. */
 export const windowMax = 1000;
@@ -55,7 +55,7 @@ export class Backlog {
 
   constructor(workers: Workers) {
     this.#workers = workers;
-    workers.onChange = (bound) => this.#workersChanged(bound);
+    workers.onChange = (change) => this.#workersChanged(change);
   }
 
   /** Called when there may be something to publish. */
@@ -231,12 +231,11 @@ export class Backlog {
     return shape.capacity.tasks;
   }
 
-  /** `bound`: of a worker that takes some runs only. */
-  #workersChanged(bound: boolean): void {
+  #workersChanged({ bound, less }: WorkersChange): void {
     if (bound) for (const publication of this.#publications.values()) publication.reattach();
     for (const shape of this.#shapes.values()) {
       // What nobody can take any more must not be counted as about to run.
-      if (shape.out > 0 && this.#capacityOf(shape) === 0)
+      if (less && shape.out > 0 && this.#capacityOf(shape) === 0)
         for (const publication of this.#publications.values()) publication.giveBackAll(shape);
       if (shape.lanes.size > 0) this.#mayPublish(shape);
     }

@@ -13,7 +13,7 @@ import { orderFor } from "../core/order.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueuedTask, TakenTask, TaskQueue } from "../ports/task-queue.ts";
 import { heldOf, timeoutBackstop, type Assignment } from "./assignment.ts";
-import type { Backlog, Shape } from "./backlog.ts";
+import type { Backlog, Pool, Shape } from "./backlog.ts";
 import type { Drivers } from "./drivers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
 import type { Hint } from "./publication.ts";
@@ -45,6 +45,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #takingFrom = new Set<string>();
   readonly #refilled = new Set<RunDriver>();
+  /** Workers that are kept free for tasks of a shape (P4). */
+  readonly #reserved = new Map<Shape, Worker>();
   #publishing = false;
   #closed = false;
   #cancelReconcile: () => void = () => undefined;
@@ -64,7 +66,7 @@ export class Dispatcher {
   /** Workers have asked for more, or have room again. */
   takeSoon(): void {
     if (this.#closed) return;
-    if (this.#options.backlog.parked.size > 0) this.#placeParked(); // P4
+    if (this.#options.backlog.parked.size + this.#reserved.size > 0) this.#placeParked(); // P4
     for (const { name } of this.#options.backlog.pools()) this.#takeFrom(name);
   }
 
@@ -136,22 +138,23 @@ export class Dispatcher {
         }
       }
     }
+    for (const [shape, worker] of this.#reserved) {
+      if (worker.reservedFor === shape.key && backlog.parked.has(shape)) continue;
+      if (worker.reservedFor === shape.key) worker.reservedFor = null;
+      this.#reserved.delete(shape);
+    }
   }
 
   #reserve(shape: Shape, hint: Hint): void {
     const { workers, clock, log } = this.#options;
     if (shape.parkedSinceMs === null || clock.monotonicMs() - shape.parkedSinceMs < reserveAfterMs) return;
-    const reserved = workers.reserve({
-      needs: shape.needs,
-      whose: hint.lane.whose,
-      shape: shape.key,
-      silentSinceMs: this.#silentSinceMs(),
-    });
-    if (reserved !== null)
-      log.info(
-        { event: "worker.reserved", worker_id: reserved.id, run_id: hint.run, task_id: hint.task },
-        "a worker is kept free for a task that has found no room",
-      );
+    if (this.#reserved.get(shape)?.reservedFor === shape.key) return;
+    const { needs, key } = shape;
+    const worker = workers.reserve({ needs, whose: hint.lane.whose, shape: key, silentSinceMs: this.#silentSinceMs() });
+    if (worker === null) return;
+    this.#reserved.set(shape, worker);
+    const fields = { event: "worker.reserved", worker_id: worker.id, run_id: hint.run, task_id: hint.task };
+    log.info(fields, "a worker is kept free for a task that has found no room");
   }
 
   #silentSinceMs(): number {
@@ -213,14 +216,18 @@ export class Dispatcher {
 
   async #reconcile(): Promise<void> {
     const { backlog, drivers } = this.#options;
-    await Promise.all(Array.from(backlog.pools(), ({ name }) => this.#reconcilePool(name)));
+    for (const publication of backlog.publications()) publication.dropStale();
+    await Promise.all(Array.from(backlog.pools(), (pool) => this.#reconcilePool(pool)));
     for (const driver of drivers.all()) this.publishSoon(driver);
     this.takeSoon();
   }
 
   /** Hints are lost where the queue holds fewer than were published. That also bounds it: it never gets more than twice as many. */
-  async #reconcilePool(name: string): Promise<void> {
+  async #reconcilePool(pool: Pool): Promise<void> {
     const { queue, clock, backlog, log } = this.#options;
+    const { name } = pool;
+    // A queue that was never asked for need not exist.
+    if (pool.queued === 0) return;
     let depth: number;
     try {
       depth = await queue.depth(name);
@@ -229,11 +236,8 @@ export class Dispatcher {
         log.warn({ event: "queue.depth", pool: name, err: errorField(error) }, "the task queue does not answer");
       return;
     }
+    if (depth >= pool.queued) return;
     const nowMs = clock.monotonicMs();
-    const lost = depth < backlog.pool(name).queued;
-    for (const publication of backlog.publications()) {
-      publication.dropStale();
-      if (lost) this.#publish(name, publication.olderThan(name, nowMs - reconcileMs, nowMs));
-    }
+    for (const publication of backlog.publications()) this.#publish(name, publication.olderThan(name, nowMs - reconcileMs, nowMs));
   }
 }

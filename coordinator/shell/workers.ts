@@ -48,6 +48,9 @@ export type Worker = Offer & {
 /** What a worker may be bound to. */
 export type Whose = { readonly run: RunId; readonly namespace: string };
 
+/** `less`: a worker takes no more work. `bound`: it takes, or took, some runs only. */
+export type WorkersChange = { readonly less: boolean; readonly bound: boolean };
+
 export type Wanted = {
   readonly needs: Needs;
   readonly whose: Whose;
@@ -64,13 +67,15 @@ type Group = { readonly free: Set<Worker>; credit: number };
 
 /** Fitting workers that are compared before one gets a task. */
 const comparedMax = 16;
+/** What having the inputs at hand counts for, as a share of a worker's room. */
+const nearBonus = 0.25;
 const noRoom: Room = { slots: 0, cpu: 0, memoryMiB: 0, gpu: 0 };
 
 export class Workers {
   /** Counts up when what the connected workers offer together has changed. */
   version = 0;
-  /** Called then; `bound` where that concerns a worker that takes some runs only. */
-  onChange: (bound: boolean) => void = () => undefined;
+  /** Called then. */
+  onChange: (change: WorkersChange) => void = () => undefined;
   readonly #byId = new Map<string, Worker>();
   readonly #groups = new Map<string, Group>();
   /** Of those that offer whatever is asked, in whatever pool. */
@@ -194,7 +199,7 @@ export class Workers {
 
   /**
    * Takes one credit of the worker that should get the task; null where none has room. The one that is near to the inputs
-   * gets it unless it is twice as full as another; else the one with the largest share of its room left.
+   * gets it unless it is much fuller than another; else the one with the largest share of its room left.
    */
   choose(wanted: Wanted): Worker | null {
     const near = wanted.near === null ? null : this.#nearWithRoom(wanted.near, wanted);
@@ -211,7 +216,7 @@ export class Workers {
         if (compared === comparedMax) break;
       }
     }
-    const chosen = near !== null && 2 * freeShare(near) >= bestShare ? near : best;
+    const chosen = near !== null && freeShare(near) + nearBonus >= bestShare ? near : best;
     if (chosen === null) return null;
     const { free } = this.#groupOf(chosen);
     free.delete(chosen); // To the end: of equals, the next task goes to another.
@@ -220,22 +225,16 @@ export class Workers {
     return chosen;
   }
 
-  /** Keeps the worker that is nearest to having room for such tasks free of others, unless one is kept already. */
+  /** Keeps the worker that is nearest to having room for such tasks free of others. */
   reserve({ needs, whose, shape, silentSinceMs }: Omit<Wanted, "near">): Worker | null {
     let best: Worker | null = null;
     for (const worker of this.#byId.values()) {
-      if (worker.reservedFor === shape) return null;
       if (worker.line === null || worker.draining || worker.reservedFor !== null || worker.heardAtMs < silentSinceMs) continue;
       if (!mayTake(worker, whose) || !couldRun(worker, needs)) continue;
       if (best === null || freeShare(worker) > freeShare(best)) best = worker;
     }
     if (best !== null) best.reservedFor = shape;
     return best;
-  }
-
-  /** Nothing waits for such a reservation any more. */
-  unreserve(shape: string): void {
-    for (const worker of this.#byId.values()) if (worker.reservedFor === shape) worker.reservedFor = null;
   }
 
   #nearWithRoom(id: string, wanted: Wanted): Worker | null {
@@ -269,7 +268,7 @@ export class Workers {
       else this.#bound.delete(key);
     }
     this.version += 1;
-    this.onChange(bounds.length > 0);
+    this.onChange({ less: connected < 1, bound: bounds.length > 0 });
   }
 
   #groupOf({ pool, unbounded }: Worker): Group {
