@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { join } from "node:path";
 import { temporaryFolder } from "../../../test/command.ts";
@@ -63,4 +63,12 @@ test("there is one login: from the environment or from files", async () => {
   const path = join(folder.path, "seed");
   writeFileSync(path, "SUANOTASEED\n");
   assert.equal(typeof (await loginOptions({ kind: "nkeyFile", path })).authenticator, "function");
+});
+
+test("docs/nats.md has every variable that is read, and no other", () => {
+  const read = new Set<string>();
+  natsServers({ url: "one" }, new Proxy<Record<string, string>>({}, { get: (_, name) => void read.add(String(name)) }));
+  const page = readFileSync(new URL("../../../docs/nats.md", import.meta.url), "utf8");
+  const documented = [...page.matchAll(/^\| `(STEPWELL_NATS_\w+)` \|/gm)].map(([, name]) => name);
+  assert.deepEqual(documented.toSorted(), [...read].toSorted());
 });
