@@ -80,6 +80,8 @@ export class RunDriver {
   #durableSeq: number;
   #appending = false;
   #scheduled: "no" | "soon" | "now" = "no";
+  /** Of the wait until then. What waits for `soon` and is overtaken must not come back for the next one's starts. */
+  #cancelScheduled: () => void = () => undefined;
   #closing = false;
   #ended = false;
 
@@ -151,6 +153,7 @@ export class RunDriver {
     this.publication.close();
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#cancelScheduled();
     for (const { reject } of this.#waiters) reject(new DriverEnded(`${this.run} is no longer driven here`));
     this.#waiters = [];
     for (const follower of this.#followers) follower([]);
@@ -160,13 +163,15 @@ export class RunDriver {
   #schedule(when: "soon" | "now"): void {
     if (this.#appending || this.#scheduled === "now" || this.#scheduled === when) return;
     this.#scheduled = when;
+    this.#cancelScheduled();
     const waitMs = when === "soon" ? startsWaitMs : this.#pace.waitMs(this.#ports.clock.monotonicMs());
     if (waitMs === 0) queueMicrotask(() => this.#scheduled === when && this.#append());
-    else this.#ports.clock.after(waitMs, () => this.#scheduled === when && this.#append());
+    else this.#cancelScheduled = this.#ports.clock.after(waitMs, () => this.#append());
   }
 
   #append(): void {
     this.#scheduled = "no";
+    this.#cancelScheduled();
     if (this.#ended || this.#appending) return;
     if (this.#pending.length === 0) return this.#settle();
     const entries = this.#pending;
