@@ -46,10 +46,11 @@ export class CachedArtifactStore implements ArtifactStore, BlockingReader, ReadA
     for (let tries = 1; ; tries += 1) {
       try {
         await this.#files.put(bytes);
-        this.#wrote(stored);
+        await this.#wrote(stored);
         return stored.sha256;
       } catch (error) {
-        if (tries >= triesMax || !(isProblem(error, "missing") || (isProblem(error, "full") && this.#madeRoom()))) throw error;
+        const again = isProblem(error, "missing") || (isProblem(error, "full") && (await this.#madeRoom()));
+        if (tries >= triesMax || !again) throw error;
       }
     }
   }
@@ -58,10 +59,10 @@ export class CachedArtifactStore implements ArtifactStore, BlockingReader, ReadA
   async putStream(source: AsyncIterable<Uint8Array>): Promise<{ readonly sha256: Sha256; readonly size: number }> {
     try {
       const stored = await this.#files.putStream(source);
-      this.#wrote(stored);
+      await this.#wrote(stored);
       return stored;
     } catch (error) {
-      if (isProblem(error, "full")) this.#madeRoom();
+      if (isProblem(error, "full")) await this.#madeRoom();
       throw error;
     }
   }
@@ -109,8 +110,8 @@ export class CachedArtifactStore implements ArtifactStore, BlockingReader, ReadA
   }
 
   /** T2 */
-  #wrote({ sha256, size }: { readonly sha256: Sha256; readonly size: number }): void {
-    settle(this.#worker.ask({ kind: "wrote", sha256, size }));
+  async #wrote({ sha256, size }: { readonly sha256: Sha256; readonly size: number }): Promise<void> {
+    settle(await this.#worker.askLater({ kind: "wrote", sha256, size }));
   }
 
   #used(sha256: Sha256): void {
@@ -121,8 +122,8 @@ export class CachedArtifactStore implements ArtifactStore, BlockingReader, ReadA
     this.#worker.tell({ kind: "used", sha256 });
   }
 
-  #madeRoom(): boolean {
-    return this.#worker.ask({ kind: "makeRoom" }).problem === null;
+  async #madeRoom(): Promise<boolean> {
+    return (await this.#worker.askLater({ kind: "makeRoom" })).problem === null;
   }
 }
 
