@@ -1,6 +1,6 @@
 // A real nats-server for tests and measurements: on a free port of this machine, with a folder of its own.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -21,6 +21,8 @@ export type NatsServerOptions = {
   readonly jetstream?: string | null;
   /** Where its folder is made. */
   readonly within?: string;
+  /** Syncs each message. Servers before 2.10 cannot, so that the file system must: ext4, and root. */
+  readonly syncsAlways?: boolean;
 };
 
 /** The program's path, or null. */
@@ -72,8 +74,9 @@ export class NatsServer {
   /** On the same port, with what it had stored. */
   async start(): Promise<void> {
     const { config = "", jetstream = "" } = this.#options;
-    const block = jetstream === null ? "" : `jetstream { store_dir: "${this.storeFolder}"\n ${jetstream} }\n`;
     await mkdir(this.storeFolder, { recursive: true });
+    const syncs = this.#options.syncsAlways === true ? this.#syncing() : "";
+    const block = jetstream === null ? "" : `jetstream { store_dir: "${this.storeFolder}"\n ${jetstream}\n ${syncs} }\n`;
     const file = join(this.folder, "nats.conf");
     const log = join(this.folder, "nats.log");
     await writeFile(file, `host: 127.0.0.1\nport: ${this.port}\nlog_file: "${log}"\n${block}${config}\n`);
@@ -87,6 +90,14 @@ export class NatsServer {
     });
     gone.catch(() => undefined);
     await Promise.race([this.#ready(), gone]);
+  }
+
+  /** The setting for it, if the server has one. Files of a folder that has the attribute S are written synchronously. */
+  #syncing(): string {
+    const version = execFileSync(this.#program, ["--version"], { encoding: "utf8" });
+    if (!/v2\.[0-9]\./.test(version)) return "sync_interval: always";
+    execFileSync("chattr", ["+S", this.storeFolder], { stdio: "pipe" });
+    return "";
   }
 
   /** As a service manager stops it. */
