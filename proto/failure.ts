@@ -25,7 +25,7 @@ export type Failure =
   | { readonly kind: "lost"; readonly worker: string }
   /** The task process could not be started or the code package could not be loaded. */
   | { readonly kind: "start"; readonly message: string }
-  /** What the step had written could not be brought to the artifact store; says nothing about the step. */
+  /** Artifacts could not be brought from the store, or to it; says nothing about the step. */
   | { readonly kind: "store"; readonly message: string }
   | { readonly kind: "cancelled"; readonly by: string }
   /** A value that cannot be kept. `path` leads to the place inside it: `.layers[2].activation`. */
@@ -82,7 +82,7 @@ export function describeFailure(failure: Failure): string {
     case "start":
       return `could not start: ${failure.message}`;
     case "store":
-      return `artifacts could not be stored: ${failure.message}`;
+      return `the artifact store failed: ${failure.message}`;
     case "cancelled":
       return `cancelled by ${failure.by}`;
     case "refusedArtifact":

@@ -1,20 +1,20 @@
 // Reads artifacts for a running step, and remembers what it gave out, so that a value that comes back unchanged keeps
 // the reference that it was read from.
 
-import type { ArtifactRef, Element } from "../../proto/artifact.ts";
+import { blobsOf, type ArtifactRef, type Element } from "../../proto/artifact.ts";
 import { encode, identify } from "../artifact/codec.ts";
 import { StoredFile } from "../artifact/file.ts";
 import { readArtifactSync, readElementSync, type ReadOptions } from "../artifact/read.ts";
 import { RefusedArtifactError } from "../artifact/refused.ts";
-import type { BlockingReader } from "../artifact/store.ts";
+import type { BlockingReader, ReadAhead } from "../artifact/store.ts";
 import { TaskError } from "../artifact/task-error.ts";
 
 export class ArtifactReader {
-  readonly #store: BlockingReader;
+  readonly #store: BlockingReader | (BlockingReader & ReadAhead);
   readonly #options: ReadOptions;
   readonly #refs = new WeakMap<object, ArtifactRef>();
 
-  constructor(store: BlockingReader, options: ReadOptions) {
+  constructor(store: BlockingReader | (BlockingReader & ReadAhead), options: ReadOptions) {
     this.#store = store;
     this.#options = options;
   }
@@ -24,6 +24,18 @@ export class ArtifactReader {
     const value = named(`artifact "${name}" of ${of}`, () => readArtifactSync(ref, this.#store, this.#options));
     if (typeof value === "object" && value !== null) this.#refs.set(value, ref);
     return value;
+  }
+
+  /** That these will soon be read: a store that is far away can begin to fetch them. Files in them may not be wanted. */
+  readAhead(refs: readonly ArtifactRef[]): void {
+    if (!("readAhead" in this.#store)) return;
+    const blobs = refs.flatMap((ref) => (ref.kind === "caught" || ref.place.kind === "inline" ? [] : blobsOf(ref).slice(0, 1)));
+    if (blobs.length > 0) this.#store.readAhead(blobs);
+  }
+
+  /** Whether telling `readAhead` is of any use. */
+  get readsAhead(): boolean {
+    return "readAhead" in this.#store;
   }
 
   readElement(element: Element, of: string): unknown {

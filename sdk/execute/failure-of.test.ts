@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
+import { ArtifactStoreError } from "../artifact/store.ts";
 import { RefusedArtifactError } from "../artifact/refused.ts";
 import { TransitionError } from "../flow/transition.ts";
 import { failureOf, failureOfAbort, hintAtUnset } from "./failure-of.ts";
@@ -34,6 +35,16 @@ test("the stack begins at the author's frame and ends where the library called i
 test("the place is that of the author's innermost frame", () => {
   const failure = failureOf(thrown("async file:///home/ann/flow.ts:31:10", `Attempt.run (file://${sdk}/execute-step.ts:90:1)`));
   assert.deepEqual(failure.kind === "userError" && failure.place, { file: "/home/ann/flow.ts", line: 31, column: 10 });
+});
+
+test("trouble on the way to the store is the store's, also where a reader has wrapped it; a missing artifact is the step's", () => {
+  const lost = new ArtifactStoreError("unreachable", "nobody answers");
+  assert.deepEqual(failureOf(new Error("artifact x cannot be read: nobody answers", { cause: lost })), {
+    kind: "store",
+    message: "artifact x cannot be read: nobody answers",
+  });
+  assert.equal(failureOf(new ArtifactStoreError("denied", "not under this lease")).kind, "store");
+  assert.equal(failureOf(new Error("artifact x", { cause: new ArtifactStoreError("missing", "gone") })).kind, "userError");
 });
 
 test("who knows the code's origin is asked for stack and place, of causes too", () => {

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { type Failure, failureRules, type SourcePlace } from "../../proto/failure.ts";
+import { ArtifactStoreError } from "../artifact/store.ts";
 import { RefusedArtifactError } from "../artifact/refused.ts";
 import { TransitionError } from "../flow/transition.ts";
 
@@ -15,6 +16,8 @@ export function failureOf(thrown: unknown, locate: Locate = authorsFrames): Fail
   if (thrown instanceof RefusedArtifactError) {
     return { kind: "refusedArtifact", artifact: thrown.artifact, path: thrown.path, message: thrown.message };
   }
+  const unreachable = storeTroubleIn(thrown);
+  if (unreachable !== null) return { kind: "store", message: unreachable };
   if (!isError(thrown)) {
     const message = `the step threw ${inspect(thrown, { depth: 2, breakLength: Number.POSITIVE_INFINITY })}, which is no Error`;
     return { kind: "userError", name: "Error", message, stack: `Error: ${message}`, place: null };
@@ -30,6 +33,13 @@ export function failureOfAbort(reason: unknown): Failure {
     return reason as Failure;
   }
   return { kind: "cancelled", by: reason instanceof Error ? reason.message : "abort signal" };
+}
+
+/** Whoever reads an artifact wraps what the store has said. What is missing or wrong is so for every attempt, and no trouble of the way to it. */
+function storeTroubleIn(thrown: unknown): string | null {
+  const said = thrown instanceof Error && thrown.cause instanceof ArtifactStoreError ? thrown.cause : thrown;
+  if (!(said instanceof ArtifactStoreError) || (said.problem !== "unreachable" && said.problem !== "denied")) return null;
+  return thrown instanceof Error ? thrown.message : said.message;
 }
 
 // Errors of another context (the flow's code may run in one) are no instances of this one's Error.

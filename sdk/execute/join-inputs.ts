@@ -67,10 +67,16 @@ class InputObject {
   }
 }
 
+/** Inputs whose artifacts are fetched ahead of the one that is read. */
+const inputsAhead = 8;
+
 /** One constructor for each set of artifact names. */
 class Shapes {
   readonly #input: JoinInputsInput;
   readonly #known = new Map<string, Shape>();
+  /** By artifact: the position read last, and up to which others have been told to come. */
+  readonly #lastRead = new Map<string, number>();
+  readonly #aheadTo = new Map<string, number>();
   /** What inputs share is read once. */
   readonly #shared = new Map<string, unknown>();
 
@@ -118,10 +124,26 @@ class Shapes {
     const { base, reader, run } = this.#input;
     return InputObject.read(input, name, (row) => {
       const ref: ArtifactRef | undefined = row.own[name];
-      if (ref !== undefined) return reader.read(name, ref, `${run}/${row.task}`);
+      if (ref !== undefined) {
+        this.#readAhead(name, InputObject.positionOf(input));
+        return reader.read(name, ref, `${run}/${row.task}`);
+      }
       if (!this.#shared.has(name)) this.#shared.set(name, reader.read(name, base[name] as ArtifactRef, `${run}/${row.task}`));
       return this.#shared.get(name);
     });
+  }
+
+  /** Who reads an artifact of two inputs in a row will most likely read that of those after them. */
+  #readAhead(name: string, position: number): void {
+    const { reader, inputs } = this.#input;
+    if (!reader.readsAhead) return;
+    const before = this.#lastRead.get(name);
+    this.#lastRead.set(name, position);
+    if (before !== position - 1) return;
+    const first = Math.max(position + 1, this.#aheadTo.get(name) ?? 0);
+    const end = Math.min(position + 1 + inputsAhead, inputs.length);
+    this.#aheadTo.set(name, Math.max(first, end));
+    reader.readAhead(inputs.slice(first, end).flatMap(({ own }) => own[name] ?? []));
   }
 
   #indexOf(input: InputObject): number {

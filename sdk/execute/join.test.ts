@@ -3,9 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ArtifactRef } from "../../proto/artifact.ts";
-import { parseStepName, parseTaskId } from "../../proto/ids.ts";
+import { parseRunId, parseStepName, parseTaskId, type Sha256 } from "../../proto/ids.ts";
+import type { JoinInput } from "../../proto/order.ts";
 import { bad, branchJoin, foreachJoin, good, run, store, valuesOf } from "../../test/attempt.ts";
-import { keepElements } from "../artifact/keep.ts";
+import { keepArtifacts, keepElements } from "../artifact/keep.ts";
+import { MemoryArtifactStore } from "../artifact/memory-store.ts";
+import type { ReadAhead } from "../artifact/store.ts";
+import { ArtifactReader } from "./artifact-reader.ts";
+import { buildInputs } from "./join-inputs.ts";
 
 test("a join finds its inputs in order, with parameters, and takes over nothing by itself", async () => {
   const inputs = await foreachJoin([{ score: 3 }, { score: 9 }, { score: 5 }], { same: "s" });
@@ -82,4 +87,38 @@ test("an input cannot be written to", async () => {
 test("the join of an empty foreach has no inputs and sees what was there before the foreach", async () => {
   const outcome = good(await run("JoinFlow.countsInputs", { inputs: await foreachJoin([], { same: "before" }) }));
   assert.deepEqual(valuesOf(outcome.artifacts), { best: [0, "before"] });
+});
+
+class FarStore extends MemoryArtifactStore implements ReadAhead {
+  readonly told: Sha256[][] = [];
+  readAhead(blobs: readonly Sha256[]): void {
+    this.told.push([...blobs]);
+  }
+}
+
+test("a join that reads its inputs one after another has those that follow fetched ahead, each once and not too many", async () => {
+  const far = new FarStore();
+  const rows: JoinInput[] = [];
+  for (let at = 0; at < 12; at += 1) {
+    const own = await keepArtifacts(new Map([["big", String(at).repeat(2000)]]), far);
+    rows.push({ task: parseTaskId(`a/${at}`), branch: parseStepName("a"), own, missing: [] });
+  }
+  const blobs = rows.map(({ own }) => (own["big"]?.kind === "stored" ? own["big"].sha256 : null));
+  const reader = new ArtifactReader(far, {});
+  const base = {
+    run: parseRunId("JoinFlow/1"),
+    split: "foreach",
+    base: {},
+    inputs: rows,
+    flow: {},
+    parameters: [],
+    reader,
+    index: null,
+  } as const;
+  const inputs = buildInputs({ ...base, elementAt: () => undefined });
+  Reflect.get(inputs[7] ?? {}, "big");
+  assert.deepEqual(far.told, []);
+  for (const input of inputs.slice(0, 7)) Reflect.get(input, "big");
+  assert.deepEqual(far.told[0], blobs.slice(2, 10));
+  assert.deepEqual(far.told.flat(), blobs.slice(2));
 });
