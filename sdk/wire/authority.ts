@@ -12,6 +12,8 @@ export class TrustError extends Error {
 
 /** Of a connection that only asks who is there. Milliseconds. */
 const askMs = 5000;
+/** What a server takes to look at a client's certificate. */
+const judgeMs = 1000;
 const chainMax = 8;
 
 type Peer = { readonly host: string; readonly port: number };
@@ -43,6 +45,21 @@ export async function speaksTls(peer: Peer): Promise<boolean> {
     },
     () => false,
   );
+}
+
+/** Whether who is there ends the connection because of the certificate that was shown, or was not. Never throws. */
+export async function refusesClient(peer: Peer, tls: EndpointTls): Promise<boolean> {
+  try {
+    const socket = await shake(peer, tls);
+    // It has shown its own certificate by now; what it thinks of the client's comes after that.
+    return await new Promise<boolean>((resolve) => {
+      socket.setTimeout(judgeMs, () => resolve(false));
+      // Some say why, some just go.
+      socket.once("close", () => resolve(true));
+    }).finally(() => socket.destroy());
+  } catch (error) {
+    return error instanceof Error && /alert/i.test(error.message);
+  }
 }
 
 /** In lower case and without colons; null for what is none. */

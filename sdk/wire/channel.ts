@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { Client, credentials, Metadata, type ChannelCredentials } from "@grpc/grpc-js";
 import { addressText, parseAddress, type Address } from "./address.ts";
-import { fetchAuthority, speaksTls } from "./authority.ts";
+import { fetchAuthority, refusesClient, speaksTls } from "./authority.ts";
 import { clientOptions } from "./channel-options.ts";
 import { tlsOf, type Endpoint, type EndpointTls } from "./endpoint.ts";
 
@@ -69,27 +69,37 @@ async function fetchedAuthority(endpoint: Endpoint, tls: EndpointTls): Promise<s
 /** Why there is no connection, from what grpc-js says of it; asks the other side when that may tell. */
 export async function explainUnreachable(endpoint: Endpoint, details: string): Promise<string> {
   const address = parseAddress(endpoint.address);
-  const opening = `the coordinator at ${endpoint.address} does not answer`;
-  if (address.kind === "socket") return `${opening}: ${details}`;
-  if (tlsOf(endpoint) === null) {
-    if (/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/.test(details) || !(await speaksTls(peerOf(address))))
-      return `${opening}: ${details}`;
-    return `the coordinator at ${endpoint.address} speaks TLS only: connect with its fingerprint or its CA file`;
-  }
-  if (/wrong version number|packet length too long|EPROTO(?!.*alert)/i.test(details)) {
-    return `${endpoint.address} does not speak TLS: if the coordinator runs there without it, connect with TLS off`;
-  }
-  if (/unable to verify|self[- ]signed|unable to get (local )?issuer/i.test(details)) {
-    return `the certificate of ${endpoint.address} is not signed by an authority that is trusted here: give the coordinator's fingerprint or its CA file`;
-  }
-  if (/altnames|does not match certificate/i.test(details)) {
-    return `the certificate of ${endpoint.address} is for other names (${details}): use one of them, or start the coordinator with this name too`;
-  }
+  const silent = `the coordinator at ${endpoint.address} does not answer: ${details}`;
+  if (address.kind === "socket" || isNobodyThere(details)) return silent;
+  const tls = tlsOf(endpoint);
+  if (tls !== null) return explainTls(endpoint.address, details) ?? (await explainRefusal(endpoint.address, tls)) ?? silent;
+  if (!(await speaksTls(peerOf(address)))) return silent;
+  return `the coordinator at ${endpoint.address} speaks TLS only: connect with its fingerprint or its CA file`;
+}
+
+function isNobodyThere(details: string): boolean {
+  return /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/.test(details);
+}
+
+/** Null where the certificate is not what is wrong. */
+function explainTls(address: string, details: string): string | null {
+  if (/wrong version number|packet length too long|EPROTO(?!.*alert)/i.test(details))
+    return `${address} does not speak TLS: if the coordinator runs there without it, connect with TLS off`;
+  if (/unable to verify|self[- ]signed|unable to get (local )?issuer/i.test(details))
+    return `the certificate of ${address} is not signed by an authority that is trusted here: give the coordinator's fingerprint or its CA file`;
+  if (/altnames|does not match certificate/i.test(details))
+    return `the certificate of ${address} is for other names (${details}): use one of them, or start the coordinator with this name too`;
   if (/has expired|not yet valid/i.test(details))
-    return `the certificate of ${endpoint.address} is out of date (${details}): restart the coordinator, or check both clocks`;
-  if (/alert/i.test(details))
-    return `the coordinator at ${endpoint.address} wants a certificate of its clients, and refused this one: ${details}`;
-  return `${opening}: ${details}`;
+    return `the certificate of ${address} is out of date (${details}): restart the coordinator, or check both clocks`;
+  return null;
+}
+
+/** Null where the client's certificate is not what is wrong: a server that refuses it only ends the connection. */
+async function explainRefusal(text: string, tls: EndpointTls): Promise<string | null> {
+  const address = parseAddress(text);
+  if (address.kind === "socket" || !(await refusesClient(peerOf(address), tls))) return null;
+  const remedy = tls.cert === undefined ? "name one, and its key" : "this one is of another authority, or out of date";
+  return `the coordinator at ${text} lets in only who shows a certificate of its authority: ${remedy}`;
 }
 
 function peerOf({ host, port }: Extract<Address, { kind: "tcp" }>): { readonly host: string; readonly port: number } {

@@ -2,11 +2,14 @@
 
 import { hostname } from "node:os";
 import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
+import type { Endpoint } from "../../sdk/wire/endpoint.ts";
 import { protocolVersion, type CoordinatorItem, type Held, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
 import { openWorkerStream, type WorkerStream } from "../../sdk/wire/worker-stream.ts";
 
 export type SimulatedWorkerOptions = {
   readonly address: string;
+  /** How it is let in. */
+  readonly endpoint?: Omit<Endpoint, "address">;
   readonly id: string;
   readonly slots: number;
   /** Null: it goes on for ever, until `finish` is called. */
@@ -41,7 +44,7 @@ export class SimulatedWorker {
     this.end = null;
     const welcomes = this.count("welcome");
     const stream = openWorkerStream(
-      { address },
+      { address, ...this.#options.endpoint },
       {
         onItems: (items) => {
           if (this.#stream === stream) this.#receive(items);

@@ -1,0 +1,219 @@
+// Walks the table of who may do what, over real connections: each action with each role, with a token of another namespace,
+// one that has expired, one that was revoked, one that nobody knows, and none.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { authorize, controlTable, permissions, type Askable, type OtherAction } from "../../coordinator/api/access/permissions.ts";
+import { ControlError } from "../../proto/control.ts";
+import { parseFlowName, parseRunId, parseTaskId, type RunId } from "../../proto/ids.ts";
+import { roles, type Role, type TokenRequest } from "../../proto/token.ts";
+import { controlService } from "../../sdk/wire/services.ts";
+import { linear, submission } from "../coordinator/graphs.ts";
+import { SimulatedWorker } from "../coordinator/simulated-worker.ts";
+import { openBorder, type Border } from "./border.ts";
+
+const options = { timeout: 30_000 };
+const graph = linear(["start", "end"]);
+
+type Who = { readonly name: string; readonly token: string | null; readonly role: Role | null; readonly namespace: string | null };
+
+async function everybody({ token, tokens, house }: Border): Promise<readonly Who[]> {
+  const made = (name: string, request: Partial<TokenRequest>): Who => ({
+    name,
+    token: token(request),
+    role: request.role ?? "reader",
+    namespace: request.namespace ?? null,
+  });
+  const known = [
+    ...roles.map((role) => made(role, { role })),
+    ...(["reader", "runner", "worker"] as const).map((role) => made(`${role} of user:ada`, { role, namespace: "user:ada" })),
+    ...(["reader", "runner"] as const).map((role) => made(`${role} of user:eve`, { role, namespace: "user:eve" })),
+  ];
+  const expired = token({ role: "admin", ttlSeconds: 1 });
+  house.clock.advance(1000);
+  const revoked = tokens.create({ name: "", role: "admin", namespace: null, pool: null, ttlSeconds: null });
+  tokens.revoke(revoked.view.id);
+  const nobody = (name: string, text: string | null): Who => ({ name, token: text, role: null, namespace: null });
+  return [
+    ...known,
+    nobody("an expired token", expired),
+    nobody("a revoked token", revoked.token),
+    nobody("an unknown token", `${revoked.token.slice(0, -3)}abc`),
+    nobody("no token", null),
+  ];
+}
+
+/** For each method what is asked of it: about a run of user:ada. */
+function argumentsFor(run: RunId): { readonly [M in keyof Askable]: Parameters<Askable[M]> } {
+  const request = submission(graph);
+  const resume = { from: null, changedSteps: [], changedParameters: [], stepsReadingParameters: {}, rerunCaught: false };
+  return {
+    submit: [request],
+    plan: [{ ...request, resume: { origin: run, ...resume } }],
+    cancel: [run, "test"],
+    retry: [run, "test", null],
+    tag: [run, "test", { add: ["seen"], remove: [] }],
+    runs: [{ limit: 10 }],
+    latest: [{ limit: 1 }],
+    flows: [null],
+    run: [run],
+    tasks: [run, { limit: 10 }],
+    task: [run, parseTaskId("start/0")],
+    waits: [run],
+    events: [run, 0],
+    logs: [{ run }],
+    workers: [],
+    drainWorker: ["nobody", "test", null],
+    blobPlaces: [],
+    grantBlobs: [run, []],
+    collect: [{ retention: { keepDays: null, keepLast: null, keepTags: [], namespace: null }, keepLogs: true, dryRun: true, by: "test" }],
+    createToken: [{ name: "", role: "reader", namespace: null, pool: null, ttlSeconds: 1, certificate: false }],
+    tokens: [],
+    revokeToken: ["sw_000000000000"],
+  };
+}
+
+type Outcome = "let in" | "unauthenticated" | "denied";
+
+async function outcomeOf(asked: () => unknown): Promise<Outcome> {
+  try {
+    const answer = await asked();
+    if (isIterable(answer)) for await (const _ of answer) break;
+    return "let in";
+  } catch (error) {
+    assert.ok(error instanceof ControlError, String(error));
+    // Whatever else is wrong with the request, it was let in.
+    return error.code === "unauthenticated" || error.code === "denied" ? error.code : "let in";
+  }
+}
+
+function isIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+/** What is not about a run: kept to a namespace, it tells less instead of nothing. */
+const narrowed: readonly string[] = [
+  "runs",
+  "latest",
+  "flows",
+  "workers",
+  "blobPlaces",
+  "createToken",
+  "tokens",
+  "revokeToken",
+  "drainWorker",
+];
+
+function expected(method: keyof Askable, { role, namespace }: Who): Outcome {
+  if (role === null) return "unauthenticated";
+  if (!controlTable[method].who.includes(role)) return "denied";
+  return namespace === "user:eve" && !narrowed.includes(method) ? "denied" : "let in";
+}
+
+test("each method lets in exactly whom the table names, each in its own namespace", options, async (context) => {
+  const border = await openBorder(context);
+  const run = await border.coordinator.control.submit(submission(graph));
+  const asked = argumentsFor(run);
+  const wrong: string[] = [];
+  for (const who of await everybody(border)) {
+    const client = border.client(who.token === null ? {} : { token: who.token });
+    for (const method of Object.keys(controlTable) as (keyof Askable)[]) {
+      const ask = client[method] as (...args: readonly unknown[]) => unknown;
+      const outcome = await outcomeOf(() => ask(...asked[method]));
+      if (outcome !== expected(method, who)) wrong.push(`${who.name}: ${method}: ${outcome} instead of ${expected(method, who)}`);
+    }
+    client.close();
+    // So that refusals are answered at once.
+    border.house.clock.advance(60_000);
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("every other action is open to exactly whom the table names", () => {
+  for (const [action, who] of permissions()) {
+    for (const role of [...roles, null]) {
+      const principal = role === null ? null : { tokenId: "sw_0", tokenName: "", role, namespace: null, pool: null };
+      const ask = (): void => authorize(principal, action as OtherAction);
+      if (who === "anyone" || (role !== null && who.includes(role))) ask();
+      else assert.throws(ask, { name: "ControlError", code: role === null ? "unauthenticated" : "denied" }, `${role} ${action}`);
+    }
+  }
+});
+
+test("a limited token sees its own namespace's runs, flows and tasks of workers, whatever tags others carry", options, async (context) => {
+  const { coordinator, token, client, authority } = await openBorder(context);
+  const { control } = coordinator;
+  const own = await control.submit({ ...submission(graph), namespace: "user:eve" });
+  const other = await control.submit({ ...submission(linear(["start", "end"])), tags: ["user:eve"] });
+  const fan = { ...graph, flow: parseFlowName("OtherFlow") };
+  await control.submit({ ...submission(fan), tags: ["user:eve"] });
+  const admin = token({ role: "admin" });
+  const worker = new SimulatedWorker({
+    address: coordinator.address,
+    endpoint: { tls: { ca: authority.ca }, token: admin },
+    id: "w",
+    slots: 3,
+    execute: () => null,
+  });
+  await worker.connect();
+  context.after(() => worker.disconnect());
+  await worker.until(() => worker.count("assign") === 3);
+  const eve = client({ token: token({ namespace: "user:eve" }) });
+  for (const namespace of [null, "user:eve", "user:ada"]) {
+    const found = await eve.runs({ namespace, limit: 10 });
+    assert.ok(found.items.every(({ run }) => run === own) && (found.total ?? 0) <= 1, String(namespace));
+    const latest = await eve.latest({ namespace, limit: 1 });
+    assert.ok(latest === null || latest.run === own);
+  }
+  assert.deepEqual(
+    (await eve.runs({ within: "user:ada", limit: 10 })).items.map(({ run }) => run),
+    [own],
+  );
+  assert.deepEqual(await eve.flows(null), ["Linear"]);
+  const [seen] = await eve.workers();
+  assert.deepEqual(
+    seen?.running.map(({ run }) => run),
+    [own],
+  );
+  const [all] = await client({ token: admin }).workers();
+  assert.equal(all?.running.length, 3);
+  await assert.rejects(eve.run(other), { code: "denied", message: /limited to the namespace user:eve/ });
+  await assert.rejects(eve.run(parseRunId("Linear/99")), { code: "denied", message: /limited to the namespace user:eve/ });
+});
+
+test("a runner's token starts runs in its own namespace alone, and resumes none of another", options, async (context) => {
+  const { coordinator, token, client } = await openBorder(context);
+  const other = await coordinator.control.submit(submission(graph));
+  const eve = client({ token: token({ role: "runner", namespace: "user:eve" }) });
+  await assert.rejects(eve.submit(submission(graph)), { code: "denied", message: /pass --namespace user:eve/ });
+  const resume = { origin: other, from: null, changedSteps: [], changedParameters: [], stepsReadingParameters: {}, rerunCaught: false };
+  await assert.rejects(eve.submit({ ...submission(graph), namespace: "user:eve", resume }), { code: "denied" });
+  assert.match(await eve.submit({ ...submission(graph), namespace: "user:eve" }), /^Linear\//);
+});
+
+test("what is in no table is asked for in vain", options, async (context) => {
+  const { coordinator, token } = await openBorder(context, { tls: "off" });
+  const client = new Client(coordinator.address, credentials.createInsecure());
+  context.after(() => client.close());
+  const metadata = new Metadata();
+  metadata.set("authorization", `Bearer ${token({ role: "admin" })}`);
+  const { requestSerialize, responseDeserialize } = controlService.call;
+  const ask = (path: string, method: string): Promise<number | undefined> =>
+    new Promise((resolve) => {
+      const request = { method, arguments: Buffer.from("[]") };
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error) => resolve(error?.code));
+    });
+  const invalid = 3;
+  const unimplemented = 12;
+  for (const method of ["", "nothing", "constructor", "__proto__", "toString", "close", "events"]) {
+    assert.equal(await ask(controlService.call.path, method), invalid, method);
+  }
+  for (const path of [
+    "/stepwell.v1.Control/Nothing",
+    "/stepwell.v1.Nothing/Call",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+  ]) {
+    assert.equal(await ask(path, "runs"), unimplemented, path);
+  }
+});

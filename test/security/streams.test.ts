@@ -1,0 +1,153 @@
+// What is open under a token: workers and followers, who may open them, and what ends them.
+
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { RunId } from "../../proto/ids.ts";
+import type { TokenRequest } from "../../proto/token.ts";
+import { linear, step, submission, succeeded } from "../coordinator/graphs.ts";
+import { settle } from "../coordinator/harness.ts";
+import { SimulatedWorker, type SimulatedWorkerOptions } from "../coordinator/simulated-worker.ts";
+import { openBorder, type Border } from "./border.ts";
+
+const options = { timeout: 20_000 };
+const graph = linear(["start", "end"]);
+
+type WorkerOver = Partial<SimulatedWorkerOptions> & { readonly token: string };
+
+function workerOf(context: TestContext, { coordinator, authority }: Border, { token, ...over }: WorkerOver): Promise<SimulatedWorker> {
+  const endpoint = { tls: { ca: authority.ca }, token };
+  const worker = new SimulatedWorker({ address: coordinator.address, endpoint, id: "w1", slots: 1, execute: () => null, ...over });
+  context.after(() => worker.disconnect());
+  return worker.connect();
+}
+
+test("a reader's token takes no work, and a runner's only as a part of named runs", options, async (context) => {
+  const border = await openBorder(context);
+  const reader = await workerOf(context, border, { token: border.token({ role: "reader" }) });
+  assert.deepEqual([reader.end?.refused, /role reader, and connect is for/.test(reader.end?.reason ?? "")], [true, true]);
+  const token = border.token({ role: "runner" });
+  const any = await workerOf(context, border, { token });
+  assert.match(any.end?.reason ?? "", /its own runs only/);
+  const run = await border.coordinator.control.submit(submission(graph));
+  const hybrid = await workerOf(context, border, { token, runs: [run] });
+  await hybrid.until(() => hybrid.count("assign") === 1);
+  assert.deepEqual(
+    border.audit.map(({ action, about, result }) => [action, about, result]),
+    [
+      ["connect", "w1", "denied"],
+      ["connect", "w1", "denied"],
+      ["connect", "w1", "done"],
+    ],
+  );
+});
+
+test("a token for a pool lets in that pool's workers alone, and none that offers whatever is asked", options, async (context) => {
+  const border = await openBorder(context);
+  const token = border.token({ role: "worker", pool: "gpu" });
+  for (const offer of [{ pool: "" }, { pool: "cpu" }, { pool: "gpu", unbounded: true }]) {
+    const refused = await workerOf(context, border, { token, offer });
+    assert.match(refused.end?.reason ?? "", /for workers of the pool "gpu".*--pool gpu/);
+  }
+  const worker = await workerOf(context, border, { token, offer: { pool: "gpu" } });
+  assert.equal(worker.end, null);
+});
+
+test("a worker whose token is limited to a namespace is given that namespace's runs alone", options, async (context) => {
+  const border = await openBorder(context);
+  const ours = await workerOf(context, border, { token: border.token({ role: "worker", namespace: "user:eve" }), slots: 5 });
+  const { control } = border.coordinator;
+  const foreign = await control.submit(submission(graph));
+  const own = await control.submit({ ...submission(graph), namespace: "user:eve" });
+  await ours.until(() => ours.count("assign") === 1);
+  await settle();
+  assert.deepEqual(runsOf(ours), [own]);
+  const all = await workerOf(context, border, { id: "w2", token: border.token({ role: "worker" }) });
+  await all.until(() => all.count("assign") === 1);
+  assert.deepEqual(runsOf(all), [foreign]);
+});
+
+function runsOf(worker: SimulatedWorker): readonly string[] {
+  return [...worker.held.values()].map(({ of }) => of.run);
+}
+
+test("nobody is taken for a worker of another token, and nothing that is said of another's lease counts", options, async (context) => {
+  const border = await openBorder(context);
+  const run = await border.coordinator.control.submit(submission(graph));
+  const worker = await workerOf(context, border, { token: border.token({ role: "worker" }) });
+  await worker.until(() => worker.count("assign") === 1);
+  const [held] = worker.assigned("start/0");
+  assert.ok(held !== undefined);
+  const thief = await workerOf(context, border, { token: border.token({ role: "worker" }) });
+  assert.match(thief.end?.reason ?? "", /connected with another token/);
+  assert.equal(worker.end, null);
+  const stranger = await workerOf(context, border, { id: "w2", token: border.token({ role: "worker" }) });
+  stranger.report(held, succeeded({ kind: "end" }));
+  stranger.send({ kind: "logs", of: held, lines: [{ stream: "stdout", atMs: 0, text: "forged" }] });
+  await stranger.until(() => stranger.received.some((item) => item.kind === "accepted" && item.refused));
+  worker.finish("start/0", succeeded({ kind: "linear", to: step("end") }));
+  await worker.until(() => worker.received.some((item) => item.kind === "accepted" && !item.refused));
+  assert.deepEqual(await linesOf(border, run), []);
+});
+
+async function linesOf({ coordinator }: Border, run: RunId): Promise<readonly string[]> {
+  return (await Array.fromAsync(coordinator.control.logs({ run }))).map(({ text }) => text);
+}
+
+/** Ends a token in either way. */
+const ends: Readonly<Record<string, (border: Border, id: string) => void>> = {
+  "is revoked": ({ tokens }, id) => void tokens.revoke(id),
+  "has expired": ({ house }) => house.clock.advance(5000),
+};
+
+for (const [how, end] of Object.entries(ends)) {
+  test(`a worker's stream ends when its token ${how}, and so does what is followed`, options, async (context) => {
+    const border = await openBorder(context);
+    const made = (over: Partial<TokenRequest>) =>
+      border.tokens.create({ name: "", role: "reader", namespace: null, pool: null, ttlSeconds: 5, ...over });
+    const forWorker = made({ role: "worker" });
+    const forReader = made({});
+    const run = await border.coordinator.control.submit(submission(graph));
+    const worker = await workerOf(context, border, { token: forWorker.token });
+    await worker.until(() => worker.count("assign") === 1);
+    const following = [
+      (async () => {
+        for await (const _ of border.client({ token: forReader.token }).events(run, 0)) await settle();
+      })(),
+      (async () => {
+        for await (const _ of border.client({ token: forReader.token }).logs({ run, follow: true })) await settle();
+      })(),
+    ];
+    const refused = following.map((one) => assert.rejects(one, { code: "unauthenticated", message: /the token sw_\w+ has/ }));
+    await border.client({ token: forReader.token }).run(run);
+    await settle();
+    end(border, forWorker.view.id);
+    if (how === "is revoked") end(border, forReader.view.id);
+    await worker.until(() => worker.end !== null);
+    assert.equal(worker.end?.refused, true);
+    assert.match(worker.end?.reason ?? "", /the token sw_\w+ has (expired|been revoked)/);
+    await Promise.all(refused);
+    assert.equal(border.tokens.list().filter(({ role }) => role !== "admin").length, 2);
+  });
+}
+
+test(
+  "who keeps trying without a token that counts waits for each answer, and fills no trail; others don't wait",
+  options,
+  async (context) => {
+    const border = await openBorder(context);
+    const nobody = border.client();
+    for (let tries = 0; tries < 30; tries += 1) await assert.rejects(nobody.flows(null), { code: "unauthenticated" });
+    const late = nobody.flows(null).then(
+      () => "let in",
+      () => "refused",
+    );
+    const good = border.client({ token: border.token({}) });
+    await good.flows(null);
+    await settle();
+    assert.equal(await Promise.race([late, good.flows(null).then(() => "not yet")]), "not yet");
+    assert.equal(border.audit.length, 30);
+    border.house.clock.advance(1000);
+    assert.equal(await late, "refused");
+    assert.equal(border.audit.length, 30);
+  },
+);

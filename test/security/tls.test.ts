@@ -1,0 +1,117 @@
+// The connection itself: what is trusted, what is not, and what whoever connects wrongly is told.
+
+import assert from "node:assert/strict";
+import { connect as connectPlain } from "node:net";
+import { once } from "node:events";
+import { test } from "node:test";
+import { ControlError } from "../../proto/control.ts";
+import type { Endpoint } from "../../sdk/wire/endpoint.ts";
+import { openBorder, type Border } from "./border.ts";
+
+const options = { timeout: 20_000 };
+
+async function told(border: Border, over: Partial<Endpoint>): Promise<string> {
+  const client = border.client({ token: border.token({}), ...over });
+  try {
+    await client.flows(null);
+    return "let in";
+  } catch (error) {
+    assert.ok(error instanceof ControlError, String(error));
+    return `${error.code}: ${error.message}`;
+  } finally {
+    client.close();
+  }
+}
+
+test("a fingerprint, with or without colons, or the authority itself is enough to trust a coordinator", options, async (context) => {
+  const border = await openBorder(context);
+  const { authority } = border;
+  const colons = authority.fingerprint.toUpperCase().replaceAll(/..(?=.)/g, "$&:");
+  for (const tls of [{ fingerprint: authority.fingerprint }, { fingerprint: colons }, { ca: authority.ca }]) {
+    assert.equal(await told(border, { tls }), "let in");
+  }
+});
+
+test("another fingerprint is never connected to, and no fingerprint at all is an authority that nobody knows", options, async (context) => {
+  const border = await openBorder(context);
+  const other = await openBorder(context);
+  assert.match(
+    await told(border, { tls: { fingerprint: other.authority.fingerprint } }),
+    /^unauthenticated: .* is not the coordinator that you were told of.*somebody is in between/,
+  );
+  assert.match(
+    await told(border, { tls: { fingerprint: "abc" } }),
+    /^unauthenticated: "abc" is not a fingerprint: expected 64 hexadecimal digits/,
+  );
+  assert.match(await told(border, { tls: {} }), /not signed by an authority that is trusted here: give the coordinator's fingerprint/);
+  assert.match(await told(border, { tls: { ca: other.authority.ca } }), /not signed by an authority that is trusted here/);
+});
+
+test("the name that was connected to must be one of the certificate's, also under a good fingerprint", options, async (context) => {
+  const border = await openBorder(context, { host: "0.0.0.0" });
+  const { port } = new URL(`tcp://${border.endpoint.address}`);
+  assert.equal(await told(border, { address: `localhost:${port}` }), "let in");
+  assert.match(
+    await told(border, { address: `127.0.0.9:${port}` }),
+    /is for other names .*127\.0\.0\.9.*start the coordinator with this name too/,
+  );
+  const named = await openBorder(context, { host: "0.0.0.0", names: ["127.0.0.9"] });
+  assert.equal(await told(named, { address: `127.0.0.9:${new URL(`tcp://${named.endpoint.address}`).port}` }), "let in");
+});
+
+test("a plain connection to a TLS port, and TLS to a plain one, are told what to change", options, async (context) => {
+  const secure = await openBorder(context);
+  assert.match(await told(secure, { tls: "off" }), /speaks TLS only: connect with its fingerprint or its CA file/);
+  const plain = await openBorder(context, { tls: "off" });
+  assert.match(await told(plain, { tls: { ca: secure.authority.ca } }), /does not speak TLS: .*connect with TLS off/);
+  assert.match(await told(plain, { tls: { fingerprint: secure.authority.fingerprint } }), /does not speak TLS: .*connect with TLS off/);
+});
+
+test("a coordinator that asks for certificates lets in its own authority's, with a token, and nobody else", options, async (context) => {
+  const border = await openBorder(context, { tls: "clientCertificates" });
+  const { authority, client, token } = border;
+  const other = await openBorder(context);
+  const own = authority.issueClient("laptop", 1);
+  const foreign = other.authority.issueClient("laptop", 1);
+  const { fingerprint } = authority;
+  assert.equal(await told(border, { tls: { fingerprint, ...own } }), "let in");
+  assert.match(await told(border, { tls: { fingerprint } }), /lets in only who shows a certificate.*name one/);
+  assert.match(await told(border, { tls: { fingerprint, ...foreign } }), /lets in only who shows a certificate.*of another/);
+  await assert.rejects(client({ tls: { fingerprint, ...own } }).flows(null), { code: "unauthenticated", message: /wants a token/ });
+  const admin = client({ tls: { fingerprint, ...own }, token: token({ role: "admin" }) });
+  const made = await admin.createToken({ name: "next", role: "reader", namespace: null, pool: null, ttlSeconds: null, certificate: true });
+  assert.ok(made.certificate !== null);
+  const { cert, key, ca } = made.certificate;
+  assert.equal(await told(border, { tls: { ca, cert, key }, token: made.token }), "let in");
+});
+
+test("no token leaves before the other side has shown who it is", options, async (context) => {
+  const border = await openBorder(context, { tls: "off" });
+  const token = border.token({});
+  const heard: Buffer[] = [];
+  const { createServer } = await import("node:net");
+  const listener = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes) => {
+      heard.push(bytes);
+      socket.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  context.after(() => listener.close());
+  const address = listener.address();
+  assert.ok(typeof address === "object" && address !== null);
+  const client = border.client({ address: `127.0.0.1:${address.port}`, tls: { fingerprint: "0".repeat(64) }, token });
+  await assert.rejects(client.flows(null), ControlError);
+  assert.ok(heard.length > 0);
+  assert.ok(!Buffer.concat(heard).toString("latin1").includes(token));
+});
+
+test("a connection that says nothing is let go, and one more than many does no harm", options, async (context) => {
+  const border = await openBorder(context);
+  const { hostname, port } = new URL(`tcp://${border.endpoint.address}`);
+  const silent = Array.from({ length: 50 }, () => connectPlain(Number(port), hostname));
+  await Promise.all(silent.map((socket) => once(socket, "connect")));
+  assert.equal(await told(border, {}), "let in");
+  for (const socket of silent) socket.destroy();
+});
