@@ -10,8 +10,10 @@ import { checkFlow } from "../dist/sdk/graph/check-flow.js";
 
 export type Ran = {
   readonly seconds: number;
-  /** All that has been recorded of the run. */
+  /** What has been recorded of the run and was to be kept. */
   readonly events: readonly RunEvent[];
+  /** When each of these arrived here, once it was durable: finer than the milliseconds that it was recorded with. */
+  readonly arrivedMs: readonly number[];
   readonly succeeded: number;
 };
 
@@ -40,11 +42,16 @@ export async function openRuns(flow: string, isolation: "warm" | "process" = "wa
       const kept = await keepArtifacts(new Map(Object.entries(parameters)), cluster.store);
       const run = await cluster.control.submit({ graph, codePackage, parameters: kept, options, ...about });
       const events: RunEvent[] = [];
-      for await (const { event } of cluster.control.events(run, 0)) if (keep(event)) events.push(event);
+      const arrivedMs: number[] = [];
+      for await (const { event } of cluster.control.events(run, 0)) {
+        if (!keep(event)) continue;
+        events.push(event);
+        arrivedMs.push(performance.now());
+      }
       const seconds = (performance.now() - startMs) / 1000;
       const { status, counts } = await cluster.control.run(run);
       if (status !== "succeeded") throw new Error(`${run} ${status}`);
-      return { seconds, events, succeeded: counts.succeeded };
+      return { seconds, events, arrivedMs, succeeded: counts.succeeded };
     },
     close: async () => {
       await cluster.close();

@@ -7,16 +7,26 @@ import { readdirSync, readFileSync } from "node:fs";
 const readySeconds = 30;
 const endSeconds = 10;
 const running = new Map<ChildProcess, NodeJS.Signals>();
+let interrupted = false;
 
+// After an error of this program's own; all of them end at once by this signal, also when their folder has gone.
 process.once("exit", () => {
-  for (const [child, signal] of running) child.kill(signal);
+  for (const child of running.keys()) child.kill("SIGQUIT");
 });
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void endAll());
 
-/** It is ended with `signal` when it is stopped, or else when this process ends. */
+/** Waits for them, as a server writes until it has ended. */
+async function endAll(): Promise<void> {
+  interrupted = true;
+  await Promise.all([...running.keys()].map(stop));
+  process.exit(1);
+}
+
+/** It is ended by `signal` when it is stopped. */
 export function watched<Child extends ChildProcess>(child: Child, signal: NodeJS.Signals): Child {
   running.set(child, signal);
   child.once("exit", () => running.delete(child));
+  if (interrupted) child.kill("SIGKILL");
   return child;
 }
 

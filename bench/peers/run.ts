@@ -15,7 +15,6 @@ import { keepTable, tableOf, type Measured, type Round } from "./table.ts";
 
 const rounds = quick ? 1 : 3;
 const size = quick ? { width: 100, length: 20, wide: null } : { width: 1000, length: 200, wide: 10_000 };
-/** Above half a core, others were at work too, and times are worth little. */
 const loadBefore = loadavg()[0] ?? 0;
 
 const asked = process.argv.slice(2).filter((word) => !word.startsWith("-"));

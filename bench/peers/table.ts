@@ -21,6 +21,8 @@ export type Measured = { readonly system: System; readonly version: string; read
 /** `wide` is that of the fan-out that is measured once. */
 export type Size = { readonly width: number; readonly length: number; readonly wide: number | null };
 
+/** Above half a core, others were at work too. */
+const quietLoad = 0.5;
 const readme = join(import.meta.dirname, "../README.md");
 const markers = ["<!-- peers -->", "<!-- end of peers -->"] as const;
 
@@ -125,6 +127,6 @@ export function keepTable(lines: readonly string[], loadBefore: number): void {
   const to = text.indexOf(end);
   if (from < begin.length || to < from) throw new Error(`${readme} has no ${begin} and ${end} to keep the table between`);
   const [cpu] = cpus();
-  const machine = `${cpus().length} cores (${cpu?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}; ${loadBefore.toFixed(1)} processes were running before it began. Medians of three rounds; memory and the widest fan-out are of the last.`;
+  const machine = `${cpus().length} cores (${cpu?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}; ${loadBefore.toFixed(1)} processes were running before it began${loadBefore > quietLoad ? ", so the times are worth little" : ""}. Medians of three rounds; memory and the widest fan-out are of the last.`;
   writeFileSync(readme, `${text.slice(0, from)}\n${machine}\n\n${lines.join("\n")}\n${text.slice(to)}`);
 }
