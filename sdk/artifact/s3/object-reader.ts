@@ -30,14 +30,20 @@ export async function openObject(objects: BlobObjects, wanted: Wanted, pacing: R
 }
 
 /** Everything into one buffer, which the caller owns. */
-export async function readAll({ bytes }: OpenObject, length: number): Promise<Buffer> {
-  const target = Buffer.allocUnsafeSlow(length);
+export async function readAll(open: OpenObject): Promise<Buffer> {
+  const target = Buffer.allocUnsafeSlow(open.size);
+  return target.subarray(0, await readInto(open, target));
+}
+
+/** How many bytes there were; more than the target has room for are not read to their end. */
+export async function readInto({ bytes }: OpenObject, target: Uint8Array): Promise<number> {
   let at = 0;
   for await (const piece of bytes) {
+    if (at + piece.length > target.length) return at + piece.length;
     target.set(piece, at);
     at += piece.length;
   }
-  return at === length ? target : target.subarray(0, at);
+  return at;
 }
 
 async function* resumed(
@@ -69,30 +75,33 @@ async function* resumed(
   }
 }
 
-/** The bytes from `from` to `to`: a server may send more than it was asked for. */
+/** The bytes from `from` to `to`: a server may send more than it was asked for. Silence ends them. (R2) */
 async function* within(
   body: ObjectBody,
   { from, to }: { readonly from: number; readonly to: number },
   idleMs: number,
 ): AsyncIterable<Uint8Array> {
-  let offset = body.offset;
+  let [isWaiting, isSilent] = [false, false];
+  const timer = setTimeout(() => {
+    isSilent = isWaiting;
+    // A reader who takes his time is no silence.
+    if (isSilent) body.cancel();
+    else timer.refresh();
+  }, idleMs);
   const iterator = body.body[Symbol.asyncIterator]();
-  while (offset < to) {
-    const next = await orSilence(iterator.next(), idleMs);
-    if (next.done === true) return;
-    const piece = next.value.subarray(Math.max(0, from - offset), to - offset);
-    offset += next.value.length;
-    if (piece.length > 0) yield piece;
-  }
-}
-
-async function orSilence<Result>(coming: Promise<Result>, idleMs: number): Promise<Result> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RequestFailure("unreachable", `nothing came for ${idleMs / 1000} s`)), idleMs);
-  });
   try {
-    return await Promise.race([coming, silence]);
+    for (let offset = body.offset; offset < to;) {
+      isWaiting = true;
+      timer.refresh();
+      const next = await iterator.next();
+      isWaiting = false;
+      if (next.done === true) return;
+      const piece = next.value.subarray(Math.max(0, from - offset), to - offset);
+      offset += next.value.length;
+      if (piece.length > 0) yield piece;
+    }
+  } catch (error) {
+    throw isSilent ? new RequestFailure("unreachable", `nothing came for ${idleMs / 1000} s`, { cause: error }) : error;
   } finally {
     clearTimeout(timer);
   }

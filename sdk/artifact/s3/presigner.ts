@@ -99,7 +99,7 @@ export function nameOf(request: BlobRequest): ObjectName {
 export async function checkReplacement(objects: BlobObjects, request: BlobRequest, pacing: ReadPacing): Promise<void> {
   if (request.kind !== "putList" || request.replace !== true) return;
   const open = await openObject(objects, { name: nameOf(request), range: { from: 0, to: null } }, pacing);
-  if (open === null || hash("sha256", await readAll(open, open.size)) === request.checksum) return;
+  if (open === null || hash("sha256", await readAll(open)) === request.checksum) return;
   const message = `the list of the pieces of blob ${request.sha256} (${objects.place}) may not be replaced by another; who has credentials for the bucket can delete it`;
   throw new ArtifactStoreError("denied", message);
 }
