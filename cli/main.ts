@@ -93,10 +93,9 @@ function aboutCoordinator(error: CliError, loaded: LoadedSettings | null): CliEr
   if (loaded === null || error.hint !== null || loaded.settings.coordinator === "" || loaded.settings.local) return error;
   if (error.kind !== "unavailable" && error.kind !== "unauthorized") return error;
   const lines = [`the coordinator is that of ${loaded.origins.coordinator}`];
-  const hint =
-    error.kind === "unauthorized"
-      ? "a token goes into STEPWELL_TOKEN, or into the file that tokenFile names; `stepwell token create` makes one"
-      : "start one with `stepwell coordinator` or `stepwell up`, or work without it: --local";
+  const hint = error.message.includes("does not answer")
+    ? "start one with `stepwell coordinator` or `stepwell up`, or work without it: --local"
+    : null;
   return new CliError(error.kind, error.message, { lines, hint, location: error.location, details: error.details, cause: error.cause });
 }
 

@@ -105,8 +105,14 @@ async function* followEvents(
       return;
     } catch (error) {
       await patience.bear(error);
+      await reconnect(control, patience);
     }
   }
+}
+
+/** A stream on which nothing comes doesn't tell that it is there again; an answer does. */
+async function reconnect(control: Control, patience: Patience): Promise<void> {
+  await patience.through(() => control.blobPlaces());
 }
 
 /** Lines have no numbers, but those of one attempt keep their order. */
@@ -127,6 +133,7 @@ async function* followLogs(control: Control, patience: Patience, query: LogsQuer
       return;
     } catch (error) {
       await patience.bear(error);
+      await reconnect(control, patience);
     }
   }
 }
