@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,6 +25,9 @@ const slots = 2;
 const folder = mkdtempSync(join(tmpdir(), "stepwell-bench-"));
 const store = new FileArtifactStore(join(folder, "store"));
 const program = fileURLToPath(new URL("../dist/worker/adapters/task-process/launch.cjs", import.meta.url));
+
+// As a worker does: its task processes keep compiled code there.
+mkdirSync(join(folder, "temp"));
 
 try {
   const codePackage = await makePackage();
