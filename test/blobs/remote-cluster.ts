@@ -71,19 +71,22 @@ export class RemoteCluster implements AsyncDisposable {
       version: "test",
       adoptUnfinished: true,
       adoptGraceMs: 0,
+      // Who is killed is missed soon.
+      leaseMs: 2000,
+      beatMs: 200,
     });
     const closing = [coordinator, queue, logs, ledger, http].map((part) => () => part.close());
     return new RemoteCluster(folder, { address: coordinator.address, closing, logged });
   }
 
-  startWorker(id: string, over: { readonly bytesMax?: number; readonly slots?: number } = {}): Worker {
-    const { bytesMax = 1024 ** 3, slots = 2 } = over;
+  startWorker(id: string, over: { readonly bytesMax?: number; readonly slots?: number; readonly folder?: string } = {}): Worker {
+    const { bytesMax = 1024 ** 3, slots = 2, folder = this.folder } = over;
     const worker = startWorker({
       coordinator: { address: this.address },
       slots,
       id,
       version: "test",
-      store: { kind: "cache", root: join(this.folder, `cache-${id}`), bytesMax },
+      store: { kind: "cache", root: join(folder, `cache-${id}`), bytesMax },
       isolation: "warm",
       labels: {},
       runs: [],

@@ -199,12 +199,16 @@ export class Agent {
     }
   }
 
-  #welcomed(link: WorkerStream, { beatMs, blobs }: Extract<CoordinatorItem, { kind: "welcome" }>): void {
+  #welcomed(link: WorkerStream, { beatMs, blobs, version }: Extract<CoordinatorItem, { kind: "welcome" }>): void {
     if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     clearTimeout(this.#giveUp);
     this.#failedTries = 0;
     this.#wasWelcomed = true;
     this.#asked = 0;
+    this.#options.log.info(
+      { event: "worker.welcomed", worker_id: this.#options.hello.worker, coordinator_version: version },
+      "the coordinator has this worker",
+    );
     const beats = setInterval(() => link.send({ kind: "beat", held: this.#held() }), beatMs);
     this.#connection = { kind: "welcomed", link, beats };
     for (const item of this.#outbox.takeAll()) link.send(item); // W1

@@ -4,9 +4,8 @@
 // U2. What was brought there a short while ago is not brought again. After that it is: it may have been collected as garbage
 //     meanwhile, and writing what is there keeps it from being so.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Sha256 } from "../../../proto/ids.ts";
-import { ArtifactStoreError, type ArtifactStore } from "../../../sdk/artifact/store.ts";
+import type { ArtifactStore } from "../../../sdk/artifact/store.ts";
 import type { ArtifactCache } from "./artifact-cache.ts";
 
 /** A fraction of the time that garbage collection leaves a blob that nobody names yet. Milliseconds. */
@@ -14,8 +13,6 @@ const knownMsMax = 15 * 60 * 1000;
 const knownMax = 100_000;
 /** Sent as one request, from memory. Bytes. */
 const wholeBytesMax = 8 * 1024 * 1024;
-/** Waits before the store is tried again, beyond what its client tries by itself. Milliseconds. */
-const waitsMs = [500, 2000, 8000];
 
 export class Uploads {
   readonly #cache: ArtifactCache;
@@ -27,7 +24,7 @@ export class Uploads {
     this.#cache = cache;
   }
 
-  /** @throws ArtifactStoreError */
+  /** The store tries again by itself what may work later, for a while. @throws ArtifactStoreError */
   async upload(blob: { readonly sha256: Sha256; readonly size: number }, upstream: ArtifactStore): Promise<void> {
     const { sha256 } = blob;
     const knownMs = this.#known.get(sha256);
@@ -43,16 +40,8 @@ export class Uploads {
   }
 
   async #upload(blob: { readonly sha256: Sha256; readonly size: number }, upstream: ArtifactStore): Promise<void> {
-    for (let tries = 0; ; tries += 1) {
-      try {
-        await this.#send(blob, upstream);
-        return this.#remember(blob.sha256);
-      } catch (error) {
-        const waitMs = waitsMs[tries];
-        if (waitMs === undefined || !(error instanceof ArtifactStoreError) || error.problem !== "unreachable") throw error;
-        await sleep(waitMs);
-      }
-    }
+    await this.#send(blob, upstream);
+    this.#remember(blob.sha256);
   }
 
   async #send({ sha256, size }: { readonly sha256: Sha256; readonly size: number }, upstream: ArtifactStore): Promise<void> {
