@@ -103,7 +103,7 @@ function fromVariable(name: SettingName, { env, cwd }: SettingsFrom): Source | u
 }
 
 /** `STEPWELL_MAX_WORKERS`. */
-function variableOf(name: SettingName): string {
+export function variableOf(name: SettingName): string {
   return `STEPWELL_${name.replace("MiB", "_MIB").replace(/[A-Z](?=[a-z])/g, (letter) => `_${letter}`)}`.toUpperCase();
 }
 
