@@ -14,7 +14,8 @@ import { readServed, type Served } from "./data-folder.ts";
 import { prepareNats } from "./local-nats.ts";
 import { Supervised, type Program } from "./supervised.ts";
 import { lastLines } from "./last-lines.ts";
-import { reachable } from "./reach.ts";
+import { endpointTo, reachable } from "./reach.ts";
+import { openRemote } from "./remote.ts";
 import { removeUpRecord, writeUpRecord } from "./up-record.ts";
 
 export type MachineOptions = {
@@ -34,6 +35,7 @@ export type MachineOptions = {
 /** How long a coordinator may take to begin. Milliseconds. */
 const beginMsMax = 60_000;
 const lookMs = 50;
+const joinMsMax = 15_000;
 /** Beyond the time for draining, before a process is killed. Milliseconds. */
 const overtimeMs = 5000;
 
@@ -57,6 +59,7 @@ export class Machine {
     const coordinator = this.#keep(this.#coordinator(nats), own === null ? {} : { STEPWELL_NATS_TOKEN: own.token });
     const served = await this.#begun(coordinator);
     for (let number = 1; number <= workers; number += 1) this.#keep(this.#worker(number, served), workerEnvironment(served));
+    await this.#joined(served);
     this.#ready = true;
     this.#record();
     return { served, nats };
@@ -138,6 +141,19 @@ export class Machine {
       lines: lastLines(coordinator.program.logFile),
       hint: `its log: ${coordinator.program.logFile}`,
     });
+  }
+
+  /** A worker that comes late is no reason to give up: it is told of. */
+  async #joined(served: Served): Promise<void> {
+    const { workers, tell } = this.#options;
+    const { control, close } = openRemote(endpointTo(served));
+    try {
+      for (const endMs = performance.now() + joinMsMax; performance.now() < endMs; await after(lookMs))
+        if ((await control.workers()).length >= workers) return;
+      tell(`not all ${workers} workers have joined yet; see the logs in ${join(this.#options.settings.data, "log")}`);
+    } finally {
+      await close();
+    }
   }
 
   /** M2 */

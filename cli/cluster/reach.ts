@@ -1,8 +1,10 @@
 // Where a coordinator that listens at an address is reached: from this machine, and from others.
 
+import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { addressText, parseAddress } from "../../sdk/wire/address.ts";
-import { isLocal } from "../../sdk/wire/endpoint.ts";
+import { isLocal, type Endpoint } from "../../sdk/wire/endpoint.ts";
+import type { Served } from "./data-folder.ts";
 
 const everywhere: readonly string[] = ["0.0.0.0", "[::]", "::"];
 
@@ -10,6 +12,15 @@ export function reachable(listened: string): string {
   const address = parseAddress(listened);
   if (address.kind === "socket" || !everywhere.includes(address.host)) return listened;
   return addressText({ ...address, host: "127.0.0.1" });
+}
+
+/** For whoever has the coordinator's data folder, on its own machine. */
+export function endpointTo({ address, fingerprint, tokenFile }: Served): Endpoint {
+  return {
+    address: reachable(address),
+    ...(fingerprint !== null && { tls: { fingerprint } }),
+    ...(tokenFile !== null && { token: readFileSync(tokenFile, "utf8").trim() }),
+  };
 }
 
 /** Null where only this machine can connect. */
