@@ -40,7 +40,7 @@ export type Artifacts = Readonly<Record<string, ArtifactRef>>;
 export const cardArtifact = "_card";
 
 /** The blobs of the files in elements, by the element's index; elements without files are not in it. */
-export type ElementBlobs = Readonly<Record<string, readonly Sha256[]>>;
+type ElementBlobs = Readonly<Record<string, readonly Sha256[]>>;
 
 /** The elements of a foreach, each encoded by itself, so that a child reads its own and nobody else's. */
 export type Elements =

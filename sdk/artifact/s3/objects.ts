@@ -46,7 +46,3 @@ export interface BlobObjects {
   look(name: ObjectName): Promise<ObjectFacts | null>;
   write(name: ObjectName, write: ObjectWrite): Promise<"written" | "exists">;
 }
-
-export function nameText({ sha256, part }: ObjectName): string {
-  return part === "bytes" ? sha256 : `${sha256}.pieces`;
-}

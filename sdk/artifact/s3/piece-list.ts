@@ -49,6 +49,7 @@ export function parsePieceList(bytes: Uint8Array, blob: Sha256): PieceList | nul
 /** The pieces, or parts of them, that bytes `from` to `to` of the blob are in. */
 export function* partsOf(list: PieceList, from: number, to: number): Iterable<PiecePart> {
   const { pieceBytes, size } = list;
+  if (from >= to) return;
   for (let index = Math.floor(from / pieceBytes); index * pieceBytes < to; index += 1) {
     const start = index * pieceBytes;
     const length = Math.min(pieceBytes, size - start);

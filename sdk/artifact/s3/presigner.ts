@@ -90,7 +90,7 @@ export class S3Presigner {
   }
 }
 
-export function nameOf(request: BlobRequest): ObjectName {
+function nameOf(request: BlobRequest): ObjectName {
   const isList = request.kind === "getList" || request.kind === "putList" || (request.kind === "head" && request.list === true);
   return { sha256: request.sha256, part: isList ? "list" : "bytes" };
 }
