@@ -172,7 +172,9 @@ function optionWords(given: Readonly<Record<string, string>>): readonly string[]
 
 /** Settings of the person's own commands are none of its processes'. */
 function inherited(env: Environment): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("STEPWELL_") || name === "STEPWELL_LOG_LEVEL"));
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith("STEPWELL_") || /^STEPWELL_(?:LOG_LEVEL|NATS_)/.test(name)),
+  );
 }
 
 function workerEnvironment({ tokenFile }: Served): NodeJS.ProcessEnv {
