@@ -5,13 +5,12 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseFlowName, type Sha256 } from "../proto/ids.ts";
 import { FileArtifactStore } from "../sdk/artifact/file-store.ts";
 import { checkFlow } from "../sdk/graph/check-flow.ts";
 import { atLeast, atMost, noted, quick } from "./figure.ts";
 import { orderFor } from "../test/worker/test-coordinator.ts";
-import { SpawnedTaskProcesses } from "../worker/adapters/task-process/spawned.ts";
+import { SpawnedTaskProcesses } from "../dist/worker/adapters/task-process/spawned.js";
 import { AttemptRun } from "../worker/shell/attempt-run.ts";
 import { parseOrderHead } from "../worker/shell/order-head.ts";
 import { ProcessPool } from "../worker/shell/process-pool.ts";
@@ -24,7 +23,6 @@ const slots = 2;
 
 const folder = mkdtempSync(join(tmpdir(), "stepwell-bench-"));
 const store = new FileArtifactStore(join(folder, "store"));
-const program = fileURLToPath(new URL("../dist/worker/adapters/task-process/launch.cjs", import.meta.url));
 
 // As a worker does: its task processes keep compiled code there.
 mkdirSync(join(folder, "temp"));
@@ -87,9 +85,8 @@ function openPool(): ProcessPool {
   return new ProcessPool({
     processes: new SpawnedTaskProcesses({
       marker,
-      storage: () => ({ root: join(folder, "store"), cached: false }),
+      storage: () => ({ root: join(folder, "store"), access: "files" }),
       tempRoot: join(folder, "temp"),
-      program,
     }),
     slots,
   });

@@ -6,8 +6,8 @@ import { unreachable } from "./unreachable.ts";
 
 /** Where the encoded bytes of a value are. */
 export type ArtifactPlace =
-  /** `base64` of the encoded bytes rides along. */
-  | { readonly kind: "inline"; readonly base64: string }
+  /** `base64` of the encoded bytes rides along. `copy` is where they are in the store too, if it holds every value. */
+  | { readonly kind: "inline"; readonly base64: string; readonly copy?: { readonly pack: Sha256; readonly offset: number } }
   /** A blob of its own, named by the SHA-256 of the encoded bytes. */
   | { readonly kind: "blob" }
   /**
@@ -86,7 +86,7 @@ export function blobsOfElements(elements: Elements): readonly Sha256[] {
 function placeBlobs({ place, sha256 }: StoredRef): readonly Sha256[] {
   switch (place.kind) {
     case "inline":
-      return [];
+      return place.copy === undefined ? [] : [place.copy.pack];
     case "blob":
       return [sha256];
     case "pack":

@@ -259,7 +259,7 @@ test("a worker outlives its coordinator for a while, and then ends what it runs 
   coordinator.close();
   await sleep(100);
   assert.ok(isAlive(pid));
-  assert.equal(await worker.lost, "no coordinator for 1 s");
+  assert.deepEqual(await worker.lost, { reason: "no coordinator for 1 s", refused: false });
   assert.ok(!isAlive(pid));
 });
 
@@ -269,7 +269,7 @@ test("a worker that is refused gives up at once and says why", async (context) =
   await coordinator.listen(true);
   context.after(() => coordinator.close());
   const { worker } = await both(context, { coordinator: { address: coordinator.address } });
-  assert.equal(await worker.lost, "the coordinator refused this worker: wrong token");
+  assert.deepEqual(await worker.lost, { reason: "the coordinator refused this worker: wrong token", refused: true });
 });
 
 test("a worker that drains takes nothing more, and is done when its last outcome was accepted", async (context) => {

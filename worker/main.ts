@@ -10,7 +10,7 @@ import { protocolVersion, type Hello } from "../sdk/wire/worker-items.ts";
 import { SpawnedTaskProcesses, type TaskStorage } from "./adapters/task-process/spawned.ts";
 import type { WorkerLog } from "./ports/log.ts";
 import { WorkerBlobs, type OpenPlace } from "./shell/blobs/worker-blobs.ts";
-import { Agent, type OpenStream } from "./shell/agent.ts";
+import { Agent, type Lost, type OpenStream } from "./shell/agent.ts";
 import { ProcessPool } from "./shell/process-pool.ts";
 
 export type WorkerOptions = {
@@ -53,7 +53,7 @@ export type WorkerOffer = {
 export interface Worker {
   readonly id: string;
   /** Settles with the reason when the worker has given up its coordinator. It has ended everything by then. */
-  readonly lost: Promise<string>;
+  readonly lost: Promise<Lost>;
   /** Resolves when the coordinator has sent the worker away, and everything that ran has ended and been accepted. */
   readonly sentAway: Promise<void>;
   /** Takes nothing more; resolves when all that runs has ended and been accepted. */
@@ -132,7 +132,7 @@ function offerOf({ offer = {} }: WorkerOptions): Pick<Hello, "pool" | "cpu" | "m
 }
 
 function blobsOf({ store, coordinator, log }: WorkerOptions): { blobs: WorkerBlobs | null; storage: () => TaskStorage } {
-  if (store.kind === "files") return { blobs: null, storage: () => ({ root: store.root, cached: false }) };
+  if (store.kind === "files") return { blobs: null, storage: () => ({ root: store.root, access: "files" }) };
   const open: OpenPlace = async (place) => {
     if (!("address" in coordinator)) throw new Error("a worker in the coordinator's own process has its folder");
     const { openPlace } = await import("../sdk/artifact/blob-place.ts");

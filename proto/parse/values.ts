@@ -39,6 +39,7 @@ export const failure: Parser<Failure> = union<Failure>({
   signal: object({ kind, signal: string }),
   exit: object({ kind, code: number }),
   lost: object({ kind, worker: string }),
+  returned: object({ kind, worker: string, why: oneOf("undelivered", "drained") }),
   start: object({ kind, message: string }),
   store: object({ kind, message: string }),
   cancelled: object({ kind, by: string }),
@@ -53,6 +54,7 @@ const failureKind = oneOf<FailureKind>(
   "signal",
   "exit",
   "lost",
+  "returned",
   "start",
   "store",
   "cancelled",
@@ -61,7 +63,7 @@ const failureKind = oneOf<FailureKind>(
 );
 
 const place = union<ArtifactPlace>({
-  inline: object({ kind, base64: string }),
+  inline: object({ kind, base64: string, copy: optional(object({ pack: sha256, offset: count })) }),
   blob: object({ kind }),
   pack: object({ kind, pack: sha256, offset: count, length: optional(count) }),
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { elementAt, inlineBytesMax, inlineElementsBytesMax, inlineTotalBytesMax, packedBytesMax } from "../../proto/artifact.ts";
+import { blobsOf, elementAt, inlineBytesMax, inlineElementsBytesMax, inlineTotalBytesMax, packedBytesMax } from "../../proto/artifact.ts";
 import type { ArtifactRef, Elements, StoredRef } from "../../proto/artifact.ts";
 import { parseTaskId } from "../../proto/ids.ts";
 import { encode, identify, sizeOf } from "./codec.ts";
@@ -44,6 +44,34 @@ describe("where a value is kept", () => {
   test("inline up to the limit, and in the store above it", async () => {
     assert.equal(await placeOf(textOf(inlineBytesMax)), "inline");
     assert.equal(await placeOf(textOf(inlineBytesMax + 1)), "blob");
+  });
+
+  test("a store that is to hold everything gets what rides inline too, in the one pack of the task", async () => {
+    class WholeStore extends MemoryArtifactStore {
+      readonly keepsInline = true;
+    }
+    const store = new WholeStore();
+    const kept = await keepArtifacts(
+      new Map<string, unknown>([
+        ["first", 17],
+        ["middling", textOf(5000)],
+        ["second", "text"],
+      ]),
+      store,
+    );
+    assert.equal(store.writesCount, 1);
+    for (const [name, value] of [
+      ["first", 17],
+      ["second", "text"],
+    ] as const) {
+      const { place, size, sha256 } = stored(kept[name]);
+      assert.ok(place.kind === "inline" && place.copy !== undefined);
+      assert.equal(identify([await store.get(place.copy.pack, { offset: place.copy.offset, length: size })]), sha256);
+      assert.equal(await readArtifact(stored(kept[name]), store), value);
+      assert.deepEqual(blobsOf(stored(kept[name])), [place.copy.pack]);
+    }
+    assert.equal(await readArtifact(stored(kept["middling"]), store), textOf(5000));
+    assert.deepEqual([await keepArtifacts(new Map(), store), store.writesCount], [{}, 1]);
   });
 
   test("inline values together stay within their limit; what comes after it goes into the pack", async () => {

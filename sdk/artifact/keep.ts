@@ -1,6 +1,7 @@
 // Keeps what a step has set: small values inline, middling ones together in one pack, large ones as blobs of their own.
 //
-// K1. Where everything rides inline, nothing is written and nothing is waited for.
+// K1. Where everything rides inline, nothing is written and nothing is waited for; unless the store is to hold that too: then
+//     it is in the pack, so that a task still costs one write.
 // K2. Which place a value gets depends on the values and their order alone, so that a repeated attempt stores the same blobs.
 
 import { inlineBytesMax, inlineElementsBytesMax, inlineTotalBytesMax, packedBytesMax } from "../../proto/artifact.ts";
@@ -41,10 +42,12 @@ export async function keepArtifacts(values: ReadonlyMap<string, unknown>, store:
     const { chunks, blobs } = encodeNow(value, place) ?? (await encodeWithFiles(value, place, store));
     encoded.push({ name, type: describeType(value), chunks, size: sizeOf(chunks), fileSize: fileSizeOf(value), blobs });
   }
-  const { packed, alone } = placesOf(encoded);
+  const { inline, packed, alone } = placesOf(encoded);
   const refs = new Map<string, StoredRef>();
-  if (packed.length > 1) await keepPacked(packed, store, refs);
-  for (const each of packed.length > 1 ? alone : [...packed, ...alone]) {
+  const copies = store.keepsInline === true && inline.length > 0; // K1
+  if (copies) await keepPacked([...inline, ...packed], inline.length, { store, refs });
+  else if (packed.length > 1) await keepPacked(packed, 0, { store, refs });
+  for (const each of copies || packed.length > 1 ? alone : [...packed, ...alone]) {
     const sha256 = await putChunks(each.chunks, each.size, store);
     refs.set(each.name, refOf(each, sha256, { kind: "blob" }));
   }
@@ -100,32 +103,46 @@ async function storeFile(file: LocalFile, place: Place, store: ArtifactStore): P
   }
 }
 
-/** What does not ride inline. */
-function placesOf(encoded: readonly Encoded[]): { readonly packed: readonly Encoded[]; readonly alone: readonly Encoded[] } {
+type Places = { readonly inline: readonly Encoded[]; readonly packed: readonly Encoded[]; readonly alone: readonly Encoded[] };
+
+function placesOf(encoded: readonly Encoded[]): Places {
+  const inline: Encoded[] = [];
   const packed: Encoded[] = [];
   const alone: Encoded[] = [];
   let inlineBytes = 0;
   for (const each of encoded) {
-    if (each.size <= inlineBytesMax && inlineBytes + each.size <= inlineTotalBytesMax) inlineBytes += each.size;
-    else if (each.size <= packedBytesMax) packed.push(each);
+    if (each.size <= inlineBytesMax && inlineBytes + each.size <= inlineTotalBytesMax) {
+      inlineBytes += each.size;
+      inline.push(each);
+    } else if (each.size <= packedBytesMax) packed.push(each);
     else alone.push(each);
   }
-  return { packed, alone };
+  return { inline, packed, alone };
 }
 
-async function keepPacked(packed: readonly Encoded[], store: ArtifactStore, refs: Map<string, StoredRef>): Promise<void> {
-  const chunks = packed.flatMap((each) => each.chunks);
+/** The first `inlineCount` ride inline as well. */
+async function keepPacked(
+  together: readonly Encoded[],
+  inlineCount: number,
+  { store, refs }: { readonly store: ArtifactStore; readonly refs: Map<string, StoredRef> },
+): Promise<void> {
+  const chunks = together.flatMap((each) => each.chunks);
   const pack = await putChunks(chunks, sizeOf(chunks), store);
   let offset = 0;
-  for (const each of packed) {
+  for (const [index, each] of together.entries()) {
     const length = each.fileSize === null ? {} : { length: each.size };
-    refs.set(each.name, refOf(each, identify(each.chunks), { kind: "pack", pack, offset, ...length }));
+    const copy = { pack, offset };
+    refs.set(
+      each.name,
+      index < inlineCount ? inlineRef(each, copy) : refOf(each, identify(each.chunks), { kind: "pack", ...copy, ...length }),
+    );
     offset += each.size;
   }
 }
 
-function inlineRef(each: Encoded): StoredRef {
-  return refOf(each, identify(each.chunks), { kind: "inline", base64: join(each.chunks).toString("base64") });
+function inlineRef(each: Encoded, copy?: { readonly pack: Sha256; readonly offset: number }): StoredRef {
+  const base64 = join(each.chunks).toString("base64");
+  return refOf(each, identify(each.chunks), { kind: "inline", base64, ...(copy !== undefined && { copy }) });
 }
 
 async function putChunks(chunks: readonly Uint8Array[], size: number, store: ArtifactStore): Promise<Sha256> {

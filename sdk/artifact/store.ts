@@ -11,6 +11,8 @@ export type ByteRange = { readonly offset: number; readonly length: number };
  * Errors: `ArtifactStoreError` says which blob, what was wrong (missing, corrupt, full, unreachable) and what to do.
  */
 export interface ArtifactStore {
+  /** Everything is to be in the store, also what rides inline: so that it holds every value without the ledger. */
+  readonly keepsInline?: boolean;
   put(bytes: Uint8Array): Promise<Sha256>;
   /** Bounded memory, whatever the length. */
   putStream(source: AsyncIterable<Uint8Array>): Promise<{ readonly sha256: Sha256; readonly size: number }>;

@@ -31,6 +31,9 @@ export type AgentOptions = {
   readonly awayMsMax: number;
 };
 
+/** Why a worker has given up its coordinator; `refused`: another worker would be refused as well. */
+export type Lost = { readonly reason: string; readonly refused: boolean };
+
 /** Opens a stream to the coordinator; one that cannot be reached ends it. */
 export type OpenStream = (events: WorkerStreamEvents) => WorkerStream;
 
@@ -55,13 +58,13 @@ const welcomeMsMax = 10_000;
 
 export class Agent {
   /** Settles with the reason when the worker has given up its coordinator. It has ended everything by then. */
-  readonly lost: Promise<string>;
+  readonly lost: Promise<Lost>;
   /** Resolves when the coordinator has sent the worker away, and everything that ran has ended and been accepted. */
   readonly sentAway: Promise<void>;
   readonly #options: AgentOptions;
   readonly #running = new Map<string, { readonly of: Held; readonly run: AttemptRun }>();
   readonly #outbox = new Outbox();
-  readonly #settleLost: (reason: string) => void;
+  readonly #settleLost: (lost: Lost) => void;
   readonly #settleSentAway: () => void;
   #connection: Connection = { kind: "unopened" };
   #asked = 0;
@@ -75,7 +78,7 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     this.#blobsKnown = options.blobs === null;
-    const { promise, resolve } = Promise.withResolvers<string>();
+    const { promise, resolve } = Promise.withResolvers<Lost>();
     this.lost = promise;
     this.#settleLost = resolve;
     const away = Promise.withResolvers<void>();
@@ -133,7 +136,7 @@ export class Agent {
       this.#options.blobs?.desk.disconnected();
       this.#awaitCoordinator();
     }
-    if (refused) return this.#giveUpCoordinator(`the coordinator refused this worker: ${reason}`);
+    if (refused) return this.#giveUpCoordinator(`the coordinator refused this worker: ${reason}`, true);
     const ms = Math.min(retryMsMax, (this.#wasWelcomed ? retryMsMin : firstRetryMsMin) * 2 ** this.#failedTries) * (0.5 + Math.random());
     this.#failedTries += 1;
     // Where both start together, the coordinator is merely not there yet.
@@ -148,9 +151,9 @@ export class Agent {
   }
 
   /** W3 */
-  #giveUpCoordinator(reason: string): void {
+  #giveUpCoordinator(reason: string, refused = false): void {
     this.#options.log.error({ event: "worker.lost", err: reason }, "the worker gives up and ends what it runs");
-    void this.stop().then(() => this.#settleLost(reason));
+    void this.stop().then(() => this.#settleLost({ reason, refused }));
   }
 
   #close(): void {

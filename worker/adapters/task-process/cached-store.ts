@@ -32,11 +32,13 @@ const toldMsMax = 60_000;
 const toldMax = 10_000;
 
 export class CachedArtifactStore implements ArtifactStore, BlockingReader, ReadAhead {
+  readonly keepsInline: boolean;
   readonly #files: FileArtifactStore;
   readonly #worker: WorkerLine;
   readonly #told = new Map<Sha256, number>();
 
-  constructor(folder: string, worker: WorkerLine) {
+  constructor(folder: string, worker: WorkerLine, { keepsInline }: { readonly keepsInline: boolean } = { keepsInline: false }) {
+    this.keepsInline = keepsInline;
     this.#files = new FileArtifactStore(folder, { durable: false });
     this.#worker = worker;
   }

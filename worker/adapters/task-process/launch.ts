@@ -1,4 +1,4 @@
-// Loads the built program for a process that runs one task: `launch.cjs STORE_ROOT TEMPORARY_FOLDER once files|cached COMPILED`. It takes
+// Loads the built program for a process that runs one task: `launch.cjs STORE_ROOT TEMPORARY_FOLDER once STORAGE COMPILED`. It takes
 // half of the time that the program itself would take, which a process that is used again pays only once.
 //
 // V1. Compiled code is kept by the first process that finds none in the file COMPILED, for those that the same worker starts

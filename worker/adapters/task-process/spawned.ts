@@ -30,8 +30,11 @@ import { kernelKills, residentMiB } from "./kernel-memory.ts";
 import { killLeftovers, killQuietly, leftoversOf, markerVariable } from "./leftovers.ts";
 import { Reaper } from "./reaper.ts";
 
-/** `cached`: the folder is the worker's cache, and what is missing there is asked of the worker. */
-export type TaskStorage = { readonly root: string; readonly cached: boolean };
+/**
+ * `cached`: the folder is the worker's cache, and what is missing there is asked of the worker. `cachedWhole`: and everything
+ * is to be in the store behind it, also what rides inline.
+ */
+export type TaskStorage = { readonly root: string; readonly access: "files" | "cached" | "cachedWhole" };
 
 export type SpawnOptions = {
   /** Unique among all workers of the machine; letters, digits and dashes. */
@@ -100,12 +103,12 @@ export class SpawnedTaskProcesses implements TaskProcesses {
 
   #spawn(use: ProcessUse, env: NodeJS.ProcessEnv, tempDir: string): ChildProcess {
     const flags = process.execArgv.filter((flag) => sharedFlags.test(flag));
-    const { root, cached } = this.#options.storage();
-    const words = [root, tempDir, use, cached ? "cached" : "files", `${this.#options.tempRoot}/program.compiled`];
+    const { root, access } = this.#options.storage();
+    const words = [root, tempDir, use, access, `${this.#options.tempRoot}/program.compiled`];
     return spawn(process.execPath, [...flags, this.#programs[use], ...words], {
       // A session and a group of its own: a signal from a terminal doesn't reach it, and one kill reaches its children.
       detached: true,
-      stdio: ["ignore", "pipe", "pipe", "pipe", ...(cached ? (["pipe"] as const) : [])],
+      stdio: ["ignore", "pipe", "pipe", "pipe", ...(access === "files" ? [] : (["pipe"] as const))],
       env,
     });
   }

@@ -50,9 +50,13 @@ export class WorkerBlobs {
   }
 
   /** Where a task process that starts now finds artifacts. After `use`. */
-  storage(): { readonly root: string; readonly cached: boolean } {
-    if (this.#chosen === null) throw new Error("nobody has said yet where blobs are");
-    return this.#chosen.kind === "files" ? { root: this.#chosen.root, cached: false } : { root: this.#chosen.cache.folder, cached: true };
+  storage(): { readonly root: string; readonly access: "files" | "cached" | "cachedWhole" } {
+    const chosen = this.#chosen;
+    if (chosen === null) throw new Error("nobody has said yet where blobs are");
+    if (chosen.kind === "files") return { root: chosen.root, access: "files" };
+    // A bucket outlives the coordinator's ledger: it is to hold every value.
+    const isBucket = chosen.place.kind === "s3" || chosen.place.http === null;
+    return { root: chosen.cache.folder, access: isBucket ? "cachedWhole" : "cached" };
   }
 
   /**
