@@ -2,45 +2,74 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseFlowName, parseStepName, runIdOf, taskIdOf } from "../../../proto/ids.ts";
 import type { QueuedTask } from "../../ports/task-queue.ts";
-import { encodeHint, hintBytesMax, parseDelivery, parseHint } from "./hint.ts";
+import { messageBytesMax, packHints, parseDelivery, parseHints } from "./hint.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test("a hint comes back as it was, and stays under its limit with the longest names and eight nested foreaches", () => {
-  const long = "N".repeat(128);
-  const task: QueuedTask = {
-    run: runIdOf(parseFlowName(long), 999_999_999_999_999),
-    task: taskIdOf(
-      parseStepName(long),
-      Array.from({ length: 8 }, () => 99_999),
-    ),
-    attempt: 1000,
-  };
-  const encoded = encodeHint(task);
-  assert.deepEqual(parseHint(encoded), task);
-  assert.ok(encoded.length < hintBytesMax / 2, String(encoded.length));
+const long = "N".repeat(128);
+const longest: QueuedTask = {
+  run: runIdOf(parseFlowName(long), 999_999_999_999_999),
+  task: taskIdOf(
+    parseStepName(long),
+    Array.from({ length: 8 }, () => 99_999),
+  ),
+  attempt: 1000,
+};
+const short = (index: number): QueuedTask => ({
+  run: runIdOf(parseFlowName("F"), 1),
+  task: taskIdOf(parseStepName("s"), [index]),
+  attempt: 0,
 });
 
-test("bytes that are no hint are told from one", () => {
-  const good = { run: "Flow/1", task: "train/0", attempt: 0 };
-  assert.deepEqual(parseHint(bytes(JSON.stringify(good))), good);
+test("hints come back as they were and in their order, in messages that stay under their limit", () => {
+  for (const tasks of [[], [longest], Array.from({ length: 9 }, () => longest), Array.from({ length: 1000 }, (_, index) => short(index))]) {
+    const messages = packHints(tasks);
+    assert.deepEqual(
+      messages.flatMap(({ data }) => parseHints(data)),
+      tasks,
+    );
+    for (const { data, count } of messages) {
+      assert.equal(parseHints(data)?.length, count);
+      assert.ok(data.length <= messageBytesMax - 100, String(data.length));
+    }
+  }
+});
+
+test("a message is filled before the next is begun", () => {
+  const counts = packHints(Array.from({ length: 1000 }, (_, index) => short(index))).map(({ count }) => count);
+  assert.ok(
+    counts.slice(0, -1).every((count) => count > 40),
+    counts.join(),
+  );
+  assert.deepEqual(
+    packHints([longest, longest, longest]).map(({ count }) => count),
+    [2, 1],
+  );
+});
+
+test("bytes that are no hints are told from some", () => {
+  const good = ["Flow/1", "train/0", 0];
+  assert.deepEqual(parseHints(bytes(JSON.stringify([good]))), [{ run: "Flow/1", task: "train/0", attempt: 0 }]);
   const bad = [
-    "",
-    "{",
-    "null",
-    "7",
-    "[]",
-    "{}",
-    JSON.stringify({ ...good, run: "Flow" }),
-    JSON.stringify({ ...good, run: 1 }),
-    JSON.stringify({ ...good, task: "train" }),
-    JSON.stringify({ ...good, attempt: -1 }),
-    JSON.stringify({ ...good, attempt: 0.5 }),
-    JSON.stringify({ ...good, attempt: "0" }),
-    JSON.stringify({ ...good, run: `${"F".repeat(hintBytesMax)}/1` }),
+    ["Flow", "train/0", 0],
+    [1, "train/0", 0],
+    ["Flow/1", "train", 0],
+    ["Flow/1", "train/0", -1],
+    ["Flow/1", "train/0", 0.5],
+    ["Flow/1", "train/0", "0"],
+    ["Flow/1", "train/0"],
+    ["Flow/1", "train/0", 0, 0],
+    [`${"F".repeat(messageBytesMax)}/1`, "train/0", 0],
+    null,
+    7,
+    {},
   ];
-  for (const text of bad) assert.equal(parseHint(bytes(text)), null, text);
-  assert.equal(parseHint(new Uint8Array([0x22, 0xff, 0x22])), null);
+  for (const hint of bad) {
+    assert.equal(parseHints(bytes(JSON.stringify([hint]))), null, JSON.stringify(hint));
+    assert.equal(parseHints(bytes(JSON.stringify([good, hint]))), null, "one that is none spoils all");
+  }
+  for (const text of ["", "{", "null", "7", "[]", "{}"]) assert.equal(parseHints(bytes(text)), null, text);
+  assert.equal(parseHints(new Uint8Array([0x22, 0xff, 0x22])), null);
 });
 
 test("a message's place is read from the acknowledgement subjects of older and newer servers", () => {

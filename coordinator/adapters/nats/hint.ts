@@ -3,31 +3,56 @@
 import type { QueuedTask } from "../../ports/task-queue.ts";
 import { NameError, parseRunId, parseTaskId } from "../../../proto/ids.ts";
 
-/** A hint with its headers. */
-export const hintBytesMax = 1024;
+/** A message of hints with its headers. */
+export const messageBytesMax = 1024;
+/** Of the hints in it, which leaves room for the headers. */
+const hintsBytesMax = 900;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-export function encodeHint({ run, task, attempt }: QueuedTask): Uint8Array {
-  return encoder.encode(JSON.stringify({ run, task, attempt }));
+export type HintMessage = { readonly data: Uint8Array; readonly count: number };
+
+/** In as few messages as hold them, in their order: what a message costs, most of all one that is synced, several tasks share. */
+export function packHints(tasks: readonly QueuedTask[]): readonly HintMessage[] {
+  const messages: HintMessage[] = [];
+  let packed: string[] = [];
+  let bytes = 2;
+  const close = (): void => {
+    if (packed.length > 0) messages.push({ data: encoder.encode(`[${packed.join()}]`), count: packed.length });
+    packed = [];
+    bytes = 2;
+  };
+  for (const { run, task, attempt } of tasks) {
+    // Names are ASCII: a character is a byte.
+    const hint = JSON.stringify([run, task, attempt]);
+    if (bytes + hint.length + 1 > hintsBytesMax) close();
+    packed.push(hint);
+    bytes += hint.length + 1;
+  }
+  close();
+  return messages;
 }
 
-/** Null for bytes that are no hint. */
-export function parseHint(bytes: Uint8Array): QueuedTask | null {
-  if (bytes.length > hintBytesMax) return null;
+/** Null for bytes that are no hints. */
+export function parseHints(bytes: Uint8Array): readonly QueuedTask[] | null {
+  if (bytes.length > messageBytesMax) return null;
   try {
     const value: unknown = JSON.parse(decoder.decode(bytes));
-    if (typeof value !== "object" || value === null) return null;
-    const { run, task, attempt } = value as Readonly<Record<string, unknown>>;
-    if (typeof run !== "string" || typeof task !== "string") return null;
-    if (typeof attempt !== "number" || !Number.isSafeInteger(attempt) || attempt < 0) return null;
-    return { run: parseRunId(run), task: parseTaskId(task), attempt };
+    return Array.isArray(value) && value.length > 0 ? value.map(parseHint) : null;
   } catch (error) {
-    // A syntax error of JSON, a type error of the decoder.
+    // A syntax error of JSON, a type error of the decoder or of a part.
     if (error instanceof NameError || error instanceof SyntaxError || error instanceof TypeError) return null;
     throw error;
   }
+}
+
+/** @throws NameError, TypeError */
+function parseHint(value: unknown): QueuedTask {
+  const [run, task, attempt, ...more] = value as readonly unknown[];
+  const isAttempt = typeof attempt === "number" && Number.isSafeInteger(attempt) && attempt >= 0;
+  if (typeof run !== "string" || typeof task !== "string" || !isAttempt || more.length > 0) throw new TypeError("no hint");
+  return { run: parseRunId(run), task: parseTaskId(task), attempt };
 }
 
 /** Where a message lies in its stream, and its place among all that the consumer was given. */

@@ -3,16 +3,18 @@
 // N1. While NATS cannot be reached, publishing and depth reject at once, and taking gives nothing.
 // N2. A stream or consumer that is gone is made again as soon as anybody notices: at publishing, asking for the depth, or
 //     when the server says so.
+// N3. Tasks that are published together share messages, and a message is acknowledged as a whole: where that is not reached,
+//     those of its tasks that had been acknowledged come to the next coordinator too.
 
 import type { JetStreamManager, NatsConnection } from "nats";
 import type { Clock } from "../../ports/clock.ts";
 import type { QueueHealth, QueuedTask, TakenTask, TaskQueue } from "../../ports/task-queue.ts";
 import type { CoordinatorLog } from "../../shell/log.ts";
-import { encodeHint } from "./hint.ts";
+import { packHints } from "./hint.ts";
 import { NatsLink } from "./link.ts";
 import { connectError, NatsQueueError, textOf } from "./nats-queue-error.ts";
 import { PoolPull } from "./pool-pull.ts";
-import { consumerName, PoolStream } from "./pool-stream.ts";
+import { PoolStream } from "./pool-stream.ts";
 import { PublishPipeline } from "./publish-pipeline.ts";
 import { Reachability } from "./reachability.ts";
 import { checkAccount, checkServer } from "./server-checks.ts";
@@ -76,17 +78,18 @@ class NatsTaskQueue implements TaskQueue {
     const { manager } = this.#reached(); // N1
     try {
       await stream.ready(manager);
-      let published = await this.#pipeline.publish(stream.subject, tasks.map(encodeHint));
+      const messages = packHints(tasks).map(({ data, count }) => ({ data, count, subject: stream.subjectOf(count) }));
+      let published = await this.#pipeline.publish(messages);
       if (published.homeless.length > 0) {
         pull.streamLost(); // N2
         await stream.ready(this.#reached().manager);
-        published = await this.#pipeline.publish(stream.subject, published.homeless);
+        published = await this.#pipeline.publish(published.homeless);
       }
       if (published.spoiled) {
         pull.streamLost();
         stream.spoiled();
       }
-      const lost = published.failed + published.homeless.length;
+      const lost = published.failed + published.homeless.reduce((sum, { count }) => sum + count, 0);
       if (lost > 0) {
         const reason = published.reason === "" ? "no stream takes them" : published.reason;
         throw new NatsQueueError("unreachable", `NATS has not taken ${lost} of ${tasks.length} tasks of pool "${pool}": ${reason}`);
@@ -101,14 +104,13 @@ class NatsTaskQueue implements TaskQueue {
     return this.#closed ? [] : this.#pool(pool).pull.take(max, waitMs);
   }
 
-  /** Waiting here or there, or kept back by the server, but not what somebody is about to acknowledge or refuse. */
+  /** Waiting here or there, or kept back by the server, but not what somebody here has taken. */
   async depth(pool: string): Promise<number> {
     const { stream, pull } = this.#pool(pool);
     const { manager } = this.#reached(); // N1
     const ask = async (): Promise<number> => {
       await stream.ready(manager);
-      const { num_pending: pending, num_ack_pending: given } = await manager.consumers.info(stream.name, consumerName);
-      return Math.max(0, pending + given - pull.held);
+      return Math.max(0, (await stream.depth(manager)) - pull.taken);
     };
     try {
       const depth = await ask().catch((error: unknown) => {

@@ -1,7 +1,7 @@
 // Takes the messages of one pool from NATS a little ahead of need, so that a free slot waits for no round trip.
 //
 // L1. What lies here longer than the server's acknowledgement time is dropped: the server gives it out again.
-// L2. A message that comes again while it lies here lies here once.
+// L2. A message that comes again while it lies here lies here once (parcel.ts).
 // L3. What an earlier consumer gave is never acknowledged to a later one, where it might name another message.
 // L4. The server is asked for no more than `prefetchMax` messages ahead, and only while somebody takes.
 
@@ -9,7 +9,9 @@ import { createInbox, type JetStreamManager, type Msg, type NatsConnection, type
 import type { Clock } from "../../ports/clock.ts";
 import type { QueuedTask, TakenTask } from "../../ports/task-queue.ts";
 import type { CoordinatorLog } from "../../shell/log.ts";
-import { parseDelivery, parseHint } from "./hint.ts";
+import { unreachable } from "../../../proto/unreachable.ts";
+import { parseDelivery, parseHints } from "./hint.ts";
+import { Parcel, type Verdict } from "./parcel.ts";
 import { consumerName, isGone, nanoseconds, type PoolStream } from "./pool-stream.ts";
 
 export const prefetchMax = 256;
@@ -32,7 +34,6 @@ export type PoolPullOptions = {
   readonly onTrouble: (error: unknown) => void;
 };
 
-type Waiting = { readonly queued: QueuedTask; readonly ackSubject: string; readonly takenOnceMs: number };
 /** One life of the consumer: what it gave means nothing to the next, whose numbers begin anew. */
 type Life = { consumerSeq: number };
 type Request = { readonly id: string; remaining: number; readonly deadlineMs: number };
@@ -46,10 +47,10 @@ const terminated = encoder.encode("+TERM");
 
 export class PoolPull {
   readonly #options: PoolPullOptions;
-  /** By their place in the stream, in the order in which they came. */
-  readonly #waiting = new Map<number, Waiting>();
-  /** Taken, neither acknowledged nor refused. */
-  readonly #held = new Set<number>();
+  /** What was given to us and not acknowledged, by its place in the stream. */
+  readonly #parcels = new Map<number, Parcel>();
+  /** Those with hints that nobody has, in the order in which they came. */
+  readonly #waiting = new Map<number, Parcel>();
   readonly #takers: Taker[] = [];
   #requests: Request[] = [];
   #asked = 0;
@@ -62,9 +63,9 @@ export class PoolPull {
     this.#options = options;
   }
 
-  /** Taken by somebody here who has not said yet what becomes of it. */
-  get held(): number {
-    return this.#held.size;
+  /** Tasks that the server still counts though somebody here has them, or has had them. */
+  get taken(): number {
+    return [...this.#parcels.values()].reduce((sum, parcel) => sum + parcel.taken, 0);
   }
 
   attach(connection: NatsConnection, manager: JetStreamManager): void {
@@ -92,7 +93,7 @@ export class PoolPull {
     this.#life = { consumerSeq: 0 };
     this.#requests = [];
     this.#waiting.clear();
-    this.#held.clear();
+    this.#parcels.clear();
   }
 
   async take(max: number, waitMs: number): Promise<readonly TakenTask[]> {
@@ -146,25 +147,39 @@ export class PoolPull {
   #shift(max: number): TakenTask[] {
     const taken: TakenTask[] = [];
     const freshMs = this.#options.clock.monotonicMs() - this.#options.ackWaitMs * freshShare;
-    for (const [seq, waiting] of this.#waiting) {
+    for (const [seq, parcel] of this.#waiting) {
       if (taken.length >= max) break;
-      this.#waiting.delete(seq);
-      if (waiting.takenOnceMs >= freshMs) taken.push(this.#give(seq, waiting)); // L1
+      const isFresh = parcel.takenOnceMs >= freshMs; // L1
+      for (let next = isFresh ? parcel.next() : null; ; next = parcel.next()) {
+        if (next !== null) taken.push(this.#give(seq, parcel, next));
+        else this.#waiting.delete(seq);
+        if (next === null || taken.length >= max) break;
+      }
     }
     return taken;
   }
 
-  #give(seq: number, { queued, ackSubject }: Waiting): TakenTask {
-    this.#held.add(seq);
+  #give(seq: number, parcel: Parcel, { index, queued }: { readonly index: number; readonly queued: QueuedTask }): TakenTask {
     const life = this.#life;
-    let settled = false;
-    const settle = (payload: Uint8Array): void => {
-      if (settled || life !== this.#life) return; // L3
-      settled = true;
-      this.#held.delete(seq);
-      this.#say(ackSubject, payload);
+    const tell = (judge: () => Verdict): void => {
+      if (life === this.#life) this.#tell(seq, parcel, judge()); // L3
     };
-    return { queued, ack: () => settle(acknowledged), nak: (delayMs) => settle(refusal(delayMs)) };
+    return { queued, ack: () => tell(() => parcel.acknowledge(index)), nak: (delayMs) => tell(() => parcel.refuse(index, delayMs)) };
+  }
+
+  #tell(seq: number, parcel: Parcel, verdict: Verdict): void {
+    switch (verdict.kind) {
+      case "open":
+        return;
+      case "acknowledge":
+        this.#parcels.delete(seq);
+        this.#waiting.delete(seq);
+        return this.#say(parcel.ackSubject, acknowledged);
+      case "refuse":
+        return this.#say(parcel.ackSubject, refusal(verdict.delayMs));
+      default:
+        return unreachable(verdict);
+    }
   }
 
   /** What cannot be said now is taken for unsaid: the message comes again. */
@@ -181,7 +196,8 @@ export class PoolPull {
     const line = this.#line;
     if (line === null || this.#asking === line || this.#closed) return;
     this.#forgetSilent();
-    let open = this.#waiting.size;
+    let open = 0;
+    for (const parcel of this.#waiting.values()) open += parcel.waiting;
     for (const { remaining } of this.#requests) open += remaining;
     const batch = prefetchMax - open; // L4
     if (batch < prefetchMax / 2) return;
@@ -206,8 +222,8 @@ export class PoolPull {
   #forgetSilent(): void {
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#requests.every(({ deadlineMs }) => deadlineMs > nowMs)) return;
-    this.#requests = this.#requests.filter(({ deadlineMs }) => deadlineMs > nowMs);
     this.#options.stream.lost();
+    this.#begin();
   }
 
   #receive(error: NatsError | null, message: Msg): void {
@@ -219,10 +235,23 @@ export class PoolPull {
     // Which request it answers isn't said; the server serves them in turn.
     const request = this.#requests[0];
     if (request !== undefined && --request.remaining <= 0) this.#requests.shift();
-    const queued = parseHint(message.data);
-    if (queued === null) return this.#refusePoison(ackSubject, message.data);
-    this.#waiting.set(delivery.streamSeq, { queued, ackSubject, takenOnceMs: this.#options.clock.monotonicMs() }); // L2
+    this.#keep(delivery.streamSeq, message.data, ackSubject);
     this.#serve();
+  }
+
+  #keep(seq: number, data: Uint8Array, ackSubject: string): void {
+    const delivered = { ackSubject, nowMs: this.#options.clock.monotonicMs() };
+    const known = this.#parcels.get(seq);
+    if (known !== undefined) {
+      known.cameAgain(delivered); // L2
+      this.#waiting.set(seq, known);
+      return;
+    }
+    const hints = parseHints(data);
+    if (hints === null) return this.#refusePoison(ackSubject, data);
+    const parcel = new Parcel(hints, delivered);
+    this.#parcels.set(seq, parcel);
+    this.#waiting.set(seq, parcel);
   }
 
   /** The server says that a request is over: nothing came in its time, or its consumer is gone. */

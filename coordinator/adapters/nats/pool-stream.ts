@@ -8,10 +8,10 @@
 import type { Clock } from "../../ports/clock.ts";
 import { AckPolicy, DeliverPolicy, DiscardPolicy, ReplayPolicy, RetentionPolicy, StorageType, type ConsumerConfig } from "nats";
 import type { JetStreamManager, StreamConfig } from "nats";
-import { hintBytesMax } from "./hint.ts";
+import { messageBytesMax } from "./hint.ts";
 import { apiCodeOf, NatsQueueError, textOf } from "./nats-queue-error.ts";
 
-/** About 100,000 hints: many times what a pool's window publishes. What comes on top is refused, and published later. */
+/** Some 100,000 hints: many times what a pool's window publishes. What comes on top is refused, and published later. */
 export const streamBytesMax = 32 * 2 ** 20;
 /** Twice as long as we try to publish a message; the server remembers every message for that long. */
 const duplicateWindowMs = 10_000;
@@ -45,7 +45,8 @@ export type PoolStreamOptions = {
 
 export class PoolStream {
   readonly name: string;
-  readonly subject: string;
+  /** Of messages with any number of hints. */
+  readonly #subjects: string;
   readonly #options: PoolStreamOptions;
   #ready: Promise<void> | null = null;
   #notBeforeMs = 0;
@@ -60,7 +61,24 @@ export class PoolStream {
     this.#options = options;
     // No prefix holds "=", so no two pairs of prefix and pool share a name.
     this.name = `${prefix}=${escaped(pool)}`;
-    this.subject = `${prefix}.${escaped(pool)}`;
+    this.#subjects = `${prefix}.${escaped(pool)}.*`;
+  }
+
+  /** Where a message with so many hints goes. */
+  subjectOf(count: number): string {
+    return this.#subjects.replace("*", String(count));
+  }
+
+  /** Hints in the stream, acknowledged ones not counted: the server counts messages by subject. */
+  async depth(manager: JetStreamManager): Promise<number> {
+    const { state } = await manager.streams.info(this.name, { subjects_filter: ">" });
+    let hints = 0;
+    for (const [subject, messages] of Object.entries(state.subjects ?? {})) {
+      const count = Number(subject.slice(subject.lastIndexOf(".") + 1));
+      // What others put there is no hint, but it is something.
+      hints += messages * (Number.isSafeInteger(count) ? count : 1);
+    }
+    return hints;
   }
 
   /** Resolves when stream and consumer are there. @throws NatsQueueError, NatsError */
@@ -116,7 +134,7 @@ export class PoolStream {
     } catch (error) {
       if (apiCodeOf(error) !== api.otherStream) throw this.#explained(error);
       const { config: found } = await manager.streams.info(this.name);
-      if (found.retention !== config.retention || found.storage !== config.storage || found.subjects.join() !== this.subject) {
+      if (found.retention !== config.retention || found.storage !== config.storage || found.subjects.join() !== this.#subjects) {
         const hint = "remove it, or choose another prefix";
         throw new NatsQueueError("refused", `NATS has a stream "${this.name}" that is no task queue of ours: ${hint}`); // S2
       }
@@ -129,13 +147,13 @@ export class PoolStream {
   #streamConfig(): Partial<StreamConfig> & Pick<StreamConfig, "name"> {
     return {
       name: this.name,
-      subjects: [this.subject],
+      subjects: [this.#subjects],
       description: "Ready tasks of a Stepwell coordinator. Its ledger is the truth: what is lost here is published again.",
       retention: RetentionPolicy.Workqueue,
       storage: StorageType.File,
       discard: DiscardPolicy.New,
       max_bytes: streamBytesMax,
-      max_msg_size: hintBytesMax,
+      max_msg_size: messageBytesMax,
       duplicate_window: nanoseconds(duplicateWindowMs),
       num_replicas: this.#options.replicas,
     };

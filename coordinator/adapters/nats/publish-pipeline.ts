@@ -12,10 +12,17 @@ export const inFlightMax = 1024;
 /** How often time-outs are looked for. */
 const sweepMs = 250;
 
+export type Outgoing = {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** Tasks in it: what is counted below. */
+  readonly count: number;
+};
+
 export type Published = {
   readonly stored: number;
   /** Nobody keeps messages of that subject: its stream is gone. */
-  readonly homeless: readonly Uint8Array[];
+  readonly homeless: readonly Outgoing[];
   /** Refused by the server, or not answered in time. */
   readonly failed: number;
   /** Why the last of them failed. */
@@ -32,13 +39,12 @@ type Batch = {
   failed: number;
   reason: string;
   spoiled: boolean;
-  readonly homeless: Uint8Array[];
+  readonly homeless: Outgoing[];
   readonly resolve: (published: Published) => void;
 };
 
 type Message = {
-  readonly subject: string;
-  readonly data: Uint8Array;
+  readonly outgoing: Outgoing;
   readonly id: string;
   readonly deadlineMs: number;
   readonly batch: Batch;
@@ -73,14 +79,14 @@ export class PublishPipeline {
     this.#connection = null;
   }
 
-  publish(subject: string, data: readonly Uint8Array[]): Promise<Published> {
-    if (data.length === 0) return Promise.resolve(nothing);
+  publish(all: readonly Outgoing[]): Promise<Published> {
+    if (all.length === 0) return Promise.resolve(nothing);
     return new Promise((resolve) => {
-      const batch: Batch = { left: data.length, stored: 0, failed: 0, reason: "", spoiled: false, homeless: [], resolve };
+      const batch: Batch = { left: all.length, stored: 0, failed: 0, reason: "", spoiled: false, homeless: [], resolve };
       const deadlineMs = this.#clock.monotonicMs() + this.#timeoutMs;
-      for (const each of data) {
+      for (const outgoing of all) {
         const id = `${this.#origin}.${(this.#count++).toString(36)}`;
-        this.#waiting.push({ subject, data: each, id, deadlineMs, batch });
+        this.#waiting.push({ outgoing, id, deadlineMs, batch });
       }
       this.#sendWaiting();
       this.#sweepLater();
@@ -92,7 +98,7 @@ export class PublishPipeline {
     this.#connection = null;
     this.#cancelSweep?.();
     this.#cancelSweep = null;
-    for (const message of this.#takeAll()) fail(message.batch, "the queue has been closed");
+    for (const message of this.#takeAll()) fail(message, "the queue has been closed");
   }
 
   #takeAll(): readonly Message[] {
@@ -111,7 +117,7 @@ export class PublishPipeline {
     }
   }
 
-  #send({ id, subject, data }: Message): void {
+  #send({ id, outgoing: { subject, data } }: Message): void {
     if (this.#connection === null) return;
     const named = headers();
     named.set("Nats-Msg-Id", id);
@@ -130,16 +136,16 @@ export class PublishPipeline {
     this.#inFlight.delete(id);
     const { batch } = message;
     if (said?.code === 503) {
-      batch.homeless.push(message.data);
+      batch.homeless.push(message.outgoing);
       settle(batch);
     } else {
       const refusal = refusalOf(data);
       if (refusal === null) {
-        batch.stored += 1;
+        batch.stored += message.outgoing.count;
         settle(batch);
       } else {
         batch.spoiled ||= refusal.ofStore;
-        fail(batch, refusal.reason);
+        fail(message, refusal.reason);
       }
     }
     if (this.#waiting.length > 0) this.#sendWaiting();
@@ -159,16 +165,16 @@ export class PublishPipeline {
     for (const [id, message] of this.#inFlight) {
       if (message.deadlineMs > nowMs) break;
       this.#inFlight.delete(id);
-      fail(message.batch, reason); // P1
+      fail(message, reason); // P1
     }
     const late = this.#waiting.findIndex(({ deadlineMs }) => deadlineMs > nowMs);
-    for (const { batch } of this.#waiting.splice(0, late < 0 ? this.#waiting.length : late)) fail(batch, reason);
+    for (const message of this.#waiting.splice(0, late < 0 ? this.#waiting.length : late)) fail(message, reason);
     this.#sendWaiting();
   }
 }
 
-function fail(batch: Batch, reason: string): void {
-  batch.failed += 1;
+function fail({ batch, outgoing }: Message, reason: string): void {
+  batch.failed += outgoing.count;
   batch.reason = reason;
   settle(batch);
 }

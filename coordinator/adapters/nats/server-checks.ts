@@ -1,7 +1,7 @@
 // Whether a NATS server can hold the task queue: what it refuses to be used for, and what one should know of it.
 
 import type { JetStreamAccountStats, ServerInfo } from "nats";
-import { hintBytesMax } from "./hint.ts";
+import { messageBytesMax } from "./hint.ts";
 import { streamBytesMax } from "./pool-stream.ts";
 
 /** Before it, servers lack the consumers that we ask for. */
@@ -27,8 +27,8 @@ export function checkServer(info: Checked): ServerFindings {
     );
   }
   if (info.headers !== true) refusals.push("headers are off: remove `no_header_support` from its configuration");
-  if (info.max_payload < hintBytesMax) {
-    refusals.push(`max_payload is ${info.max_payload} bytes: at least ${hintBytesMax} are needed`);
+  if (info.max_payload < messageBytesMax) {
+    refusals.push(`max_payload is ${info.max_payload} bytes: at least ${messageBytesMax} are needed`);
   }
   return { refusals, notices: noticesOf(info.version) };
 }

@@ -69,7 +69,7 @@ test("a server that cannot hold the queue is refused at the start, with what to 
 });
 
 test("a user and password, a token, and permissions of no more than the queue needs let it in; others are refused", options, async (t) => {
-  const permissions = 'permissions: { publish: ["$JS.API.>", "$JS.ACK.>", "*.*"], subscribe: ["_INBOX.>"] }';
+  const permissions = 'permissions: { publish: ["$JS.API.>", "$JS.ACK.>", "*.*.*"], subscribe: ["_INBOX.>"] }';
   const server = await start(t, { config: `authorization { users: [{ user: "ada", password: "secret", ${permissions} }] }` });
   const right = { STEPWELL_NATS_USER: "ada", STEPWELL_NATS_PASSWORD: "secret" };
   await assertWorks(await open(t, server.url, right));
