@@ -1,17 +1,13 @@
 // Which worker has a task's inputs in its cache already.
 
 import { unreachable } from "../../proto/unreachable.ts";
-import type { TaskId } from "../../proto/ids.ts";
-import { lastAttempt, type RunState, type Task } from "./state.ts";
+import { lastAttempt, type Task } from "./state.ts";
 
 /** Inputs of a join that are asked: enough to find one that ran many of them. */
 const askedMax = 16;
 
 /** Its id; null where no worker ran them, or they were taken over from another run. */
-export function nearTo(state: RunState, id: TaskId): string | null {
-  const task = state.tasks.get(id);
-  if (task === undefined) return null;
-  const { source } = task;
+export function nearTo({ source }: Task): string | null {
   switch (source.kind) {
     case "start":
       return null;

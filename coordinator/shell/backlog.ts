@@ -256,5 +256,5 @@ function isBefore(one: Lane, other: Lane): boolean {
 }
 
 export function queuedOf({ run, task, attempt }: Hint): QueuedTask {
-  return { run, task, attempt };
+  return { run, task: task.id, attempt };
 }

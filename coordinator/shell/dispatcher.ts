@@ -12,11 +12,11 @@ import { nearTo } from "../core/near.ts";
 import { orderFor } from "../core/order.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueuedTask, TakenTask, TaskQueue } from "../ports/task-queue.ts";
-import { heldOf, timeoutBackstop, type Assignment } from "./assignment.ts";
+import { heldOf, newAssignment, timeoutBackstop, type Assignment } from "./assignment.ts";
 import type { Backlog, Pool, Shape } from "./backlog.ts";
 import type { Drivers } from "./drivers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
-import type { Hint } from "./publication.ts";
+import { isReady, type Hint } from "./publication.ts";
 import type { RunDriver } from "./run-driver.ts";
 import type { Worker, Workers } from "./workers.ts";
 
@@ -97,10 +97,11 @@ export class Dispatcher {
     if (this.#publishing) return;
     this.#publishing = true;
     queueMicrotask(() => {
-      this.#publishing = false;
       for (const driver of this.#refilled) if (!driver.ended) driver.publication.refill();
       this.#refilled.clear();
-      for (const [pool, tasks] of this.#options.backlog.fill(this.#options.clock.monotonicMs())) {
+      const filled = this.#options.backlog.fill(this.#options.clock.monotonicMs());
+      this.#publishing = false;
+      for (const [pool, tasks] of filled) {
         this.#publish(pool, tasks);
         this.#takeFrom(pool);
       }
@@ -131,7 +132,7 @@ export class Dispatcher {
     for (const shape of backlog.parked) {
       for (let hint = backlog.firstParked(shape); hint !== null; hint = backlog.firstParked(shape)) {
         const driver = drivers.get(hint.run);
-        if (driver === undefined || !driver.publication.isReady(hint)) hint.lane.publication.drop(hint);
+        if (driver === undefined || !isReady(hint)) hint.lane.publication.drop(hint);
         else if (!this.#place(driver, hint)) {
           this.#reserve(shape, hint);
           break;
@@ -153,7 +154,7 @@ export class Dispatcher {
     const worker = workers.reserve({ needs, whose: hint.lane.whose, shape: key, silentSinceMs: this.#silentSinceMs() });
     if (worker === null) return;
     this.#reserved.set(shape, worker);
-    const fields = { event: "worker.reserved", worker_id: worker.id, run_id: hint.run, task_id: hint.task };
+    const fields = { event: "worker.reserved", worker_id: worker.id, run_id: hint.run, task_id: hint.task.id };
     log.info(fields, "a worker is kept free for a task that has found no room");
   }
 
@@ -168,7 +169,7 @@ export class Dispatcher {
       needs: shape.needs,
       whose: lane.whose,
       shape: shape.key,
-      near: nearTo(driver.state, hint.task),
+      near: nearTo(hint.task),
       silentSinceMs: this.#silentSinceMs(),
     });
     if (worker === null) return false;
@@ -178,7 +179,8 @@ export class Dispatcher {
 
   #assign(driver: RunDriver, hint: Hint, worker: Worker): boolean {
     const { clock, log, workers } = this.#options;
-    const { run, task, attempt, counted } = hint;
+    const { run, attempt, counted } = hint;
+    const task = hint.task.id;
     const { lease, durableFirst } = driver.leases.peek();
     const send = (): void => {
       if (driver.assignments.get(task) !== assignment) return;
@@ -187,9 +189,9 @@ export class Dispatcher {
     };
     const start = decideStart(driver.state, { task, attempt, lease, worker: worker.id, atMs: clock.nowMs() });
     const nowMs = clock.monotonicMs();
-    const backstop = timeoutBackstop(driver.state.tasks.get(task), nowMs);
+    const backstop = timeoutBackstop(hint.task, nowMs);
     const held = { run, task, attempt, lease, worker: worker.id, needs: hint.shape.needs, counted };
-    const assignment: Assignment = { ...held, heldAtMs: nowMs, backstop, lines: 0 };
+    const assignment: Assignment = { ...held, ...newAssignment, heldAtMs: nowMs, backstop };
     const refusal = driver.propose(start, durableFirst ? send : null); // P3
     if (refusal !== null) {
       if (refusal.reason === "noRoom") driver.publication.giveBack(hint);

@@ -68,14 +68,15 @@ class Opened {
     const hint = this.publication.taken(queued);
     assert.ok(hint !== null);
     const lease = this.#desk.lease();
-    this.#apply(decideStart(this.state, { task: hint.task, attempt: hint.attempt, lease, worker: "w1", atMs: 0 }));
+    this.#apply(decideStart(this.state, { task: hint.task.id, attempt: hint.attempt, lease, worker: "w1", atMs: 0 }));
     this.publication.started(hint, 0);
     return { hint, lease };
   }
 
   /** What becomes ready is durable only when `offered` says so. */
   finish({ hint, lease }: Running, { width = 0, offered = true } = {}): void {
-    const { task, attempt } = hint;
+    const { attempt } = hint;
+    const task = hint.task.id;
     const name = step(task.slice(0, task.indexOf("/")));
     const outcome: TaskOutcome = obedient(this.state.submitted.graph, width)({ step: name } as never);
     const ready = this.#apply(decideOutcome(this.state, { task, attempt, lease, outcome, atMs: 0 }));

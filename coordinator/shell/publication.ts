@@ -1,6 +1,7 @@
 // The ready tasks of a run: those that wait to be published, in lanes of equal step and needs, and the hints that are out.
 //
-// P1. A task is offered only after the event that made it ready is durable, and has at most one hint.
+// P1. A task is offered only after the event that made it ready is durable, and has at most one hint. Tasks are kept as they
+//     are in the run's state, and what state they are in is read each time.
 // P2. Hints and running tasks never exceed the run's `workersMax` together, nor the limits to concurrency of flow and step.
 
 import type { RunId, TaskId } from "../../proto/ids.ts";
@@ -31,7 +32,7 @@ export type Lane = {
 /** An attempt that was published and has not begun. */
 export type Hint = {
   readonly run: RunId;
-  readonly task: TaskId;
+  readonly task: Task;
   readonly attempt: number;
   readonly shape: Shape;
   readonly lane: Lane;
@@ -43,20 +44,20 @@ export type Hint = {
 
 /** First in, first out; cheap at both ends. */
 class Waiting {
-  #tasks: TaskId[] = [];
+  #tasks: Task[] = [];
   #first = 0;
 
-  push(task: TaskId): void {
+  push(task: Task): void {
     this.#tasks.push(task);
   }
 
   /** Puts it before all others. */
-  unshift(task: TaskId): void {
+  unshift(task: Task): void {
     if (this.#first > 0) this.#tasks[--this.#first] = task;
     else this.#tasks.unshift(task);
   }
 
-  shift(): TaskId | undefined {
+  shift(): Task | undefined {
     const task = this.#tasks[this.#first];
     if (task === undefined) return undefined;
     this.#first += 1;
@@ -65,10 +66,6 @@ class Waiting {
       this.#first = 0;
     }
     return task;
-  }
-
-  get isEmpty(): boolean {
-    return this.#first === this.#tasks.length;
   }
 }
 
@@ -79,6 +76,8 @@ export class Publication {
   readonly #backlog: Backlog;
   readonly #hints = new Map<TaskId, Hint>();
   readonly #lanes = new Map<Step, Lane[]>();
+  /** Not offered, since the run may start no more at present. */
+  readonly #held = new Set<Lane>();
   readonly #parties = new Map<string, Party>();
 
   constructor(state: RunState, backlog: Backlog) {
@@ -91,33 +90,37 @@ export class Publication {
 
   /** The task is ready, by an event that is durable. */
   offer(id: TaskId): void {
-    const task = this.#readyTask(id);
-    if (task === null) return;
+    const task = this.#state.tasks.get(id);
+    if (task?.state.kind !== "ready") return;
     const lane = this.#laneOf(task);
-    lane.ready.push(id);
+    lane.ready.push(task);
     this.#backlog.offer(lane);
   }
 
   /** There may be room for more of the run. */
   refill(): void {
-    for (const lanes of this.#lanes.values()) for (const lane of lanes) if (!lane.ready.isEmpty) this.#backlog.offer(lane);
+    if (this.#held.size === 0 || this.#isFull()) return;
+    for (const lane of this.#held) this.#backlog.offer(lane);
+    this.#held.clear();
   }
 
   /** The next one of the lane; null where none may be published now: `offer`, `refill` and the lane's `wake` say when again. */
   publish(lane: Lane, nowMs: number): Hint | null {
     const { counted, shape } = lane;
-    if (this.#hints.size + this.#state.running.size >= this.#state.submitted.options.workersMax) return null; // P2
+    if (this.#isFull()) {
+      this.#held.add(lane);
+      return null;
+    }
     const full = counted.step.count >= lane.stepMax ? counted.step : counted.flow.count >= lane.flowMax ? counted.flow : null;
     if (full !== null) {
       full.await(lane.wake);
       return null;
     }
-    for (let id = lane.ready.shift(); id !== undefined; id = lane.ready.shift()) {
-      const task = this.#readyTask(id);
-      if (task === null || this.#hints.has(id)) continue; // P1
+    for (let task = lane.ready.shift(); task !== undefined; task = lane.ready.shift()) {
+      if (task.state.kind !== "ready" || this.#hints.has(task.id)) continue; // P1
       const hint: Hint = {
         run: this.run,
-        task: id,
+        task,
         attempt: currentAttempt(task),
         shape,
         lane,
@@ -125,7 +128,7 @@ export class Publication {
         sinceMs: nowMs,
         place: "queue",
       };
-      this.#hints.set(id, hint);
+      this.#hints.set(task.id, hint);
       return hint;
     }
     return null;
@@ -135,25 +138,20 @@ export class Publication {
   taken({ task, attempt }: QueuedTask): Hint | null {
     const hint = this.#hints.get(task);
     if (hint === undefined || hint.attempt !== attempt || hint.place !== "queue") return null;
-    if (this.isReady(hint)) return hint;
+    if (isReady(hint)) return hint;
     this.drop(hint);
     return null;
   }
 
-  isReady({ task, attempt }: Hint): boolean {
-    const ready = this.#readyTask(task);
-    return ready !== null && currentAttempt(ready) === attempt;
-  }
-
   /** It has begun to run. */
   started(hint: Hint, nowMs: number): void {
-    this.#hints.delete(hint.task);
+    this.#hints.delete(hint.task.id);
     this.#backlog.started(hint, nowMs);
   }
 
   /** It is not to run now. */
   drop(hint: Hint): void {
-    this.#hints.delete(hint.task);
+    this.#hints.delete(hint.task.id);
     this.#backlog.dropped(hint);
   }
 
@@ -166,7 +164,7 @@ export class Publication {
 
   /** Frees the places of what came to nothing. */
   dropStale(): void {
-    for (const hint of this.#hints.values()) if (!this.isReady(hint)) this.drop(hint);
+    for (const hint of this.#hints.values()) if (!isReady(hint)) this.drop(hint);
   }
 
   /** Those in the pool's queue since before that time, which may be lost there; they count as published now. */
@@ -193,9 +191,9 @@ export class Publication {
         this.#backlog.withdraw(lane);
         this.#backlog.detach(lane.shape);
         lane.shape = this.#backlog.attach(lane.needs, this.#whose);
+        this.#backlog.offer(lane);
       }
     }
-    this.refill();
   }
 
   /** Nothing of the run is to be published any more. */
@@ -210,6 +208,7 @@ export class Publication {
       }
     }
     this.#lanes.clear();
+    this.#held.clear();
     this.#backlog.remove(this);
   }
 
@@ -249,10 +248,15 @@ export class Publication {
     return lane;
   }
 
-  #readyTask(id: TaskId): Task | null {
-    const task = this.#state.tasks.get(id);
-    return task?.state.kind === "ready" ? task : null;
+  /** P2 */
+  #isFull(): boolean {
+    return this.#hints.size + this.#state.running.size >= this.#state.submitted.options.workersMax;
   }
+}
+
+/** The attempt that was published is still to begin. */
+export function isReady({ task, attempt }: Hint): boolean {
+  return task.state.kind === "ready" && currentAttempt(task) === attempt;
 }
 
 function newNamespace(): Namespace {
