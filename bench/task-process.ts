@@ -11,9 +11,9 @@ import { checkFlow } from "../sdk/graph/check-flow.ts";
 import { atLeast, atMost, noted, quick } from "./figure.ts";
 import { orderFor } from "../test/worker/test-coordinator.ts";
 import { SpawnedTaskProcesses } from "../dist/worker/adapters/task-process/spawned.js";
-import { AttemptRun } from "../worker/shell/attempt-run.ts";
-import { parseOrderHead } from "../worker/shell/order-head.ts";
-import { ProcessPool } from "../worker/shell/process-pool.ts";
+import { AttemptRun } from "../dist/worker/shell/attempt-run.js";
+import { parseOrderHead } from "../dist/worker/shell/order-head.js";
+import { ProcessPool } from "../dist/worker/shell/process-pool.js";
 
 const parentLimitMicroseconds = 60;
 const childLimitMicroseconds = 150;
