@@ -109,6 +109,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     version: options.version,
     audit: options.access?.audit ?? noAudit,
     access: accessOf(options),
+    unfinishedRuns: async (of) => (await ledger.list({ ...of, status: unfinishedStatuses, limit: 0 })).total ?? 0,
     namespaceOf: (run) => namespaceOf(run, drivers, history),
   };
   ready(ports);

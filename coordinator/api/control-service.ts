@@ -18,6 +18,9 @@ const itemsPerReplyMax = 500;
 /** How long a reader may take nothing of what was sent to it. Milliseconds. */
 const readMsMax = 60_000;
 
+/** Streams of events and lines that one token may have open. */
+const followsMax = 1000;
+
 export type ControlServicePorts = {
   readonly clock: Clock;
   readonly admission: Pick<Admission, "controlFor" | "whenEnded">;
@@ -25,6 +28,8 @@ export type ControlServicePorts = {
 
 export class ControlService {
   readonly #ports: ControlServicePorts;
+  /** Streams that are open, by token. */
+  readonly #following = new Map<string, number>();
 
   constructor(ports: ControlServicePorts) {
     this.#ports = ports;
@@ -52,6 +57,10 @@ export class ControlService {
 
   async #follow(call: FollowCall, caller: Caller): Promise<void> {
     const { method, arguments: bytes } = call.request;
+    const key = caller.principal.tokenId ?? caller.from;
+    const following = this.#following.get(key) ?? 0;
+    if (following >= followsMax)
+      throw new ControlError("conflict", `${following} runs are followed with this token at once, which is the most: let some of them go`);
     const handle = followsOf(this.#ports.admission.controlFor(caller))[method];
     if (handle === undefined) throw new ControlError("invalid", `there is no method "${method}" that can be followed`);
     const items = handle(parseArguments(bytes))[Symbol.asyncIterator]();
@@ -61,9 +70,13 @@ export class ControlService {
     });
     const stopWaiting = this.#ports.admission.whenEnded(caller, (why) => over.abort(new ControlError("unauthenticated", why)));
     call.on("cancelled", () => over.abort(new ControlError("unavailable", "nobody reads any more")));
+    this.#following.set(key, following + 1);
     try {
       await Promise.race([this.#sendItems(call, items, over), ended]);
     } finally {
+      const left = (this.#following.get(key) ?? 1) - 1;
+      if (left === 0) this.#following.delete(key);
+      else this.#following.set(key, left);
       stopWaiting();
       over.abort(new ControlError("unavailable", "the stream has ended"));
       // What it waits for may come late, or never: nobody waits with it.

@@ -33,11 +33,11 @@ export async function openDoor({ host, port, take }: DoorOptions): Promise<Door>
     socket.setNoDelay(true);
     // What a broken connection means is for whoever reads it; nothing here must end because of one.
     socket.on("error", () => undefined);
+    // Gone already.
+    if (socket.remoteAddress === undefined) return void socket.destroy();
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    unproven.set(
-      peer,
-      setTimeout(() => socket.destroy(), unprovenMsMax),
-    );
+    const timer = setTimeout(() => socket.destroy(), unprovenMsMax);
+    unproven.set(peer, timer.unref());
     socket.once("close", () => prove(peer));
     take(socket);
   });

@@ -17,7 +17,7 @@ import type { LogIntake } from "../shell/log-intake.ts";
 import type { CoordinatorLog } from "../shell/log.ts";
 import type { Worker, WorkerLine, Workers } from "../shell/workers.ts";
 import type { Caller } from "./access/principal.ts";
-import { objectionToWorker } from "./access/worker-admission.ts";
+import { objectionToHello, objectionToWorker } from "./access/worker-admission.ts";
 
 export type WorkerSessionPorts = {
   readonly clock: Clock;
@@ -32,6 +32,9 @@ export type WorkerSessionPorts = {
   readonly leaseMs: number;
   readonly beatMs: number;
 };
+
+/** Assignments that one worker may ask for and not have yet. */
+const creditMax = 20_000;
 
 /** Brings items to one worker. */
 export interface WorkerCarrier {
@@ -100,6 +103,8 @@ export class WorkerSession implements WorkerLine {
       const reason = `the worker speaks protocol ${hello.protocol} (version ${hello.version}), this coordinator ${protocolVersion} (version ${version}): run the same version on both sides`;
       return this.#finish({ kind: "unfit", reason });
     }
+    const mistake = objectionToHello(hello);
+    if (mistake !== null) return this.#finish({ kind: "misused", reason: mistake });
     const objection = objectionToWorker(hello, this.#caller.principal, workers.get(hello.worker));
     this.#audit(hello, objection === null ? "done" : "denied");
     if (objection !== null) return this.#finish({ kind: "denied", reason: objection });
@@ -137,7 +142,7 @@ export class WorkerSession implements WorkerLine {
         return;
       }
       case "credit":
-        return workers.addCredit(worker, item.slots);
+        return workers.addCredit(worker, Math.min(item.slots, creditMax - worker.credit));
       case "draining":
         log.info({ event: "worker.draining", worker_id: worker.id }, "a worker takes no more work");
         return workers.drain(worker);

@@ -3,14 +3,16 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 
 /**
- * Largest message in each direction. Batches are far smaller, but the order for a join over 100,000 inputs is one item of
+ * Largest message from a coordinator. Batches are far smaller, but the order for a join over 100,000 inputs is one item of
  * more than 10 MB. One large message is simpler than pieces put together again, and such an order is rare.
  */
 const messageBytesMax = 256 * 1024 * 1024;
+/** Largest message to a coordinator, which has many who send: a submission, or an outcome with all its references. */
+export const requestBytesMax = 64 * 1024 * 1024;
+/** Calls that one connection may have open. */
+const streamsMax = 1000;
 
 const both: ChannelOptions = {
-  "grpc.max_receive_message_length": messageBytesMax,
-  "grpc.max_send_message_length": messageBytesMax,
   // A peer that is gone without a word is noticed within half a minute; beats notice a silent worker earlier.
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 10_000,
@@ -20,10 +22,17 @@ const both: ChannelOptions = {
   "grpc-node.max_session_memory": 1024,
 };
 
-export const serverOptions: ChannelOptions = both;
+export const serverOptions: ChannelOptions = {
+  ...both,
+  "grpc.max_receive_message_length": requestBytesMax,
+  "grpc.max_send_message_length": messageBytesMax,
+  "grpc.max_concurrent_streams": streamsMax,
+};
 
 export const clientOptions: ChannelOptions = {
   ...both,
+  "grpc.max_receive_message_length": messageBytesMax,
+  "grpc.max_send_message_length": requestBytesMax,
   // Retries keep what was sent on a stream for as long as it lives; whoever opens the stream opens it again itself.
   "grpc.enable_retries": 0,
   "grpc.initial_reconnect_backoff_ms": 200,

@@ -131,6 +131,8 @@ function isServiceError(error: unknown): error is ServiceError {
 }
 
 async function controlErrorOf({ code: number, details }: ServiceError, endpoint: Endpoint): Promise<ControlError> {
+  // Larger than a message may be: nothing that another try would change.
+  if (number === status.RESOURCE_EXHAUSTED) return new ControlError("invalid", `the request is too large: ${details}`);
   const code = codes.find((one) => statusOf(one) === number) ?? (isBroken(number, details) ? "unreachable" : "unavailable");
   return new ControlError(code, code === "unreachable" ? await explainUnreachable(endpoint, details) : details);
 }

@@ -10,6 +10,7 @@ import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { creditToAsk } from "../core/credit.ts";
+import { requestBytesMax } from "../../sdk/wire/channel-options.ts";
 import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "../../sdk/wire/worker-items.ts";
 import type { WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
 import type { WorkerLog } from "../ports/log.ts";
@@ -53,6 +54,8 @@ const firstRetryMsMin = 20;
 const retryMsMax = 5000;
 /** Tries before the first welcome that are nothing to worry about: together about a second. */
 const quietTries = 6;
+/** What a coordinator takes of one task: references, and the values that ride inline. Bytes. */
+const outcomeBytesMax = requestBytesMax / 2;
 /** A coordinator that accepts a stream and says nothing is taken for broken. Milliseconds. */
 const welcomeMsMax = 10_000;
 
@@ -277,8 +280,9 @@ export class Agent {
     else this.#outbox.keepLines(item);
   }
 
-  #outcome(of: Held, outcome: Uint8Array): void {
+  #outcome(of: Held, reported: Uint8Array): void {
     if (this.#connection.kind === "closed") return;
+    const outcome = reported.length <= outcomeBytesMax ? reported : failedToStart(tooLarge(reported.length));
     const item: WorkerItem = { kind: "outcome", of, outcome };
     this.#outbox.keepOutcome(keyOf(of), item);
     this.#send(item);
@@ -298,6 +302,11 @@ export class Agent {
     this.#whenEmpty?.();
     this.#whenEmpty = null;
   }
+}
+
+function tooLarge(bytes: number): string {
+  const mebibytes = (size: number): number => Math.ceil(size / 1024 / 1024);
+  return `the outcome takes ${mebibytes(bytes)} MiB, and at most ${mebibytes(outcomeBytesMax)} can be reported: keep fewer artifacts, or hold them together in one`;
 }
 
 function keyOf(held: Held): string {

@@ -12,6 +12,8 @@ import type { Caller, Principal } from "./principal.ts";
 export type GuardPorts = {
   readonly clock: Clock;
   readonly audit: AuditTrail;
+  /** Runs that have not ended, of a namespace or of a user. */
+  unfinishedRuns(of: { readonly within: string } | { readonly user: string }): Promise<number>;
   /** Null where there is no such run. */
   namespaceOf(run: RunId): Promise<string | null>;
 };
@@ -114,11 +116,23 @@ function methodOf(name: Method, { control, tokens }: GuardTargets): AnyMethod {
   return control[name as keyof Control].bind(control) as AnyMethod;
 }
 
-function limitsOf({ namespace }: Principal, { namespaceOf }: GuardPorts): Limits {
+/** Runs of one user, or of a namespace that a token is limited to, that may be under way at once. */
+const unfinishedRunsMax = 1000;
+
+function limitsOf({ namespace, tokenId }: Principal, { namespaceOf, unfinishedRuns }: GuardPorts): Limits {
   const holds = async (run: RunId): Promise<boolean> => namespace === null || (await namespaceOf(run)) === namespace;
   return {
     namespace,
     holds,
+    checkRoom: async (user) => {
+      if (tokenId === null) return;
+      const count = await unfinishedRuns(namespace === null ? { user } : { within: namespace });
+      if (count < unfinishedRunsMax) return;
+      throw new ControlError(
+        "conflict",
+        `${namespace ?? user} has ${count} runs that have not ended, and ${unfinishedRunsMax} may be under way at once: wait for some, or cancel them`,
+      );
+    },
     checkRun: async (run) => {
       if (await holds(run)) return;
       // The same words whether it is there or not.

@@ -18,6 +18,8 @@ export interface Limits {
   readonly namespace: string | null;
   /** Whether the run is one that the principal may know of. */
   holds(run: RunId): Promise<boolean>;
+  /** @throws ControlError conflict, when too many runs of the principal's namespace, or else of the user, have not ended */
+  checkRoom(user: string): Promise<void>;
   /** @throws ControlError denied, for a run of another namespace or none at all */
   checkRun(run: RunId): Promise<void>;
 }
@@ -42,7 +44,7 @@ const runners: readonly Role[] = ["runner", "admin"];
 const admins: readonly Role[] = ["admin"];
 
 export const controlTable: { readonly [M in keyof Askable]: Row<M> } = {
-  submit: { who: runners, kind: "change", limit: ofSubmission },
+  submit: { who: runners, kind: "change", limit: ofNewRun },
   plan: { who: readers, kind: "once", limit: ofSubmission },
   cancel: { who: runners, kind: "change", limit: ofRun, run: first },
   retry: { who: runners, kind: "change", limit: ofRun, run: first },
@@ -123,6 +125,12 @@ async function ofQuery<Args extends readonly [{ readonly run: RunId }]>(args: Ar
 async function ofGrant<Args extends readonly [RunId | null, ...unknown[]]>(args: Args, limits: Limits): Promise<Args> {
   if (args[0] !== null) await limits.checkRun(args[0]);
   return args;
+}
+
+async function ofNewRun<Args extends readonly [SubmitRequest]>(args: Args, limits: Limits): Promise<Args> {
+  const permitted = await ofSubmission(args, limits);
+  await limits.checkRoom(args[0].user);
+  return permitted;
 }
 
 async function ofSubmission<Args extends readonly [SubmitRequest]>(args: Args, { namespace, checkRun }: Limits): Promise<Args> {

@@ -7,6 +7,26 @@ import type { Worker } from "../../shell/workers.ts";
 import { authorize } from "./permissions.ts";
 import type { Principal } from "./principal.ts";
 
+const workerNameCharactersMax = 200;
+const slotsMax = 10_000;
+const labelsMax = 100;
+const labelCharactersMax = 500;
+const runsMax = 10_000;
+
+/** What is wrong with what a worker says of itself; null where it can be so. */
+export function objectionToHello({ worker, slots, cpu, memoryMiB, gpu, labels, runs }: Hello): string | null {
+  if (worker === "" || worker.length > workerNameCharactersMax)
+    return `a worker's name has between 1 and ${workerNameCharactersMax} characters`;
+  if (slots < 1 || slots > slotsMax) return `a worker has between 1 and ${slotsMax} slots, not ${slots}`;
+  if (![cpu, memoryMiB, gpu].every((amount) => Number.isFinite(amount) && amount >= 0))
+    return "a worker's cores, memory and accelerators are numbers from 0 on";
+  const pairs = Object.entries(labels);
+  if (pairs.length > labelsMax) return `a worker has at most ${labelsMax} labels`;
+  if (pairs.some(([name, value]) => name.length + value.length > labelCharactersMax))
+    return `a label has at most ${labelCharactersMax} characters`;
+  return runs.length > runsMax ? `a worker takes part in at most ${runsMax} runs by name` : null;
+}
+
 /** Null where it may. `known` is the worker of that name that is there, or is expected back. */
 export function objectionToWorker(
   hello: Pick<Hello, "worker" | "pool" | "runs" | "unbounded">,
