@@ -46,6 +46,8 @@ export function listObjects({ bucket, bucketName, target }: BucketCall): Answer 
 }
 
 export async function deleteObjects(call: BucketCall): Promise<Answer> {
+  const isSummed = Object.keys(call.request.headers).some((name) => name === "content-md5" || name.startsWith("x-amz-checksum-"));
+  if (!isSummed) throw new Refusal(400, "InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
   const xml = await textOf(call);
   const keys = textsOf(xml, "Key");
   if (keys.length > keysMax) throw new Refusal(400, "MalformedXML", `more than ${keysMax} keys`);
