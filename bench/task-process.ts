@@ -85,7 +85,7 @@ function openPool(): ProcessPool {
   return new ProcessPool({
     processes: new SpawnedTaskProcesses({
       marker,
-      storage: () => ({ root: join(folder, "store"), access: "files" }),
+      storage: () => ({ root: join(folder, "store"), access: "files", hidden: [] }),
       tempRoot: join(folder, "temp"),
     }),
     slots,

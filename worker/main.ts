@@ -6,7 +6,7 @@ import { availableParallelism, hostname, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseAddress } from "../sdk/wire/address.ts";
 import type { Endpoint } from "../sdk/wire/endpoint.ts";
-import { protocolVersion, type Hello } from "../sdk/wire/worker-items.ts";
+import { protocolVersions, type Hello } from "../sdk/wire/worker-items.ts";
 import { SpawnedTaskProcesses, type TaskStorage } from "./adapters/task-process/spawned.ts";
 import type { WorkerLog } from "./ports/log.ts";
 import { WorkerBlobs, type OpenPlace } from "./shell/blobs/worker-blobs.ts";
@@ -56,8 +56,11 @@ export interface Worker {
   readonly lost: Promise<Lost>;
   /** Resolves when the coordinator has sent the worker away, and everything that ran has ended and been accepted. */
   readonly sentAway: Promise<void>;
-  /** Takes nothing more; resolves when all that runs has ended and been accepted. */
-  drain(): Promise<void>;
+  /**
+   * Takes nothing more; resolves when all that runs has ended and been accepted. What still runs after `withinMs` is stopped
+   * and goes back to the coordinator, at nobody's expense.
+   */
+  drain(withinMs?: number): Promise<void>;
   /** Ends everything; what ran is not reported. Resolves when no process and no file is left. */
   stop(): Promise<void>;
   /** Like `stop`, for a process that ends with this call: kills all task processes before it returns. */
@@ -90,7 +93,8 @@ export function startWorker(options: WorkerOptions): Worker {
       host: hostname(),
       pid: process.pid,
       version: options.version,
-      protocol: protocolVersion,
+      protocol: protocolVersions.newest,
+      oldestProtocol: protocolVersions.oldest,
       slots: options.slots,
       ...offerOf(options),
       labels: options.labels,
@@ -111,7 +115,7 @@ export function startWorker(options: WorkerOptions): Worker {
     id: options.id,
     lost: agent.lost,
     sentAway: agent.sentAway,
-    drain: () => agent.drain(),
+    drain: (withinMs) => agent.drain(withinMs ?? null),
     stop: () => agent.stop(),
     kill: () => {
       processes.kill();
@@ -132,7 +136,7 @@ function offerOf({ offer = {} }: WorkerOptions): Pick<Hello, "pool" | "cpu" | "m
 }
 
 function blobsOf({ store, coordinator, log }: WorkerOptions): { blobs: WorkerBlobs | null; storage: () => TaskStorage } {
-  if (store.kind === "files") return { blobs: null, storage: () => ({ root: store.root, access: "files" }) };
+  if (store.kind === "files") return { blobs: null, storage: () => ({ root: store.root, access: "files", hidden: [] }) };
   const open: OpenPlace = async (place) => {
     if (!("address" in coordinator)) throw new Error("a worker in the coordinator's own process has its folder");
     const { openPlace } = await import("../sdk/artifact/blob-place.ts");

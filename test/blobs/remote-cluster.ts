@@ -13,8 +13,9 @@ import { blobRoutes } from "../../coordinator/api/http/blob-routes.ts";
 import { fileBlobs } from "../../coordinator/api/http/file-blobs.ts";
 import { startHttpServer } from "../../coordinator/api/http/http-server.ts";
 import { SignedUrls } from "../../coordinator/api/http/signed-urls.ts";
+import type { BlobAccess } from "../../coordinator/ports/blob-access.ts";
 import { startCoordinator } from "../../coordinator/main.ts";
-import { defaultRunOptions } from "../../proto/event.ts";
+import { defaultRunOptions, type RunOptions } from "../../proto/event.ts";
 import type { RunId } from "../../proto/ids.ts";
 import { openPlace } from "../../sdk/artifact/blob-place.ts";
 import { FileArtifactStore } from "../../sdk/artifact/file-store.ts";
@@ -47,7 +48,8 @@ export class RemoteCluster implements AsyncDisposable {
     this.#closing = [() => this.control.close(), ...parts.closing];
   }
 
-  static async start(folder: string): Promise<RemoteCluster> {
+  /** `blobs`: elsewhere than in the coordinator's folder. */
+  static async start(folder: string, blobs: BlobAccess | null = null): Promise<RemoteCluster> {
     const root = join(folder, "artifacts");
     mkdirSync(root, { recursive: true });
     const logged: LogLine[] = [];
@@ -67,7 +69,7 @@ export class RemoteCluster implements AsyncDisposable {
       log,
       owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
       listen: { path: join(folder, "socket") },
-      blobs: fileBlobs({ folder: null, http, urls }),
+      blobs: blobs ?? fileBlobs({ folder: null, http, urls }),
       version: "test",
       adoptUnfinished: true,
       adoptGraceMs: 0,
@@ -105,7 +107,11 @@ export class RemoteCluster implements AsyncDisposable {
   }
 
   /** Runs a flow's file as a client elsewhere would. */
-  async submit(file: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<RunId> {
+  async submit(
+    file: string,
+    parameters: Readonly<Record<string, unknown>> = {},
+    isolation: RunOptions["isolation"] = "warm",
+  ): Promise<RunId> {
     const checked = await checkFlow(file);
     assert.ok(checked.graph !== null && checked.package !== null, JSON.stringify(checked.problems));
     const store = await this.clientStore(null);
@@ -114,7 +120,7 @@ export class RemoteCluster implements AsyncDisposable {
       codePackage: await store.put(checked.package),
       parameters: await keepArtifacts(new Map(Object.entries(parameters)), store),
       secrets: [],
-      options: { ...defaultRunOptions, workersMax: 8 },
+      options: { ...defaultRunOptions, workersMax: 8, isolation },
       tags: [],
       systemTags: ["user:tester"],
       namespace: "user:tester",

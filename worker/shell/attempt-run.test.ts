@@ -26,7 +26,7 @@ before(async () => {
   await buildStepsProgram(program);
   processes = new SpawnedTaskProcesses({
     marker: `attempt-run-test-${process.pid}`,
-    storage: () => ({ root: folder, access: "files" }),
+    storage: () => ({ root: folder, access: "files", hidden: [] }),
     tempRoot: join(folder, "temp"),
     program,
   });
@@ -301,7 +301,7 @@ test("when the worker is killed, its task processes, what they started and its t
   mkdirSync(own);
   const worker = `
     import { SpawnedTaskProcesses } from ${url("../adapters/task-process/spawned.ts")};
-    const processes = new SpawnedTaskProcesses({ marker: "killed-" + process.pid, storage: () => ({ root: "/", access: "files" }), tempRoot: ${JSON.stringify(own)}, program: ${JSON.stringify(program)} });
+    const processes = new SpawnedTaskProcesses({ marker: "killed-" + process.pid, storage: () => ({ root: "/", access: "files", hidden: [] }), tempRoot: ${JSON.stringify(own)}, program: ${JSON.stringify(program)} });
     const ignore = () => {};
     for (const step of ["block", "familyHangs", "block"]) {
       const events = { onReady: ignore, onCodeReturned: ignore, onProgress: ignore, onReport: ignore, onOutput: (_, bytes) => process.stdout.write(bytes), onEnd: ignore };
@@ -326,7 +326,7 @@ test("a program that cannot load is a start failure that says why, and is not tr
   const ours = pool;
   const others = new SpawnedTaskProcesses({
     marker: `broken-test-${process.pid}`,
-    storage: () => ({ root: folder, access: "files" }),
+    storage: () => ({ root: folder, access: "files", hidden: [] }),
     tempRoot: join(folder, "broken"),
     program: broken,
   });
@@ -352,7 +352,7 @@ test("when the pool is closed nothing is left: no process, no handle", async () 
   const before = process.getActiveResourcesInfo().filter((name) => name !== "Timeout").length;
   const own = new SpawnedTaskProcesses({
     marker: `closed-test-${process.pid}`,
-    storage: () => ({ root: folder, access: "files" }),
+    storage: () => ({ root: folder, access: "files", hidden: [] }),
     tempRoot: join(folder, "closed"),
     program,
   });

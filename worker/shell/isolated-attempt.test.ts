@@ -22,7 +22,7 @@ before(async () => {
   const marker = `isolated-test-${process.pid}`;
   const processes = new SpawnedTaskProcesses({
     marker,
-    storage: () => ({ root: join(folder, "store"), access: "files" }),
+    storage: () => ({ root: join(folder, "store"), access: "files", hidden: [] }),
     tempRoot: join(folder, "temp"),
     program,
   });

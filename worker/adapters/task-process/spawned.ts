@@ -34,7 +34,12 @@ import { Reaper } from "./reaper.ts";
  * `cached`: the folder is the worker's cache, and what is missing there is asked of the worker. `cachedWhole`: and everything
  * is to be in the store behind it, also what rides inline.
  */
-export type TaskStorage = { readonly root: string; readonly access: "files" | "cached" | "cachedWhole" };
+export type TaskStorage = {
+  readonly root: string;
+  readonly access: "files" | "cached" | "cachedWhole";
+  /** Variables of the worker's environment that are not for step code, beside its token. */
+  readonly hidden: readonly string[];
+};
 
 export type SpawnOptions = {
   /** Unique among all workers of the machine; letters, digits and dashes. */
@@ -47,6 +52,8 @@ export type SpawnOptions = {
   readonly program?: string;
 };
 
+/** What lets the worker in at its coordinator. */
+const tokenVariable = "STEPWELL_TOKEN";
 /** How much of a process's last words is kept to explain its end. Characters. */
 const stderrTailMax = 4096;
 /** How long the pipes of a dead process may stay open before they are given up. Milliseconds. */
@@ -75,7 +82,7 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     const tempDir = `${this.#options.tempRoot}/${marker}`;
     let child: ChildProcess;
     try {
-      child = this.#spawn(use, { ...process.env, ...environment, [markerVariable]: marker }, tempDir);
+      child = this.#spawn(use, { ...this.#ownEnvironment(), ...environment, [markerVariable]: marker }, tempDir);
     } catch (error) {
       return neverStarted(error, events);
     }
@@ -87,6 +94,12 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     this.#alive.add(spawned);
     this.#reaper.begin();
     return spawned;
+  }
+
+  #ownEnvironment(): NodeJS.ProcessEnv {
+    const own = { ...process.env };
+    for (const name of [tokenVariable, ...this.#options.storage().hidden]) delete own[name];
+    return own;
   }
 
   #readPackage(sha256: string): Uint8Array | null {

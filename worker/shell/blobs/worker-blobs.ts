@@ -29,6 +29,11 @@ export type WorkerBlobsOptions = {
   readonly log: WorkerLog;
 };
 
+type Storage = { readonly root: string; readonly access: "files" | "cached" | "cachedWhole"; readonly hidden: readonly string[] };
+
+/** Keys to the bucket are not for step code, where the worker uses its own. */
+const keyVariables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
 type Chosen =
   | { readonly kind: "files"; readonly root: string }
   | {
@@ -50,13 +55,14 @@ export class WorkerBlobs {
   }
 
   /** Where a task process that starts now finds artifacts. After `use`. */
-  storage(): { readonly root: string; readonly access: "files" | "cached" | "cachedWhole" } {
+  storage(): Storage {
     const chosen = this.#chosen;
     if (chosen === null) throw new Error("nobody has said yet where blobs are");
-    if (chosen.kind === "files") return { root: chosen.root, access: "files" };
+    if (chosen.kind === "files") return { root: chosen.root, access: "files", hidden: [] };
+    const { place, cache } = chosen;
     // A bucket outlives the coordinator's ledger: it is to hold every value.
-    const isBucket = chosen.place.kind === "s3" || chosen.place.http === null;
-    return { root: chosen.cache.folder, access: isBucket ? "cachedWhole" : "cached" };
+    const access = place.kind === "s3" || place.http === null ? "cachedWhole" : "cached";
+    return { root: cache.folder, access, hidden: place.kind === "s3" ? keyVariables : [] };
   }
 
   /**
