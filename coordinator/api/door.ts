@@ -34,7 +34,10 @@ export async function openDoor({ host, port, take }: DoorOptions): Promise<Door>
     // What a broken connection means is for whoever reads it; nothing here must end because of one.
     socket.on("error", () => undefined);
     // Gone already.
-    if (socket.remoteAddress === undefined) return void socket.destroy();
+    if (socket.remoteAddress === undefined) {
+      socket.destroy();
+      return;
+    }
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     const timer = setTimeout(() => socket.destroy(), unprovenMsMax);
     unproven.set(peer, timer.unref());

@@ -57,7 +57,12 @@ export async function openBorder(context: TestContext, options: BorderOptions = 
     ...(options.tls !== "off" && { tls: { fingerprint: authority.fingerprint } }),
   };
   return {
-    ...{ house, coordinator, tokens, authority, audit: entries, endpoint },
+    house,
+    coordinator,
+    tokens,
+    authority,
+    audit: entries,
+    endpoint,
     token: (request) => tokens.create({ name: "test", role: "reader", namespace: null, pool: null, ttlSeconds: null, ...request }).token,
     client: (over = {}) => {
       const client = connectControl({ ...endpoint, ...over });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { TestContext } from "node:test";
-import { Client, credentials, Metadata, status, type ClientDuplexStream, type StatusObject } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type status, type ClientDuplexStream, type StatusObject } from "@grpc/grpc-js";
 import { parseSha256, type RunId } from "../../proto/ids.ts";
 import { ProtoWriter } from "../../sdk/wire/proto-writer.ts";
 import { connectMethod, controlService, writeControlRequest } from "../../sdk/wire/services.ts";
@@ -150,10 +150,10 @@ async function sayToWorkersDoor({ coordinator, token }: Border, messages: number
       streams += 1;
       const call: ClientDuplexStream<Buffer, unknown> = client.makeBidiStreamRequest(connectMethod.path, asItIs, asItIs, metadata);
       const ended = endOf(call);
-      let open = true;
-      void ended.then(() => (open = false));
+      const life = { open: true };
+      void ended.then(() => (life.open = false));
       call.write(bytesOf([{ kind: "hello", hello: { ...hello, worker: `fuzz-${streams}` } }]));
-      for (let left = messagesPerStream; left > 0 && open && said < messages; left -= 1) {
+      for (let left = messagesPerStream; left > 0 && life.open && said < messages; left -= 1) {
         said += 1;
         // Those at the ends of a stream's life matter as well: some say no hello, and some end it in the middle.
         if (!call.write(mutated(random.pick(valid), random))) await Promise.race([once(call, "drain").catch(() => undefined), ended]);

@@ -1,6 +1,6 @@
 // Damages bytes in the ways that find holes in parsers, from a seed.
 
-import { Random } from "../simulation/random.ts";
+import type { Random } from "../simulation/random.ts";
 
 /** Numbers at which lengths and signs go wrong. */
 const edges: readonly (readonly number[])[] = [

@@ -4,8 +4,20 @@ import { protocolVersion, type Hello } from "../../../sdk/wire/worker-items.ts";
 import { objectionToHello } from "./worker-admission.ts";
 
 const hello: Hello = {
-  ...{ worker: "w", host: "h", pid: 1, version: "1", protocol: protocolVersion, slots: 1, cpu: 1, memoryMiB: 1, gpu: 0 },
-  ...{ labels: {}, pool: "", unbounded: false, held: [], runs: [] },
+  worker: "w",
+  host: "h",
+  pid: 1,
+  version: "1",
+  protocol: protocolVersion,
+  slots: 1,
+  cpu: 1,
+  memoryMiB: 1,
+  gpu: 0,
+  labels: {},
+  pool: "",
+  unbounded: false,
+  held: [],
+  runs: [],
 };
 const labelled = (count: number, value = "x"): Hello["labels"] =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`l${i}`, value]));
