@@ -25,7 +25,7 @@ const servingOptions: readonly OptionSpec[] = [
     name: "store-access",
     value: "HOW",
     choices: ["presigned", "role"],
-    help: "role: workers and clients have credentials for the bucket; presigned: they need none (the default)",
+    help: "presigned: workers and clients need no credentials (the default); role: they have some",
   },
   tlsOption,
   { name: "tls-name", value: "NAMES", help: "names or addresses of this machine that others use, separated by commas" },

@@ -162,6 +162,41 @@ void test("a setting comes from the flag, then the variable, then the project, t
   rmSync(user);
 });
 
+void test("a profile's settings go together; named by a flag they win over variables, named elsewhere they don't", async () => {
+  const cwd = join(folder, "profiles");
+  mkdirSync(cwd);
+  const file = join(cwd, "stepwell.config.json");
+  const profiles = { lab: { coordinator: "lab:1", tokenFile: "token" }, site: { coordinator: "site:1" } };
+  writeFileSync(file, JSON.stringify({ coordinator: "usual:1", profiles }));
+  const shown = async (words: readonly string[], env: Record<string, string> = {}) => {
+    const { out } = await say(["config", "show", "--origin", "--json", ...words], { cwd, env });
+    const { coordinator, tokenFile } = JSON.parse(out) as Record<string, { value: unknown; origin: string }>;
+    return [coordinator?.value, coordinator?.origin, tokenFile?.value];
+  };
+  assert.deepEqual(await shown([]), ["usual:1", file, ""]);
+  const lab = ["lab:1", `${file}, profile lab`, join(cwd, "token")];
+  assert.deepEqual(await shown([], { STEPWELL_PROFILE: "lab" }), lab);
+  assert.deepEqual(await shown(["--profile", "lab"], { STEPWELL_COORDINATOR: "variable:1" }), lab);
+  assert.equal((await shown([], { STEPWELL_PROFILE: "lab", STEPWELL_COORDINATOR: "variable:1" }))[0], "variable:1");
+  assert.equal((await shown(["--profile", "lab", "--coordinator", "flag:1"]))[0], "flag:1");
+  const unknown = await say(["config", "show", "--profile", "lap"], { cwd });
+  assert.deepEqual([unknown.exit, /no profile "lap" \(from --profile\)\n {2}hint: did you mean "lab"\?/.test(unknown.err)], [2, true]);
+});
+
+void test("amounts and labels are read as people write them, and refused otherwise", async () => {
+  const shown = async (env: Record<string, string>) => {
+    const { out } = await say(["config", "show", "--json"], { env });
+    const { memoryMiB, labels } = JSON.parse(out) as { memoryMiB: number; labels: unknown };
+    return { memoryMiB, labels };
+  };
+  assert.deepEqual(await shown({ STEPWELL_MEMORY_MIB: "1.5GiB", STEPWELL_LABELS: "card=a100,zone=b" }), {
+    memoryMiB: 1536,
+    labels: { card: "a100", zone: "b" },
+  });
+  for (const env of [{ STEPWELL_MEMORY_MIB: "lots" }, { STEPWELL_LABELS: "a100" }, { STEPWELL_CPU: "-1" }])
+    assert.equal((await say(["config", "show"], { env })).exit, 2);
+});
+
 void test("a first flow is written, passes its own check, and is never overwritten", async () => {
   const made = await say(["init", "first"]);
   assert.equal(made.exit, 0);

@@ -129,6 +129,7 @@ export type WorkerView = {
   readonly host: string;
   readonly pid: number;
   readonly version: string;
+  readonly pool: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
   readonly cpu: number;

@@ -7,8 +7,8 @@ import { exitCodes, type ExitCode } from "../cli-error.ts";
 import { Interrupts, type Interrupt } from "../interrupts.ts";
 
 export type Daemon = {
-  /** Takes nothing more, and resolves when what runs has ended. */
-  drain(): Promise<void>;
+  /** Takes nothing more, and resolves when what runs has ended, or has been given back after `withinMs`. */
+  drain(withinMs: number): Promise<void>;
   /** Ends in an orderly way what is still there. */
   stop(): Promise<void>;
   /** Resolves with an exit code where it ends by itself. */
@@ -16,6 +16,9 @@ export type Daemon = {
 };
 
 export type DaemonOptions = { readonly drainSeconds: number; readonly timeoutMs: number | null; readonly log: CoordinatorLog };
+
+/** For giving back what has not ended by then. Milliseconds. */
+const overtimeMs = 4000;
 
 /** Resolves when everything has stopped. A second signal exits the process with the signal's own code. */
 export async function serveUntilStopped(daemon: Daemon, { drainSeconds, timeoutMs, log }: DaemonOptions): Promise<ExitCode> {
@@ -27,8 +30,8 @@ export async function serveUntilStopped(daemon: Daemon, { drainSeconds, timeoutM
     if (typeof first === "number") return first;
     log.info({ event: "service.stopping", signal: first.cause, drain_seconds: drainSeconds }, "stopping: waiting for what runs");
     const deadline = new AbortController();
-    const late = after(drainSeconds * 1000, "late" as const, { signal: deadline.signal }).catch(() => "late" as const);
-    const drained = await Promise.race([daemon.drain().then(() => "drained" as const), late, again.promise]);
+    const late = after(drainSeconds * 1000 + overtimeMs, "late" as const, { signal: deadline.signal }).catch(() => "late" as const);
+    const drained = await Promise.race([daemon.drain(drainSeconds * 1000).then(() => "drained" as const), late, again.promise]);
     deadline.abort();
     if (drained === "late")
       log.warn({ event: "service.late", drain_seconds: drainSeconds }, "not everything has ended in time: it is stopped");

@@ -12,7 +12,7 @@ import { formatDuration } from "../format/duration.ts";
 import { tableLines } from "../format/table.ts";
 import { asCliError } from "../known-errors.ts";
 
-type Finding = {
+export type Finding = {
   readonly check: string;
   readonly status: "ok" | "warning" | "failed";
   readonly found: string;
@@ -35,6 +35,7 @@ export async function doctor(context: Context): Promise<ExitCode> {
     await checkBundler(),
     await checkStore(context),
     await checkLedger(context),
+    ...(await checkCluster(context)),
   ];
   const failed = findings.some((finding) => finding.status === "failed");
   if (wantsJson(context)) {
@@ -137,6 +138,14 @@ async function checkBundler(): Promise<Finding> {
   }
 }
 
+/** Loads what only a cluster needs. */
+async function checkCluster(context: Context): Promise<readonly Finding[]> {
+  const { coordinator, nats, store } = context.settings;
+  if (coordinator === "" && nats === "" && store === "") return [];
+  const { diagnoseCluster } = await import("../cluster/diagnosis.ts");
+  return diagnoseCluster(context);
+}
+
 /** Bytes that are written must be the bytes that are read. */
 async function checkStore({ settings }: Context): Promise<Finding> {
   const { FileArtifactStore } = await import("../../sdk/artifact/file-store.ts");
@@ -159,10 +168,13 @@ async function checkStore({ settings }: Context): Promise<Finding> {
 }
 
 async function checkLedger(context: Context): Promise<Finding> {
-  if (!existsSync(context.settings.dir)) return { check: "ledger", status: "ok", found: "nothing has run here yet", hint: null };
+  if (!existsSync(join(context.settings.dir, "ledger.db")))
+    return { check: "ledger", status: "ok", found: "nothing has run here yet", hint: null };
   try {
     const [{ reading }, { ledgerFile }] = await Promise.all([import("../reading.ts"), import("../local-cluster.ts")]);
-    const page = await reading(context, ({ control }) => control.runs({ namespace: null, limit: 1 }));
+    const page = await reading({ ...context, settings: { ...context.settings, local: true } }, ({ control }) =>
+      control.runs({ namespace: null, limit: 1 }),
+    );
     const damage = await damageOf(ledgerFile(context.settings.dir));
     const newest = page.items[0];
     if (damage === null)

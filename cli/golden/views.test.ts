@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { parseStepName, parseTaskId } from "../../proto/ids.ts";
-import type { LogLine } from "../../proto/view.ts";
+import type { LogLine, WorkerView } from "../../proto/view.ts";
 import type { WaitReason } from "../../proto/waits.ts";
 import { CliError, errorDocument, errorText } from "../cli-error.ts";
 import { artifactsTable } from "../render/artifact-lines.ts";
@@ -10,6 +10,8 @@ import { planLines } from "../render/plan-lines.ts";
 import { listedDocument, statusDocument } from "../render/run-document.ts";
 import { runsTable } from "../render/runs-table.ts";
 import { statusLines } from "../render/status-lines.ts";
+import { joinLines } from "../render/up-lines.ts";
+import { workerLines, workersTable } from "../render/workers-table.ts";
 import { waitDocuments, waitLines } from "../render/wait-lines.ts";
 import { compare, places, sinkOf } from "./golden.ts";
 import { artifacts, failedView, run, startMs, succeededView, summaries } from "./train-run.ts";
@@ -34,6 +36,33 @@ const error = new CliError("unavailable", "cannot reach the coordinator at http:
   location: { file: "flows/train.ts", line: 58, column: 3 },
 });
 
+const tasksOf = (worker: number, count: number): WorkerView["running"] =>
+  Array.from({ length: count }, (_, index) => ({ run, task: parseTaskId(`train/${worker * 100 + index}`), attempt: 0 }));
+const offer = { pid: 4711, version: "0.4.0", pool: "default", labels: {}, slots: 16, cpu: 16, memoryMiB: 65_536, gpu: 0, runs: [] };
+const workers: readonly WorkerView[] = [
+  { ...offer, worker: "w-01", status: "ready", host: "ip-10-0-1", silentMs: 1000, running: tasksOf(1, 16) },
+  {
+    ...offer,
+    worker: "w-07",
+    status: "draining",
+    host: "ip-10-0-9",
+    labels: { card: "a100" },
+    gpu: 2,
+    silentMs: 2000,
+    running: tasksOf(7, 2),
+  },
+  { ...offer, worker: "w-03", status: "away", host: "ip-10-0-4", version: "0.3.9", silentMs: 7000, running: [] },
+];
+const served = {
+  pid: 4711,
+  host: "build",
+  address: "10.0.0.7:7420",
+  http: "10.0.0.7:7421",
+  fingerprint: "0f2bd7b9a0d80fd3a5d4a3c37bd9ae6ac3c0ab2f6ae03cb0e25c0c11a05c7f1e",
+  tokenFile: "/home/ana/flows/.stepwell/cluster/admin-token",
+  startedAt: "2026-11-24T12:00:00.000Z",
+};
+
 for (const place of places) {
   const { sink } = sinkOf(place);
   const { paint } = sink;
@@ -41,6 +70,18 @@ for (const place of places) {
 
   void test(`the list of runs: ${place.name}`, (context) =>
     compare(context, `runs-${place.name}`, runsTable(summaries, { ...look, wide: false })));
+
+  void test(`the workers of a cluster: ${place.name}`, (context) => {
+    const workersLook = { paint, wide: false, version: "0.4.0" };
+    const [, draining] = workers;
+    const shown = [...workersTable(workers, workersLook), "", ...(draining === undefined ? [] : workerLines(draining, workersLook))];
+    compare(context, `workers-${place.name}`, shown);
+  });
+
+  void test(`what to type to use a cluster that is up: ${place.name}`, (context) => {
+    const parts = { nats: "nats://127.0.0.1:4222", workers: 2, slots: 4 };
+    compare(context, `up-${place.name}`, joinLines(served, { data: "/home/ana/flows/.stepwell/cluster", parts, paint }));
+  });
 
   void test(`the status of a run: ${place.name}`, (context) => compare(context, `status-${place.name}`, statusLines(failedView, look)));
 

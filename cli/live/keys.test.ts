@@ -69,3 +69,13 @@ void test("other keys mean nothing", () => {
 void test("both ways of finding out who has the terminal say the same", () => {
   assert.equal(inForeground("darwin"), inForeground("linux"));
 });
+
+test("`d` leaves a run that goes on without this command, and means nothing elsewhere", () => {
+  let left = 0;
+  const watch = { ...watching(null), detach: () => void (left += 1) };
+  assert.equal(keyHints(watch), "^C cancel · d detach · f failures · ?");
+  pressKey("d", watch);
+  assert.equal(left, 1);
+  pressKey("d", watching(null));
+  assert.ok(helpLines({ ...watch, help: true }).some((line) => line.includes("leave the run to the cluster")));
+});

@@ -29,7 +29,7 @@ export function workersTable(workers: readonly WorkerView[], look: WorkersLook):
     { title: "MEM", align: "right" },
     { title: "HEARTBEAT" },
     { title: "VERSION" },
-    ...(look.wide ? [{ title: "LABELS" }, { title: "RUNS" }] : []),
+    ...(look.wide ? [{ title: "POOL" }, { title: "LABELS" }, { title: "RUNS" }] : []),
   ];
   const rows = workers.map((worker) => [
     worker.worker,
@@ -41,7 +41,7 @@ export function workersTable(workers: readonly WorkerView[], look: WorkersLook):
     formatBytes(worker.memoryMiB * mebibyte),
     `${formatDuration(worker.silentMs)} ago`,
     versionText(worker, look),
-    ...(look.wide ? [labelsText(worker), runsText(worker)] : []),
+    ...(look.wide ? [worker.pool, labelsText(worker), runsText(worker)] : []),
   ]);
   return tableLines(columns, rows);
 }
@@ -53,6 +53,7 @@ export function workerLines(worker: WorkerView, look: WorkersLook): readonly str
     ["process", `${worker.pid} on ${worker.host}`],
     ["version", versionText(worker, look)],
     ["offers", offerText(worker)],
+    ["pool", worker.pool],
     ["labels", labelsText(worker)],
     ["takes", runsText(worker) === "-" ? "work of any run" : `work of ${runsText(worker)} alone`],
     ["last sign of life", `${formatDuration(worker.silentMs)} ago`],

@@ -33,7 +33,7 @@ export function drainWorker(
     // Another worker that has come by that name is another object.
     if (workers.get(id) !== worker || !worker.draining || worker.assignments.size === 0) return;
     log.warn({ event: "worker.drainLate", worker_id: id, assignments: worker.assignments.size }, "a worker has not finished in time");
-    leases.takeAway(worker, "its worker was to leave");
+    leases.takeAway(worker);
   });
 }
 
@@ -46,6 +46,7 @@ function viewOf(worker: Worker, nowMs: number): readonly WorkerView[] {
     {
       worker: worker.id,
       status: worker.line === null ? "away" : worker.draining ? "draining" : "ready",
+      pool: worker.pool,
       ...{ host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs },
       silentMs: Math.max(0, Math.round(nowMs - worker.heardAtMs)),
       running: [...worker.assignments].map(({ run, task, attempt }) => ({ run, task, attempt })),
