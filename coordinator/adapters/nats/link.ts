@@ -3,7 +3,7 @@
 // K1. `onUp` is called for each connection before anybody else gets it, `onDown` once when it is lost.
 // K2. Waits between attempts grow to `waitsMs`' last and stay there.
 
-import { connect, type NatsConnection } from "nats";
+import { connect, Events, type NatsConnection } from "nats";
 import type { Clock } from "../../ports/clock.ts";
 import { connectError, textOf, type NatsQueueError } from "./nats-queue-error.ts";
 import { loginOptions, type NatsServers } from "./servers.ts";
@@ -19,6 +19,8 @@ export type NatsLinkOptions = {
   /** Makes it ready; where it rejects, the connection is closed and tried again later. */
   readonly onUp: (connection: NatsConnection) => Promise<void>;
   readonly onDown: (reason: string) => void;
+  /** The server complains of something that no answer belongs to, such as a subject that is forbidden. */
+  readonly onComplaint: (complaint: string) => void;
 };
 
 export class NatsLink {
@@ -83,7 +85,16 @@ export class NatsLink {
     this.#connection = connection;
     this.#attempts = 0;
     this.#discovered = connection.info?.connect_urls ?? [];
+    void this.#listen(connection);
     void connection.closed().then((error) => this.#lost(connection, error ?? null));
+  }
+
+  async #listen(connection: NatsConnection): Promise<void> {
+    for await (const { type, data, permissionContext: forbidden } of connection.status()) {
+      if (type !== Events.Error) continue;
+      const what = forbidden === undefined ? "" : `: ${forbidden.operation} ${forbidden.subject}`;
+      this.#options.onComplaint(`${typeof data === "string" ? data : JSON.stringify(data)}${what}`);
+    }
   }
 
   #lost(connection: NatsConnection, error: Error | null): void {

@@ -60,7 +60,13 @@ class NatsTaskQueue implements TaskQueue {
     this.#options = options;
     this.#reachability = new Reachability(clock, log);
     this.#pipeline = new PublishPipeline({ clock, timeoutMs: publishTimeoutMs });
-    this.#link = new NatsLink({ servers, clock, onUp: (connection) => this.#up(connection), onDown: (reason) => this.#down(reason) });
+    this.#link = new NatsLink({
+      servers,
+      clock,
+      onUp: (connection) => this.#up(connection),
+      onDown: (reason) => this.#down(reason),
+      onComplaint: (complaint) => log.error({ event: "queue.complaint", complaint }, "NATS refuses something to the task queue"),
+    });
     this.#pool(firstPool);
   }
 

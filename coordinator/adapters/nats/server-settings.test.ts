@@ -25,13 +25,18 @@ async function start(t: TestContext, serverOptions: NatsServerOptions): Promise<
   return server;
 }
 
-async function open(t: TestContext, url: string, environment: Environment = {}): Promise<TaskQueue> {
+async function open(
+  t: TestContext,
+  at: string | { readonly url: string; readonly log: TestLog },
+  environment: Environment = {},
+): Promise<TaskQueue> {
+  const { url, log } = typeof at === "string" ? { url: at, log: new TestLog() } : at;
   const queue = await openNatsTaskQueue({
     servers: natsServers({ url }, environment),
     prefix: randomUUID(),
     ackWaitMs: 10_000,
     clock: new SystemClock(),
-    log: new TestLog(),
+    log,
   });
   t.after(() => queue.close());
   return queue;
@@ -86,6 +91,17 @@ test("a user and password, a token, and permissions of no more than the queue ne
       'authorization { users: [{ user: "ada", password: "secret", permissions: { publish: ["nothing"], subscribe: ["_INBOX.>"] } }] }',
   });
   await assert.rejects(open(t, forbidding.url, right), /forbids what the task queue needs .*\$JS\.API\.>/);
+});
+
+test("a subject that is forbidden is named in the log, since the publisher hears nothing", options, async (t) => {
+  const permissions = 'permissions: { publish: ["$JS.API.>", "$JS.ACK.>"], subscribe: ["_INBOX.>"] }';
+  const server = await start(t, { config: `authorization { users: [{ user: "ada", password: "secret", ${permissions} }] }` });
+  const log = new TestLog();
+  const environment = { STEPWELL_NATS_USER: "ada", STEPWELL_NATS_PASSWORD: "secret" };
+  const queue = await open(t, { url: server.url, log }, environment);
+  await assert.rejects(queue.publish("cpu", [queuedTask(0)]), /no acknowledgement within 5000 ms/);
+  const complaints = log.entries.flatMap(({ fields }) => (fields["event"] === "queue.complaint" ? [fields["complaint"]] : []));
+  assert.match(complaints.join(), /^PERMISSIONS_VIOLATION: publish .*\.cpu\.1$/);
 });
 
 test("TLS with a client certificate and an nkey let it in; without either it is told what is missing", options, async (t) => {
