@@ -30,6 +30,8 @@ export type RunnerOptions = {
   readonly maxWorkers?: number;
   /** Largest number of elements that one foreach may have; 100,000 by default. */
   readonly maxSplits?: number;
+  /** -100 to 100: more or fewer turns than other runs that wait for the same workers; 0 by default. */
+  readonly priority?: number;
   /** `process` gives every task a fresh process. */
   readonly isolation?: "warm" | "process";
   /** Stops what still runs as soon as one task has failed for good. */
@@ -78,7 +80,10 @@ async function begin<F>(flow: FlowClass | string, parameters: object | undefined
   const values = await valuesFor(code.definition, { ...parameters }, settings);
   return submit<F>(settings, options, async ({ store }) => {
     const inputs = await keepInputs(store, code, values);
-    return submitRequest({ settings, tags: options.tags ?? [] }, { graph: code.graph, ...inputs, flowPath: file.path, resume: null });
+    return submitRequest(
+      { settings, tags: options.tags ?? [], priority: options.priority ?? 0 },
+      { graph: code.graph, ...inputs, flowPath: file.path, resume: null },
+    );
   });
 }
 
@@ -191,7 +196,7 @@ async function requestToResume(origin: string | null, options: ResumeOptions, { 
   const values = await valuesFor(code.definition, { ...(await valuesOf(view, code, store)), ...options.parameters }, settings);
   const inputs = await keepInputs(store, code, values);
   return submitRequest(
-    { settings, tags: options.tags ?? [] },
+    { settings, tags: options.tags ?? [], priority: options.priority ?? 0 },
     {
       graph: code.graph,
       ...inputs,
