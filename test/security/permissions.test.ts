@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { authorize, controlTable, permissions, type Askable, type OtherAction } from "../../coordinator/api/access/permissions.ts";
+import { startHttpServer, type HttpRequest } from "../../coordinator/api/http/http-server.ts";
 import { ControlError } from "../../proto/control.ts";
 import { parseFlowName, parseRunId, parseTaskId, type RunId } from "../../proto/ids.ts";
 import { roles, type Role, type TokenRequest } from "../../proto/token.ts";
@@ -139,6 +140,20 @@ test("every other action is open to exactly whom the table names", () => {
       else assert.throws(ask, { name: "ControlError", code: role === null ? "unauthenticated" : "denied" }, `${role} ${action}`);
     }
   }
+});
+
+test("a route that no row names is refused, whoever made it", async (context) => {
+  const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const handle = ({ response }: HttpRequest): Promise<void> => Promise.resolve(void response.end("let in"));
+  const routes = [
+    { name: "/blobs/SHA256[/pieces]", path: /^\/blobs/, methods: ["GET", "DELETE"], handle },
+    { name: "/new", path: /^\/new/, methods: ["GET"], handle },
+  ];
+  const server = await startHttpServer({ host: "127.0.0.1", port: 0, tls: null, routes, log });
+  context.after(() => server.close());
+  const ask = async (method: string, path: string): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${server.port}${path}`, { method })).status;
+  assert.deepEqual([await ask("GET", "/blobs/1"), await ask("DELETE", "/blobs/1"), await ask("GET", "/new")], [200, 403, 403]);
 });
 
 test("a limited token sees its own namespace's runs, flows and tasks of workers, whatever tags others carry", options, async (context) => {

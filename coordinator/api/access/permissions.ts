@@ -71,13 +71,10 @@ export const controlTable: { readonly [M in keyof Askable]: Row<M> } = {
 /** What is asked for elsewhere than of Control. */
 const otherActions = {
   connect: ["worker", "runner", "admin"],
-  "GET /healthz": "anyone",
-  "GET /readyz": "anyone",
-  "GET /metrics": readers,
   // A URL that was granted says itself what it is for, and for how long.
-  "GET /blobs": "anyone",
-  "HEAD /blobs": "anyone",
-  "PUT /blobs": "anyone",
+  "GET /blobs/SHA256[/pieces]": "anyone",
+  "HEAD /blobs/SHA256[/pieces]": "anyone",
+  "PUT /blobs/SHA256[/pieces]": "anyone",
 } as const satisfies Readonly<Record<string, readonly Role[] | "anyone">>;
 
 export type OtherAction = keyof typeof otherActions;
@@ -86,6 +83,10 @@ export type OtherAction = keyof typeof otherActions;
 export function permissions(): ReadonlyMap<string, readonly Role[] | "anyone"> {
   const asked = Object.entries(controlTable).map(([method, { who }]): [string, readonly Role[]] => [method, who]);
   return new Map<string, readonly Role[] | "anyone">([...asked, ...Object.entries(otherActions)]);
+}
+
+export function isAction(text: string): text is OtherAction {
+  return Object.hasOwn(otherActions, text);
 }
 
 /** For what needs nothing but a role. Null is somebody unknown. @throws ControlError unauthenticated, denied */

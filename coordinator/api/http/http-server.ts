@@ -6,12 +6,14 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { ControlError } from "../../../proto/control.ts";
+import { authorize, isAction } from "../access/permissions.ts";
 import { errorField, type CoordinatorLog } from "../../shell/log.ts";
 
 export type HttpRequest = { readonly incoming: IncomingMessage; readonly response: ServerResponse; readonly url: URL };
 
 export type Route = {
-  /** For people, and for the table of who may call it: `/blobs/SHA256`. */
+  /** For people, and with a method before it for the table of who may ask for it: `/blobs/SHA256`. */
   readonly name: string;
   readonly path: RegExp;
   readonly methods: readonly string[];
@@ -84,11 +86,23 @@ async function answer({ incoming, response }: Exchange, routes: readonly Route[]
     const route = routes.find(({ path }) => path.test(url.pathname)); // H1
     if (route === undefined) throw new HttpError(404, "there is nothing here");
     if (!route.methods.includes(incoming.method ?? "")) throw new HttpError(405, `${route.name} answers ${route.methods.join(", ")}`);
+    admit(`${incoming.method} ${route.name}`);
     await route.handle({ incoming, response, url });
   } catch (error) {
     const status = error instanceof HttpError ? error.status : 500;
     if (status === 500) log.error({ event: "http.failed", path: pathOf(incoming), err: errorField(error) }, "a request failed");
     refuse(response, status, error instanceof HttpError ? error.message : "the coordinator failed; its log says how");
+  }
+}
+
+/** Nobody is known here: a route that is not for anyone, or is in no row of the table, is refused. */
+function admit(action: string): void {
+  if (!isAction(action)) throw new HttpError(403, `${action} is in no row of the table of permissions`);
+  try {
+    authorize(null, action);
+  } catch (error) {
+    if (error instanceof ControlError) throw new HttpError(401, error.message);
+    throw error;
   }
 }
 
