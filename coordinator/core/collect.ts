@@ -46,5 +46,5 @@ export function decideCollect(state: RunState, { by, atMs }: { readonly by: stri
 /** Why nothing can go on from the run; null where something can. */
 export function collectedObjection({ submitted, collectedAtMs }: RunState): string | null {
   if (collectedAtMs === null) return null;
-  return `the artifacts of ${submitted.run} were collected on ${new Date(collectedAtMs).toISOString().slice(0, 10)}: run its flow anew`;
+  return `the artifacts of ${submitted.run} were collected as garbage: run its flow anew`;
 }

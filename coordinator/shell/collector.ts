@@ -95,12 +95,12 @@ export class Collector {
   async #mark(run: RunId, by: string): Promise<boolean> {
     const { drivers, clock, log } = this.#options;
     try {
-      const marked = await drivers.act(run, (driver) => {
+      const decided = await drivers.act(run, (driver) => {
         const refusal = driver.propose(decideCollect(driver.state, { by, atMs: clock.nowMs() }));
-        return refusal === null ? driver.settled() : null;
+        return { refusal, durable: refusal === null ? driver.settled() : null };
       });
-      if (marked === null) return false;
-      await marked;
+      if (decided.refusal !== null) return false;
+      await decided.durable;
     } catch (error) {
       if (error instanceof OwnedElsewhere) return false;
       throw error;

@@ -31,7 +31,7 @@ export class AgingStore implements SweepableStore {
   }
 
   async *list(): AsyncGenerator<ListedBlob> {
-    for (const [sha256, modifiedAtMs] of [...this.blobs].sort()) {
+    for (const [sha256, modifiedAtMs] of [...this.blobs].sort(([a], [b]) => (a < b ? -1 : 1))) {
       await this.meanwhile();
       yield { sha256, part: "bytes", size: 1, modifiedAtMs: this.blobs.get(sha256) ?? modifiedAtMs };
     }

@@ -7,7 +7,7 @@ import { parseSha256, type Sha256 } from "../../../proto/ids.ts";
 import { HttpError } from "./http-server.ts";
 
 /** `list`: that of the pieces that a large blob came in. */
-export type BlobPart = "bytes" | "list";
+type BlobPart = "bytes" | "list";
 
 export type SignedAccess = { readonly sha256: Sha256; readonly part: BlobPart } & (
   | { readonly method: "GET" | "HEAD" }

@@ -16,7 +16,7 @@ export type BlobMessage =
 /** `problem` null: done. */
 export type BlobReply = { readonly problem: StoreProblem | null; readonly message: string };
 
-export const done: BlobReply = { problem: null, message: "" };
+const done: BlobReply = { problem: null, message: "" };
 
 /** Null for what is not answered. Never rejects. */
 export async function answerBlobs(message: BlobMessage, handler: BlobHandler | null): Promise<BlobReply | null> {

@@ -31,16 +31,21 @@ export class BlobPort {
     let before = Promise.resolve();
     const reader = new LineReader((line) => {
       const message = parseMessage(line);
-      if (message === null) return void socket.destroy();
-      before = before.then(async () => {
-        const reply = await answerBlobs(message, this.#handler());
-        if (reply !== null && !socket.destroyed) socket.write(`${JSON.stringify(reply)}\n`);
-      });
+      if (message === null) {
+        socket.destroy();
+        return;
+      }
+      before = before.then(() => this.#answer(socket, message));
     });
     socket.on("data", (chunk: Buffer) => {
       if (!reader.push(chunk)) socket.destroy();
     });
     socket.on("error", () => undefined);
+  }
+
+  async #answer(socket: Socket, message: BlobMessage): Promise<void> {
+    const reply = await answerBlobs(message, this.#handler());
+    if (reply !== null && !socket.destroyed) socket.write(`${JSON.stringify(reply)}\n`);
   }
 }
 

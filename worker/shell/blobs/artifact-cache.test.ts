@@ -117,7 +117,9 @@ test("readers get right bytes while others push what they read out of a cache th
     return (async () => {
       for (let round = 0; round < 40; round += 1) {
         const at = (reader * 5 + round * 7) % blobs.length;
-        const bytes = await view.get(blobs[at] as Sha256);
+        const sha256 = blobs[at];
+        assert.ok(sha256 !== undefined);
+        const bytes = await view.get(sha256);
         assert.ok(bytes.length === 100_000 && bytes[99_999] === String(at).charCodeAt(99_999 % String(at).length));
       }
       attempt.close();

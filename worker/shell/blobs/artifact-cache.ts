@@ -182,7 +182,7 @@ export class ArtifactCache {
   }
 }
 
-export function isFull(error: unknown): boolean {
+function isFull(error: unknown): boolean {
   return error instanceof ArtifactStoreError && error.problem === "full";
 }
 

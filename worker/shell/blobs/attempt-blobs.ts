@@ -5,7 +5,6 @@
 
 import type { Sha256 } from "../../../proto/ids.ts";
 import type { ArtifactStore } from "../../../sdk/artifact/store.ts";
-import { ArtifactStoreError } from "../../../sdk/artifact/store.ts";
 import type { BlobHandler } from "../../ports/task-process.ts";
 import type { ArtifactCache } from "./artifact-cache.ts";
 import type { Uploads } from "./uploads.ts";
@@ -23,7 +22,8 @@ const waitingMax = 64;
 export class AttemptBlobs implements BlobHandler {
   readonly #options: AttemptBlobsOptions;
   readonly #pinned = new Set<Sha256>();
-  readonly #uploading: Promise<unknown>[] = [];
+  /** Each resolves to what went wrong, or null. */
+  readonly #uploading: Promise<string | null>[] = [];
   #opened: Promise<ArtifactStore> | null = null;
   #waiting: Sha256[] = [];
   #ahead = 0;
@@ -49,7 +49,12 @@ export class AttemptBlobs implements BlobHandler {
     await cache.wrote(sha256, size);
     this.#pinned.add(sha256);
     const uploading = this.#upstream().then((upstream) => uploads.upload({ sha256, size }, upstream));
-    this.#uploading.push(uploading.catch((error: unknown) => error));
+    this.#uploading.push(
+      uploading.then(
+        () => null,
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      ),
+    );
   }
 
   readAhead(blobs: readonly Sha256[]): void {
@@ -65,9 +70,7 @@ export class AttemptBlobs implements BlobHandler {
   /** Null when all is well; else why not. (A1) */
   async settled(): Promise<string | null> {
     const results = await Promise.all(this.#uploading);
-    const failed = results.find((result) => result !== undefined);
-    if (failed === undefined) return null;
-    return failed instanceof ArtifactStoreError ? failed.message : String(failed);
+    return results.find((result) => result !== null) ?? null;
   }
 
   close(): void {
