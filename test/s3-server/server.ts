@@ -35,7 +35,7 @@ export const testCredentials: Credentials = { accessKeyId: "AKIATEST", secretAcc
 
 export class S3Server implements AsyncDisposable {
   readonly faults: Faults;
-  /** Requests that arrived, as `METHOD key`. */
+  /** Requests that arrived, as `METHOD key` or `METHOD key range`. */
   readonly requests: string[] = [];
   /** Objects that were made or replaced, by key. */
   readonly writes: string[] = [];
@@ -90,7 +90,8 @@ export class S3Server implements AsyncDisposable {
     try {
       const target = parseTarget(request.url ?? "/");
       const [bucketName, key] = splitPath(target.path);
-      this.requests.push(`${request.method} ${key === "" ? request.url : key}`);
+      const range = headerOf(request, "range");
+      this.requests.push(`${request.method} ${key === "" ? request.url : key}${range === undefined ? "" : ` ${range}`}`);
       const fault = this.faults.next(request.method ?? "", key === "" ? (request.url ?? "") : key);
       if (fault?.kind === "latency") await sleep(fault.ms);
       if (fault !== null && !isDoneFirst(fault)) return await this.#fail(response, fault);

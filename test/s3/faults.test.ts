@@ -86,6 +86,14 @@ describe("writing", () => {
   });
 });
 
+describe("a large blob", () => {
+  rule("whose last piece could not be written has no list either", async ({ server }, store) => {
+    server.faults.add({ fault: { kind: "error", status: 507, code: "InsufficientStorage" }, methods: ["PUT"], skip: 5 });
+    await assert.rejects(store.putStream(chunks(large)), { problem: "full" });
+    assert.ok(server.requests.every((line) => !(line.startsWith("PUT") && line.endsWith(".pieces"))));
+  });
+});
+
 describe("reading", () => {
   const passing: readonly Fault[] = [
     { kind: "error", status: 503, code: "SlowDown" },
@@ -112,7 +120,12 @@ describe("reading", () => {
     const sha256 = await writer.put(middling);
     for (let cut = 0; cut < 5; cut += 1) server.faults.add({ fault: { kind: "truncate", afterBytes: 9000 }, methods: ["GET"], times: 1 });
     assert.deepEqual(await collect(store.stream(sha256)), middling);
-    assert.equal(server.requests.filter((line) => line.startsWith("GET")).length, 6);
+    const begins = server.requests.flatMap((line) => (line.startsWith("GET") ? [Number(/bytes=(\d+)-/.exec(line)?.[1] ?? 0)] : []));
+    assert.equal(begins.length, 6);
+    assert.ok(
+      begins.every((begin, at) => begin === at * 9000),
+      begins.join(),
+    );
     server.faults.add({ fault: { kind: "truncate", afterBytes: 10 }, methods: ["GET"], times: 1 });
     assert.deepEqual(Buffer.from(await store.get(sha256, { offset: 100, length: 50 })), middling.subarray(100, 150));
   });
