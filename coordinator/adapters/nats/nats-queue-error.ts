@@ -82,7 +82,7 @@ export function apiCodeOf(error: unknown): number | null {
   return (error as NatsError).api_error?.err_code ?? null;
 }
 
-export function codeOf(error: unknown): unknown {
+function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : null;
 }
 

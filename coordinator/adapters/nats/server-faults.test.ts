@@ -10,6 +10,7 @@ import { indexesOf, queuedTask } from "../../ports/task-queue.conformance.ts";
 import type { TakenTask, TaskQueue } from "../../ports/task-queue.ts";
 import { SystemClock } from "../system-clock.ts";
 import { openNatsTaskQueue, type NatsTaskQueueOptions } from "./nats-task-queue.ts";
+import { prefetchMax } from "./pool-pull.ts";
 import { streamBytesMax } from "./pool-stream.ts";
 import { natsServers } from "./servers.ts";
 
@@ -147,6 +148,20 @@ describe("a server that others meddle with", () => {
     assert.equal(new Set(indexesOf(taken)).size, count);
     assert.equal(await queue.depth("cpu"), 0);
     for (const task of taken) task.ack();
+  });
+
+  test("no more messages are fetched ahead than the limit says, and more when half of them are taken", options, async (t) => {
+    const { queue, prefix } = await open(t, server);
+    const manager = await other.jetstreamManager();
+    const given = async (): Promise<number> => (await manager.consumers.info(`${prefix}=cpu`, "coordinator")).delivered.consumer_seq;
+    for (let index = 0; index < prefetchMax * 2; index += 1) await queue.publish("cpu", [queuedTask(index)]);
+    for (const task of await takeAll(queue, 1)) task.ack();
+    await until(async () => (await given()) === prefetchMax);
+    for (const task of await takeAll(queue, prefetchMax / 2 - 2)) task.ack();
+    assert.equal(await given(), prefetchMax);
+    for (const task of await takeAll(queue, 2)) task.ack();
+    await until(async () => (await given()) > prefetchMax);
+    assert.ok((await given()) <= prefetchMax * 1.5 + 1);
   });
 
   test("what was fetched ahead and lies too long is not given out twice", options, async (t) => {
