@@ -143,7 +143,7 @@ void test("events that a slow reader has not taken are read again, and none is m
 async function print(worker: SimulatedWorker, texts: readonly string[]): Promise<void> {
   const of = worker.assigned("start/0").at(-1);
   assert.ok(of !== undefined);
-  worker.send({ kind: "logs", of, lines: texts.map((text) => ({ stream: "stdout", atMs: 1, text })) });
+  worker.print(of, texts);
   await settle();
 }
 
@@ -195,7 +195,7 @@ void test("lines of an attempt that is no longer current are dropped", options, 
   const { coordinator, worker, run } = await running(t);
   const of = worker.assigned("start/0")[0];
   assert.ok(of !== undefined);
-  worker.send({ kind: "logs", of: { ...of, lease: of.lease + 1 }, lines: [{ stream: "stdout", atMs: 1, text: "late" }] });
+  worker.send({ kind: "logs", of: { ...of, lease: of.lease + 1 }, from: 0, lines: [{ stream: "stdout", atMs: 1, text: "late" }] });
   await settle();
   assert.deepEqual(await Array.fromAsync(coordinator.control.logs({ run })), []);
 });

@@ -22,6 +22,8 @@ async function started(t: TestContext, policies: Policies = {}, limits: Partial<
   const worker = await house.worker(coordinator, { slots: 1, execute: () => null });
   const run = await coordinator.control.submit(submission(linear(["start", "end"], policies), limits));
   await worker.until(() => worker.assigned("start/0").length === 1);
+  worker.beat();
+  await settle();
   return { house, coordinator, worker, run };
 }
 
@@ -161,16 +163,6 @@ void test("a worker that comes back without what it held has lost it at once", o
   await worker.connect();
   await worker.until(() => worker.assigned("start/0").length === 2);
   assert.ok(lastHeld(worker).lease > first.lease);
-});
-
-void test("an assignment that its worker never names runs again within three beats", options, async (t) => {
-  const { house, worker } = await started(t);
-  const first = lastHeld(worker);
-  worker.held.clear(); // As if the message had been written to a dead socket.
-  worker.send({ kind: "credit", slots: 1 });
-  await beating(house, worker, 6);
-  await worker.until(() => worker.assigned("start/0").length === 2);
-  assert.ok(worker.received.some((item) => item.kind === "revoke" && item.of.lease === first.lease));
 });
 
 void test("an outcome counts once", options, async (t) => {
@@ -316,7 +308,15 @@ void test("a worker of another protocol is refused with what to do", options, as
   const coordinator = await house.start();
   const worker = await house.worker(coordinator, { slots: 1, execute: () => null, protocol: 99 });
   assert.equal(worker.end?.refused, true);
-  assert.match(worker.end?.reason ?? "", /protocol 99.*run the same version on both sides/);
+  assert.match(worker.end?.reason ?? "", /protocol 99 .*this coordinator 1 .*bring the coordinator up to date/);
+});
+
+void test("of a worker that speaks several protocols the coordinator picks one", options, async (t) => {
+  const house = await House.open(t);
+  const coordinator = await house.start();
+  const worker = await house.worker(coordinator, { slots: 1, execute: () => null, protocol: 99, oldestProtocol: 1 });
+  const [welcome] = worker.received;
+  assert.ok(welcome?.kind === "welcome" && welcome.protocol === 1);
 });
 
 void test("a queue that loses and repeats costs time only", options, async (t) => {

@@ -23,6 +23,8 @@ export type Failure =
   | { readonly kind: "exit"; readonly code: number }
   /** The worker went silent or its coordinator's process died; says nothing about the step. */
   | { readonly kind: "lost"; readonly worker: string }
+  /** It went back before it could end: its worker never received it, or had to leave. Says nothing about the step. */
+  | { readonly kind: "returned"; readonly worker: string; readonly why: "undelivered" | "drained" }
   /** The task process could not be started or the code package could not be loaded. */
   | { readonly kind: "start"; readonly message: string }
   /** Artifacts could not be brought from the store, or to it; says nothing about the step. */
@@ -36,13 +38,19 @@ export type Failure =
 export type FailureKind = Failure["kind"];
 
 export type FailureRule = {
-  /** `user`: counts against `@retry`; `infrastructure`: against the run's budget for such losses; `never`: final. */
-  readonly retry: "user" | "infrastructure" | "never";
+  /**
+   * `user`: counts against `@retry`; `infrastructure`: against the run's budget for such losses; `nobody`: against neither,
+   * up to `returnsMax`; `never`: final.
+   */
+  readonly retry: "user" | "infrastructure" | "nobody" | "never";
   /** Whether `@catchError` may turn it into a value. */
   readonly catchable: boolean;
   /** What the reader can do. */
   readonly advice: string;
 };
+
+/** How often a task may come back at nobody's expense; what is beyond counts as a loss, so that nothing goes round for ever. */
+export const returnsMax = 10;
 
 export const failureRules: Readonly<Record<FailureKind, FailureRule>> = {
   userError: { retry: "user", catchable: true, advice: "correct the step, then resume the run" },
@@ -51,6 +59,7 @@ export const failureRules: Readonly<Record<FailureKind, FailureRule>> = {
   signal: { retry: "user", catchable: true, advice: "something killed the task's process; look at its log and at the machine's" },
   exit: { retry: "user", catchable: true, advice: "a step must not call process.exit(); throw an error instead" },
   lost: { retry: "infrastructure", catchable: true, advice: "the machine or the worker died; the task runs again elsewhere" },
+  returned: { retry: "nobody", catchable: true, advice: "the task runs again elsewhere, at nobody's expense" },
   start: { retry: "infrastructure", catchable: false, advice: "the message says what could not be started" },
   store: {
     retry: "infrastructure",
@@ -79,6 +88,8 @@ export function describeFailure(failure: Failure): string {
       return `process ended with code ${failure.code} before the step did`;
     case "lost":
       return `worker ${failure.worker} was lost`;
+    case "returned":
+      return failure.why === "drained" ? `worker ${failure.worker} left before it ended` : `worker ${failure.worker} never received it`;
     case "start":
       return `could not start: ${failure.message}`;
     case "store":

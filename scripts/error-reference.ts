@@ -128,7 +128,7 @@ function failureTable(): string {
 }
 
 function retryText({ retry }: FailureRule): string {
-  return { user: "by @retry", infrastructure: "by itself", never: "no" }[retry];
+  return { user: "by @retry", infrastructure: "by itself", nobody: "by itself", never: "no" }[retry];
 }
 
 function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {

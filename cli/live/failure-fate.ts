@@ -1,7 +1,7 @@
 // What becomes of a task after a failed attempt: another attempt, a caught value, or the end. The coordinator decides by
 // the same rule; here it is applied without keeping a record of every task.
 
-import { failureRules, type Failure } from "../../proto/failure.ts";
+import { failureRules, returnsMax, type Failure } from "../../proto/failure.ts";
 import type { StepNode, StepPolicy } from "../../proto/graph.ts";
 import type { TaskId } from "../../proto/ids.ts";
 
@@ -11,9 +11,9 @@ export type Fate =
   | { readonly kind: "cancelled" }
   | { readonly kind: "failed" };
 
-type Spent = { user: number; infrastructure: number };
+type Spent = { user: number; infrastructure: number; nobody: number };
 
-/** Remembers how much of its two budgets each failing task has used. */
+/** Remembers how much of its budgets each failing task has used. */
 export class FailureFates {
   lossesMax = 0;
   readonly #spent = new Map<TaskId, Spent>();
@@ -34,13 +34,17 @@ export class FailureFates {
 
   #retry(policy: StepPolicy, task: TaskId, failure: Failure): Fate | null {
     const rule = failureRules[failure.kind];
-    const spent = this.#spent.get(task) ?? { user: 0, infrastructure: 0 };
+    const spent = this.#spent.get(task) ?? { user: 0, infrastructure: 0, nobody: 0 };
     const times = policy.retry?.times ?? 0;
     if (rule.retry === "user" && spent.user < times && (policy.retry?.on?.includes(failure.kind) ?? true)) {
       this.#spent.set(task, { ...spent, user: spent.user + 1 });
       return { kind: "retry", attemptsMax: times + 1 };
     }
-    if (rule.retry === "infrastructure" && spent.infrastructure < this.lossesMax) {
+    if (rule.retry === "nobody" && spent.nobody < returnsMax) {
+      this.#spent.set(task, { ...spent, nobody: spent.nobody + 1 });
+      return { kind: "retry", attemptsMax: returnsMax + 1 };
+    }
+    if ((rule.retry === "infrastructure" || rule.retry === "nobody") && spent.infrastructure < this.lossesMax) {
       this.#spent.set(task, { ...spent, infrastructure: spent.infrastructure + 1 });
       return { kind: "retry", attemptsMax: this.lossesMax + 1 };
     }

@@ -102,7 +102,8 @@ class History {
 
   #end(task: Task, choice: number): void {
     const held = { task: task.id, attempt: lastAttempt(task)?.attempt ?? 0, lease: lastAttempt(task)?.lease ?? 0, atMs: this.atMs };
-    if (choice % 11 === 1) return this.#decide(decideLost(this.state, { ...held, worker: "w" }));
+    if (choice % 11 === 1)
+      return this.#decide(decideLost(this.state, { ...held, worker: "w", how: choice % 2 === 0 ? "lost" : "drained" }));
     const usage = { startedAtMs: this.atMs - 1, finishedAtMs: this.atMs, cpuMs: 1, peakMiB: 1 };
     const failure: Failure = this.state.stopping === null ? { kind: "timeout", afterSeconds: 1 } : { kind: "cancelled", by: "ana" };
     const outcome =

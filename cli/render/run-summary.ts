@@ -124,7 +124,8 @@ function stackLines(failure: Failure): readonly string[] {
 function stepPlace({ firstFailure, graph }: RunView, path: SourcePath): readonly string[] {
   if (firstFailure === null) return [];
   const { task, failure } = firstFailure;
-  if (["lost", "start", "cancelled"].includes(failure.kind) || (failure.kind === "userError" && failure.place !== null)) return [];
+  if (["lost", "returned", "start", "cancelled"].includes(failure.kind) || (failure.kind === "userError" && failure.place !== null))
+    return [];
   const node = graph.steps.find((step) => step.name === stepOf(task));
   return node === undefined ? [] : [`     at ${path(node.file)}:${node.line}`];
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { protocolVersion, type CoordinatorItem, type Hello } from "../../sdk/wire/worker-items.ts";
+import { protocolVersions, type CoordinatorItem, type Hello } from "../../sdk/wire/worker-items.ts";
 import type { WorkerStream } from "../../sdk/wire/worker-stream.ts";
 import { House, settle } from "../../test/coordinator/harness.ts";
 import type { Coordinator } from "../main.ts";
@@ -10,7 +10,8 @@ const hello: Hello = {
   host: "here",
   pid: 1,
   version: "test",
-  protocol: protocolVersion,
+  protocol: protocolVersions.newest,
+  oldestProtocol: protocolVersions.oldest,
   slots: 1,
   cpu: 1,
   memoryMiB: 1,

@@ -7,7 +7,7 @@ import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { parseTaskOutcome } from "../../proto/parse/task.ts";
 import { unreachable } from "../../proto/unreachable.ts";
-import { protocolVersion, type CoordinatorItem, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
+import { agreedProtocol, protocolVersions, type CoordinatorItem, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
 import type { AuditTrail } from "../ports/audit-trail.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "../shell/dispatcher.ts";
@@ -99,10 +99,8 @@ export class WorkerSession implements WorkerLine {
   #greet(hello: Hello): void {
     const { workers, leases, grants, clock, log, version, leaseMs, beatMs } = this.#ports;
     if (this.#worker !== null) return this.#finish({ kind: "misused", reason: "a worker says hello once" }); // S1
-    if (hello.protocol !== protocolVersion) {
-      const reason = `the worker speaks protocol ${hello.protocol} (version ${hello.version}), this coordinator ${protocolVersion} (version ${version}): run the same version on both sides`;
-      return this.#finish({ kind: "unfit", reason });
-    }
+    const protocol = agreedProtocol(hello, protocolVersions);
+    if (protocol === null) return this.#finish({ kind: "unfit", reason: noProtocol(hello, version) });
     const mistake = objectionToHello(hello);
     if (mistake !== null) return this.#finish({ kind: "misused", reason: mistake });
     const objection = objectionToWorker(hello, this.#caller.principal, workers.get(hello.worker));
@@ -116,7 +114,7 @@ export class WorkerSession implements WorkerLine {
       { event: "worker.connected", worker_id: worker.id, host: hello.host, slots: hello.slots, held: hello.held.length },
       "a worker has connected",
     );
-    this.send({ kind: "welcome", protocol: protocolVersion, version, leaseMs, beatMs, blobs: grants.offer });
+    this.send({ kind: "welcome", protocol, version, leaseMs, beatMs, blobs: grants.offer });
     leases.greeted(worker, hello.held);
   }
 
@@ -138,7 +136,7 @@ export class WorkerSession implements WorkerLine {
         return leases.outcome(worker, item.of, parseOutcome(item.outcome));
       case "logs": {
         const found = leases.find(worker, item.of);
-        if (found !== null) intake.take(found.assignment, item.lines);
+        if (found !== null) intake.takeNumbered(found.assignment, item.from, item.lines);
         return;
       }
       case "credit":
@@ -147,16 +145,16 @@ export class WorkerSession implements WorkerLine {
         log.info({ event: "worker.draining", worker_id: worker.id }, "a worker takes no more work");
         return workers.drain(worker);
       case "askBlobs":
-        return this.#answerBlobs(worker, item);
+        void this.#answerBlobs(worker, item);
+        return undefined;
       default:
         return unreachable(item);
     }
   }
 
-  #answerBlobs(worker: Worker, { of, id, requests }: Extract<WorkerItem, { kind: "askBlobs" }>): void {
-    void this.#ports.grants.answer(worker, of, requests).then((answer) => {
-      if (!this.#ended) this.send({ kind: "blobsAnswered", id, answer });
-    });
+  async #answerBlobs(worker: Worker, { of, id, requests }: Extract<WorkerItem, { kind: "askBlobs" }>): Promise<void> {
+    const answer = await this.#ports.grants.answer(worker, of, requests);
+    if (!this.#ended) this.send({ kind: "blobsAnswered", id, answer });
   }
 
   #finish(end: StreamEnd): void {
@@ -175,6 +173,16 @@ export class WorkerSession implements WorkerLine {
       "a worker's stream has ended",
     );
   }
+}
+
+function noProtocol({ protocol, oldestProtocol, version }: Hello, ownVersion: string): string {
+  const { oldest, newest } = protocolVersions;
+  const remedy = protocol < oldest ? "bring the worker up to date" : "bring the coordinator up to date";
+  return `the worker speaks protocol ${rangeText(oldestProtocol, protocol)} (version ${version}), this coordinator ${rangeText(oldest, newest)} (version ${ownVersion}): ${remedy}`;
+}
+
+function rangeText(oldest: number, newest: number): string {
+  return oldest === newest ? String(newest) : `${oldest} to ${newest}`;
 }
 
 /** What cannot be read fails the attempt that it was reported for: nobody else will tell how that ended. */

@@ -115,8 +115,7 @@ function meet(work: Work, task: Task, { event, fate }: { readonly event: EventOf
   const { atMs, attempt, failure } = event;
   switch (fate.kind) {
     case "retry":
-      if (fate.account === "user") task.userFailures += 1;
-      else task.losses += 1;
+      charge(task, fate.account);
       if (fate.delayMs === 0) return makeReady(work, task);
       move(state, task, { kind: "backoff", dueMs: atMs + fate.delayMs });
       work.effects.push({ kind: "setTimer", task: task.id, attempt: currentAttempt(task), dueMs: atMs + fate.delayMs });
@@ -134,6 +133,12 @@ function meet(work: Work, task: Task, { event, fate }: { readonly event: EventOf
     default:
       return unreachable(fate);
   }
+}
+
+function charge(task: Task, account: Extract<Fate, { kind: "retry" }>["account"]): void {
+  if (account === "user") task.userFailures += 1;
+  else if (account === "infrastructure") task.losses += 1;
+  else task.returns += 1;
 }
 
 function withCaught(task: Task, event: EventOf<"taskFailed">): Artifacts {
@@ -165,6 +170,7 @@ function retryRequested(work: Work, event: EventOf<"retryRequested">): void {
   for (const task of retried(state, event.tasks)) {
     task.userFailures = 0;
     task.losses = 0;
+    task.returns = 0;
     makeReady(work, task);
   }
 }

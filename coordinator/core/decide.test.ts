@@ -26,7 +26,7 @@ test("a task starts once for each attempt, under a lease that is new", () => {
   isRefused(decideStart(run.state, { ...request, attempt: 1 }), "notCurrent", /attempt 1 is not ready/);
   run.accept(decideStart(run.state, request));
   isRefused(decideStart(run.state, request), "notCurrent", /the task is running/);
-  run.accept(decideLost(run.state, { ...request, atMs: 6 }));
+  run.accept(decideLost(run.state, { ...request, how: "lost", atMs: 6 }));
   isRefused(decideStart(run.state, { ...request, attempt: 1 }), "stale", /lease 3 was given before/);
   run.accept(decideStart(run.state, { ...request, attempt: 1, lease: 4 }));
 });
@@ -45,7 +45,7 @@ test("an outcome is refused under another lease, another attempt, and a second t
   isRefused(decideOutcome(run.state, { ...held, attempt: 1, outcome: done, atMs: 1 }), "stale", /attempt 1/);
   run.accept(decideOutcome(run.state, { ...held, outcome: done, atMs: 1 }));
   isRefused(decideOutcome(run.state, { ...held, outcome: done, atMs: 1 }), "stale", /no longer current/);
-  isRefused(decideLost(run.state, { ...held, worker: "w", atMs: 1 }), "stale", /no longer current/);
+  isRefused(decideLost(run.state, { ...held, worker: "w", how: "lost", atMs: 1 }), "stale", /no longer current/);
 });
 
 test("a transition that the graph doesn't have fails the task, and says what was expected", () => {
@@ -99,7 +99,7 @@ test("a worker lost while the run stops leaves a cancelled task, not a retry", (
   const run = new PlayedRun(linear);
   const { order: _, ...held } = run.start("start/0");
   run.accept(decideCancel(run.state, { by: "ana", atMs: 1 }));
-  run.accept(decideLost(run.state, { ...held, worker: "w", atMs: 1 }));
+  run.accept(decideLost(run.state, { ...held, worker: "w", how: "lost", atMs: 1 }));
   assert.equal(run.kinds()["start/0"], "cancelled");
   assert.equal(statusOf(run.state), "cancelled");
 });

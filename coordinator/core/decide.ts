@@ -20,7 +20,8 @@ type Held = { readonly task: TaskId; readonly attempt: number; readonly lease: n
 
 export type StartRequest = Held & { readonly worker: string; readonly atMs: number };
 export type OutcomeReport = Held & { readonly outcome: TaskOutcome; readonly atMs: number };
-export type LossReport = Held & { readonly worker: string; readonly atMs: number };
+/** `undelivered`: the worker never named it; `drained`: the worker was to leave. */
+export type LossReport = Held & { readonly worker: string; readonly how: "lost" | "undelivered" | "drained"; readonly atMs: number };
 export type DueRequest = { readonly task: TaskId; readonly attempt: number; readonly atMs: number };
 export type RetryRequest = { readonly by: string; readonly tasks: readonly TaskId[] | null; readonly atMs: number };
 
@@ -64,8 +65,8 @@ export function decideOutcome(state: RunState, report: OutcomeReport): Decision 
 export function decideLost(state: RunState, report: LossReport): Decision {
   const task = holder(state, report);
   if ("reason" in task) return task;
-  const { attempt, lease, worker, atMs } = report;
-  const failure: Failure = { kind: "lost", worker };
+  const { attempt, lease, worker, how, atMs } = report;
+  const failure: Failure = how === "lost" ? { kind: "lost", worker } : { kind: "returned", worker, why: how };
   return accepted({ kind: "taskFailed", atMs, task: task.id, attempt, lease, failure, artifacts: {}, usage: null });
 }
 

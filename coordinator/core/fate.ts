@@ -1,16 +1,17 @@
 // What becomes of a task after a failed attempt.
 //
 // Two budgets: failures that say something about the step count against its `@retry`; losses of workers and starts that
-// went wrong count against the run's `lossesMax`. What is beyond its budget is caught where `@catchError` allows it.
+// went wrong count against the run's `lossesMax`. What went back unharmed counts against neither. What is beyond its budget
+// is caught where `@catchError` allows it.
 
-import { failureRules, type Failure } from "../../proto/failure.ts";
+import { failureRules, returnsMax, type Failure } from "../../proto/failure.ts";
 import type { RetryPolicy, StepNode } from "../../proto/graph.ts";
 import type { TakenTransition } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import type { RunState, Task } from "./state.ts";
 
 export type Fate =
-  | { readonly kind: "retry"; readonly account: "user" | "infrastructure"; readonly delayMs: number }
+  | { readonly kind: "retry"; readonly account: "user" | "infrastructure" | "nobody"; readonly delayMs: number }
   | { readonly kind: "caught"; readonly taken: TakenTransition }
   | { readonly kind: "cancelled"; readonly by: string }
   | { readonly kind: "failed" };
@@ -28,8 +29,10 @@ function retryOf(state: RunState, task: Task, failure: Failure): Fate | null {
   switch (rule.retry) {
     case "never":
       return null;
+    case "nobody":
+      return task.returns < returnsMax ? { kind: "retry", account: "nobody", delayMs: 0 } : afterLoss(state, task);
     case "infrastructure":
-      return task.losses < state.submitted.options.lossesMax ? { kind: "retry", account: "infrastructure", delayMs: 0 } : null;
+      return afterLoss(state, task);
     case "user": {
       const policy = task.step.node.policy.retry;
       if (policy === null || task.userFailures >= policy.times) return null;
@@ -39,6 +42,10 @@ function retryOf(state: RunState, task: Task, failure: Failure): Fate | null {
     default:
       return unreachable(rule.retry);
   }
+}
+
+function afterLoss(state: RunState, task: Task): Fate | null {
+  return task.losses < state.submitted.options.lossesMax ? { kind: "retry", account: "infrastructure", delayMs: 0 } : null;
 }
 
 /** The wait after a failure that `earlier` others came before. */

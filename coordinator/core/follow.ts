@@ -115,6 +115,7 @@ function open(work: Work, step: Step, at: { readonly source: TaskSource; readonl
     attempts: [],
     userFailures: 0,
     losses: 0,
+    returns: 0,
     visible: null,
   };
   add(work.state, task);

@@ -73,6 +73,8 @@ export type Task = {
   /** Since the last retry in place: failures charged to `@retry`, and losses charged to the run's own budget. */
   userFailures: number;
   losses: number;
+  /** Since then: attempts that went back at nobody's expense. */
+  returns: number;
   /** Everything visible after the task; kept for some tasks only. */
   visible: Artifacts | null;
 };

@@ -39,7 +39,7 @@ function viewOf(state: RunState, task: Task): TaskView {
 
 function attemptView({ end, ...started }: Attempt): AttemptView {
   if (end === null) return { ...started, finishedAtMs: null, outcome: "running", failure: null, usage: null };
-  const outcome = end.failure === null ? "succeeded" : end.failure.kind === "lost" ? "lost" : "failed";
+  const outcome = end.failure === null ? "succeeded" : ["lost", "returned"].includes(end.failure.kind) ? "lost" : "failed";
   return { ...started, finishedAtMs: end.atMs, outcome, failure: end.failure, usage: end.usage };
 }
 

@@ -18,10 +18,23 @@ export type Assignment = {
   readonly counted: Counted;
   /** When the worker was last known to hold it, on the monotonic clock. */
   heldAtMs: number;
+  /** The worker has named it. What it never named may never have reached it. */
+  acknowledged: boolean;
   /** What the coordinator decides itself if the worker hasn't reported by then; null while the attempt has no limit. */
   backstop: Backstop | null;
   /** Lines of output that were kept; null where a coordinator before this one may have kept some. */
   lines: number | null;
+  readonly output: Output;
+};
+
+/** Of the worker's own numbering of the lines that the attempt printed. */
+export type Output = {
+  /** Lines before this one have been taken in; null where only the log store knows. */
+  next: number | null;
+  /** What that was a beat ago: so many have been written by now. */
+  written: number;
+  /** Of these the worker knows. */
+  told: number;
 };
 
 /** `dueMs` is on the monotonic clock. */

@@ -12,7 +12,7 @@ import { nearTo } from "../core/near.ts";
 import { orderFor } from "../core/order.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueuedTask, TakenTask, TaskQueue } from "../ports/task-queue.ts";
-import { heldOf, newAssignment, timeoutBackstop, type Assignment } from "./assignment.ts";
+import { heldOf, timeoutBackstop, type Assignment } from "./assignment.ts";
 import type { Backlog, Pool, Shape } from "./backlog.ts";
 import type { Drivers } from "./drivers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
@@ -191,7 +191,14 @@ export class Dispatcher {
     const nowMs = clock.monotonicMs();
     const backstop = timeoutBackstop(hint.task, nowMs);
     const held = { run, task, attempt, lease, worker: worker.id, needs: hint.shape.needs, counted };
-    const assignment: Assignment = { ...held, ...newAssignment, heldAtMs: nowMs, backstop };
+    const assignment: Assignment = {
+      ...held,
+      heldAtMs: nowMs,
+      acknowledged: false,
+      backstop,
+      lines: 0,
+      output: { next: 0, written: 0, told: 0 },
+    };
     const refusal = driver.propose(start, durableFirst ? send : null); // P3
     if (refusal !== null) {
       if (refusal.reason === "noRoom") driver.publication.giveBack(hint);

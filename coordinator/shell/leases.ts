@@ -3,6 +3,8 @@
 // L1. Silence is measured on the monotonic clock, and never while this process itself stood still.
 // L2. A report counts only under the assignment's own attempt and lease. Whoever reports under another one is told to stop.
 // L3. An assignment ends once: by an outcome, by a loss, or with its run's driver.
+// L4. What its worker never named may never have reached it, as when the connection was dead: it is given to another worker
+//     within `beatsUnheldMax` beats, and nobody is charged with a loss.
 
 import { stopGraceSeconds } from "../../proto/control.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
@@ -42,6 +44,7 @@ const beatsUnheldMax = 3;
 const stopReportMs = 30_000;
 
 const diedWithCoordinator = "its coordinator died";
+const left = "its worker was to leave";
 
 export class Leases {
   readonly #options: LeasesOptions;
@@ -64,6 +67,7 @@ export class Leases {
     // The map's keys are task names; a string that is none is found in no map.
     const assignment = driver?.assignments.get(held.task as Assignment["task"]);
     if (driver === undefined || assignment === undefined || !isSame(assignment, held) || assignment.worker !== worker.id) return null;
+    assignment.acknowledged = true;
     return { driver, assignment };
   }
 
@@ -79,39 +83,28 @@ export class Leases {
 
   beat(worker: Worker, held: readonly Held[]): void {
     this.#stillHeld(worker, held);
-    const sinceMs = this.#options.clock.monotonicMs() - beatsUnheldMax * this.#options.beatMs;
-    for (const assignment of worker.assignments) {
-      if (assignment.heldAtMs > sinceMs) continue;
-      worker.line?.send({ kind: "revoke", of: heldOf(assignment) });
-      this.#lose(worker, assignment, "not held by its worker");
-    }
+    this.#tellLines(worker);
+    const sinceMs = this.#unheldSinceMs();
+    for (const assignment of worker.assignments)
+      if (assignment.heldAtMs <= sinceMs) this.#revoke(worker, assignment, "not held by its worker");
   }
 
-  /** Everything that the worker holds runs elsewhere. */
-  takeAway(worker: Worker, reason: string): void {
-    for (const assignment of worker.assignments) {
-      worker.line?.send({ kind: "revoke", of: heldOf(assignment) });
-      this.#lose(worker, assignment, reason);
-    }
+  /** Everything that the worker holds runs elsewhere, since it was to leave. */
+  takeAway(worker: Worker): void {
+    for (const assignment of worker.assignments) this.#revoke(worker, assignment, left);
   }
 
   /** Answers the worker once its report is durable, or known to be refused. */
   outcome(worker: Worker, of: Held, outcome: TaskOutcome): void {
     const found = this.find(worker, of);
-    if (found === null) return this.#refuse(worker, of);
+    if (found === null) return this.#refuse(worker, of, "another attempt or lease is current, or none is");
     const { driver, assignment } = found;
     const { task, attempt, lease } = assignment;
     const decision = decideOutcome(driver.state, { task, attempt, lease, outcome, atMs: this.#options.clock.nowMs() });
     const refusal = driver.propose(decision, () => worker.line?.send({ kind: "accepted", of, refused: false }));
     if (refusal === null) this.#printTrouble(driver, assignment);
     this.#forget(driver, assignment, worker);
-    if (refusal !== null) {
-      this.#options.log.warn(
-        { event: "outcome.refused", run_id: of.run, task_id: of.task, attempt: of.attempt, reason: refusal.message },
-        "an outcome was refused",
-      );
-      this.#refuse(worker, of);
-    }
+    if (refusal !== null) this.#refuse(worker, of, refusal.message);
     this.#options.onRoom(driver);
   }
 
@@ -142,8 +135,10 @@ export class Leases {
         needs: needsOf(task),
         counted: concurrency.of(driver.state.submitted.graph.flow, task.step.node.name),
         heldAtMs: nowMs,
+        acknowledged: true,
         backstop: timeoutBackstop(task, nowMs),
         lines: null,
+        output: { next: null, written: 0, told: 0 },
       };
       driver.assignments.set(task.id, assignment);
       enter(assignment.counted);
@@ -196,12 +191,15 @@ export class Leases {
   }
 
   /** The first report may still be on its way to the ledger: the answer comes after it. */
-  #refuse(worker: Worker, of: Held): void {
+  #refuse(worker: Worker, of: Held, reason: string): void {
     const line = worker.line;
+    const { drivers, log } = this.#options;
+    if (drivers.isAdopting(of.run)) return;
+    const fields = { event: "outcome.refused", run_id: of.run, task_id: of.task, attempt: of.attempt, lease: of.lease };
+    log.warn({ ...fields, worker_id: worker.id, reason }, "an outcome was refused");
     const tell = (): void => line?.send({ kind: "accepted", of, refused: true });
-    const { drivers } = this.#options;
     const driver = drivers.get(of.run);
-    if (driver === undefined) return drivers.isAdopting(of.run) ? undefined : tell();
+    if (driver === undefined) return tell();
     driver.settled().then(tell, () => undefined);
   }
 
@@ -210,15 +208,39 @@ export class Leases {
     line?.send({ kind: "stop", of: heldOf(assignment), graceMs: 1000 * stopGraceSeconds, by });
   }
 
+  #revoke(worker: Worker, assignment: Assignment, why: string): void {
+    worker.line?.send({ kind: "revoke", of: heldOf(assignment) });
+    this.#lose(worker, assignment, why);
+  }
+
+  /** What was last named before then should have been named again. */
+  #unheldSinceMs(): number {
+    return this.#options.clock.monotonicMs() - beatsUnheldMax * this.#options.beatMs;
+  }
+
+  /** Lines that were taken in a beat ago are in their files by now: the worker need not keep them for another stream. */
+  #tellLines(worker: Worker): void {
+    for (const assignment of worker.assignments) {
+      const { output } = assignment;
+      if (output.written > output.told) {
+        worker.line?.send({ kind: "linesKept", of: heldOf(assignment), lines: output.written });
+        output.told = output.written;
+      }
+      output.written = output.next ?? 0;
+    }
+  }
+
   #lose(worker: Worker, assignment: Assignment, why: string): void {
     const { task, attempt, lease, run } = assignment;
     const driver = this.#options.drivers.get(run);
     if (driver === undefined) return this.#options.workers.release(worker, assignment);
-    const fields = { event: "task.lost", run_id: run, task_id: task, attempt, worker_id: worker.id, reason: why };
-    // Whoever takes a run up expects it.
-    if (why === diedWithCoordinator) this.#options.log.info(fields, "an attempt was lost");
-    else this.#options.log.warn(fields, "an attempt was lost");
-    const decision = decideLost(driver.state, { task, attempt, lease, worker: worker.id, atMs: this.#options.clock.nowMs() });
+    const how = why === left ? "drained" : assignment.acknowledged ? "lost" : "undelivered"; // L4
+    const event = how === "lost" ? "task.lost" : "task.returned";
+    const fields = { event, run_id: run, task_id: task, attempt, lease, worker_id: worker.id, reason: why };
+    // Whoever takes a run up, or sends a worker away, expects it.
+    const level = why === diedWithCoordinator || why === left ? "info" : "warn";
+    this.#options.log[level](fields, how === "lost" ? "an attempt was lost" : "an attempt is given to another worker");
+    const decision = decideLost(driver.state, { task, attempt, lease, worker: worker.id, how, atMs: this.#options.clock.nowMs() });
     this.#decide(driver, assignment, decision);
   }
 
@@ -269,7 +291,11 @@ export class Leases {
     // L1: this process was stopped, or busy; beats that came meanwhile are read after this turn.
     const stoodStill = lateMs > beatMs;
     for (const worker of workers.all()) {
-      if (stoodStill) worker.heardAtMs += lateMs;
+      if (stoodStill) {
+        worker.heardAtMs += lateMs;
+        for (const assignment of worker.assignments) assignment.heldAtMs += lateMs;
+      }
+      this.#checkDelivery(worker);
       if (nowMs - worker.heardAtMs <= leaseMs) continue;
       const fields = { event: "worker.lost", worker_id: worker.id, assignments: worker.assignments.size };
       // One that held nothing, like the worker of a process that died, leaves nothing undone.
@@ -280,6 +306,14 @@ export class Leases {
     }
     for (const driver of drivers.all())
       for (const assignment of driver.assignments.values()) this.#checkBackstop(driver, assignment, nowMs);
+  }
+
+  /** L4: the beat that would have named it doesn't come either. */
+  #checkDelivery(worker: Worker): void {
+    const sinceMs = this.#unheldSinceMs();
+    for (const assignment of worker.assignments) {
+      if (!assignment.acknowledged && assignment.heldAtMs <= sinceMs) this.#revoke(worker, assignment, "never acknowledged by its worker");
+    }
   }
 
   #checkBackstop(driver: RunDriver, assignment: Assignment, nowMs: number): void {

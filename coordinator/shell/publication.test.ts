@@ -26,8 +26,8 @@ class Desk {
   #runs = 0;
 
   connect({ id = "w1", slots, cpu = slots, pool = "", runs = [] }: Offered): void {
-    const about = { host: "here", pid: 1, version: "test", protocol: 1, memoryMiB: 1024, gpu: 0, labels: {}, unbounded: false, held: [] };
-    this.workers.connect({ worker: id, slots, cpu, pool, runs, ...about }, { send: () => undefined, end: () => undefined }, { nowMs: 0 });
+    const about = { host: "here", pid: 1, version: "test", protocol: 1, oldestProtocol: 1, gpu: 0, labels: {}, held: [] };
+    this.workers.connect({ worker: id, slots, cpu, memoryMiB: 1024, pool, runs, unbounded: false, ...about }, { send: () => undefined, end: () => undefined }, { nowMs: 0 });
   }
 
   disconnect(id: string): void {

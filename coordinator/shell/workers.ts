@@ -129,8 +129,10 @@ export class Workers {
     { nowMs, namespace = null }: { readonly nowMs: number; readonly namespace?: string | null },
   ): Worker {
     const worker = this.expect(hello.worker, nowMs);
-    worker.line?.end("the worker has opened another stream");
+    const before = worker.line;
     this.#left(worker);
+    // Whose end is no longer the worker's: one that held nothing would be forgotten with it.
+    before?.end("the worker has opened another stream");
     worker.line = line;
     worker.heardAtMs = nowMs;
     worker.draining = false;

@@ -34,6 +34,7 @@ const failure: fc.Arbitrary<Failure> = fc.oneof(
   fc.record({ kind: fc.constant("signal" as const), signal: text }),
   fc.record({ kind: fc.constant("exit" as const), code: fc.integer({ min: -1, max: 255 }) }),
   fc.record({ kind: fc.constant("lost" as const), worker: text }),
+  fc.record({ kind: fc.constant("returned" as const), worker: text, why: fc.constantFrom("undelivered" as const, "drained" as const) }),
   fc.record({ kind: fc.constant("start" as const), message: text }),
   fc.record({ kind: fc.constant("cancelled" as const), by: text }),
   fc.record({ kind: fc.constant("refusedArtifact" as const), artifact: text, path: text, message: text }),

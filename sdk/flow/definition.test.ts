@@ -98,7 +98,7 @@ test("wrong options are told one by one, each with what is right", () => {
     "a: @retry: times is 1.5; give a whole number from 0 to 1000",
     "a: @retry: backoff is 0.5; give a number from 1 to 100",
     "b: @timeout: no duration; give seconds, minutes or hours",
-    'c: @retry: on is ["badTransition"]; give a list of these: userError, timeout, outOfMemory, signal, exit, lost, start',
+    'c: @retry: on is ["badTransition"]; give a list of these: userError, timeout, outOfMemory, signal, exit, lost, start, store',
     "c: @timeout: hours is 10000; give a number from 0 to 480",
     "d: @resources: cpu is 0; give a number from 0.01 to 4096",
     "d: @resources: memory is 1.5; give a whole number from 16 to 16777216",

@@ -111,7 +111,7 @@ function readRetry(reader: Reader | null): RetryPolicy | null {
 function readKinds(reader: Reader): readonly FailureKind[] | null {
   const { on } = reader.options;
   if (on === undefined) return null;
-  const retryable = Object.keys(failureRules).filter((kind) => failureRules[kind as FailureKind].retry !== "never");
+  const retryable = Object.keys(failureRules).filter((kind) => !["never", "nobody"].includes(failureRules[kind as FailureKind].retry));
   if (Array.isArray(on) && on.length > 0 && on.every((kind) => retryable.includes(kind))) return on;
   reader.object(`on is ${JSON.stringify(on)}`, `give a list of these: ${retryable.join(", ")}`);
   return null;

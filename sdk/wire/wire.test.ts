@@ -26,6 +26,7 @@ const hello = fc.record(
     pid: uint32,
     version: text,
     protocol: uint32,
+    oldestProtocol: uint32,
     slots: uint32,
     cpu: double,
     memoryMiB: double,
@@ -47,7 +48,7 @@ const workerItem: fc.Arbitrary<WorkerItem> = fc.oneof(
   fc.record({ kind: kind("hello"), hello }),
   fc.record({ kind: kind("beat"), held: fc.array(held) }),
   fc.record({ kind: kind("outcome"), of: held, outcome: bytes }),
-  fc.record({ kind: kind("logs"), of: held, lines: fc.array(line) }),
+  fc.record({ kind: kind("logs"), of: held, from: uint32, lines: fc.array(line) }),
   fc.record({ kind: kind("credit"), slots: uint32 }),
   fc.record({ kind: kind("draining") }),
   fc.record({ kind: kind("askBlobs"), of: held, id: uint32, requests: bytes }),
@@ -60,6 +61,7 @@ const coordinatorItem: fc.Arbitrary<CoordinatorItem> = fc.oneof(
   fc.record({ kind: kind("accepted"), of: held, refused: fc.boolean() }),
   fc.record({ kind: kind("drain") }),
   fc.record({ kind: kind("blobsAnswered"), id: uint32, answer: bytes }),
+  fc.record({ kind: kind("linesKept"), of: held, lines: uint32 }),
 );
 
 function encode<Item>(items: readonly Item[], write: (writer: ProtoWriter, item: Item) => void): Buffer {

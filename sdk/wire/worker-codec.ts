@@ -26,6 +26,7 @@ export function writeWorkerItem(writer: ProtoWriter, item: WorkerItem): void {
         return writer.message(4, () => {
           writeHeld(writer, item.of);
           for (const line of item.lines) writer.message(5, () => writeLogText(writer, line));
+          writer.number(6, item.from);
         });
       case "credit":
         return writer.message(5, () => writer.number(1, item.slots));
@@ -79,6 +80,11 @@ export function writeCoordinatorItem(writer: ProtoWriter, item: CoordinatorItem)
           writer.number(1, item.id);
           writer.bytes(2, item.answer);
         });
+      case "linesKept":
+        return writer.message(8, () => {
+          writeHeld(writer, item.of);
+          writer.number(5, item.lines);
+        });
       default:
         return unreachable(item);
     }
@@ -131,8 +137,10 @@ function readWorkerItem(reader: ProtoReader, kind: number): WorkerItem | null {
     }
     case 4: {
       const lines: LogText[] = [];
-      const of = reader.message(() => readHeld(reader, { 5: () => lines.push(reader.message(() => readLogText(reader))) }));
-      return { kind: "logs", of, lines };
+      let from = 0;
+      const readers = { 5: () => lines.push(reader.message(() => readLogText(reader))), 6: () => (from = reader.number()) };
+      const of = reader.message(() => readHeld(reader, readers));
+      return { kind: "logs", of, from, lines };
     }
     case 5: {
       let slots = 0;
@@ -181,6 +189,11 @@ function readCoordinatorItem(reader: ProtoReader, kind: number): CoordinatorItem
       let [id, answer] = [0, noBytes];
       reader.message(() => eachField(reader, { 1: () => (id = reader.number()), 2: () => (answer = reader.bytes()) }));
       return { kind: "blobsAnswered", id, answer };
+    }
+    case 8: {
+      let lines = 0;
+      const of = reader.message(() => readHeld(reader, { 5: () => (lines = reader.number()) }));
+      return { kind: "linesKept", of, lines };
     }
     default:
       return null;
@@ -270,6 +283,7 @@ function writeHello(writer: ProtoWriter, hello: Hello): void {
   for (const run of hello.runs) writer.text(12, run);
   writer.text(13, hello.pool);
   writer.flag(14, hello.unbounded);
+  writer.number(15, hello.oldestProtocol);
 }
 
 function readHello(reader: ProtoReader): Hello {
@@ -282,6 +296,7 @@ function readHello(reader: ProtoReader): Hello {
     pid: 0,
     version: "",
     protocol: 0,
+    oldestProtocol: 0,
     slots: 0,
     cpu: 0,
     memoryMiB: 0,
@@ -304,6 +319,7 @@ function readHello(reader: ProtoReader): Hello {
     12: () => runs.push(reader.text()),
     13: () => (told.pool = reader.text()),
     14: () => (told.unbounded = reader.flag()),
+    15: () => (told.oldestProtocol = reader.number()),
   });
   return { ...told, labels, held, runs };
 }

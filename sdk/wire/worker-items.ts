@@ -1,8 +1,19 @@
 // The items that a worker and its coordinator send each other, as proto/worker.proto lays them out. Bodies (orders,
 // outcomes) stay bytes here: who wants them parses them.
 
-/** What both sides must agree on; raised when an old worker would misunderstand. */
-export const protocolVersion = 1;
+/** The protocols that this side speaks; the newest is raised when an old worker would misunderstand. */
+export const protocolVersions = { oldest: 1, newest: 1 } as const;
+
+/** The newest protocol that both sides speak; null where there is none. */
+export function agreedProtocol(
+  { protocol, oldestProtocol }: Pick<Hello, "protocol" | "oldestProtocol">,
+  own: ProtocolRange,
+): number | null {
+  const newest = Math.min(protocol, own.newest);
+  return newest >= Math.max(oldestProtocol, own.oldest) ? newest : null;
+}
+
+type ProtocolRange = { readonly oldest: number; readonly newest: number };
 
 /** Names an assignment of one attempt. */
 export type Held = { readonly run: string; readonly task: string; readonly attempt: number; readonly lease: number };
@@ -12,7 +23,9 @@ export type Hello = {
   readonly host: string;
   readonly pid: number;
   readonly version: string;
+  /** The newest protocol that it speaks, and the oldest. */
   readonly protocol: number;
+  readonly oldestProtocol: number;
   readonly slots: number;
   readonly cpu: number;
   readonly memoryMiB: number;
@@ -36,7 +49,8 @@ export type WorkerItem =
   | { readonly kind: "beat"; readonly held: readonly Held[] }
   /** `outcome` is the JSON of a TaskOutcome. */
   | { readonly kind: "outcome"; readonly of: Held; readonly outcome: Uint8Array }
-  | { readonly kind: "logs"; readonly of: Held; readonly lines: readonly LogText[] }
+  /** `from` counts the lines that the attempt had before these. */
+  | { readonly kind: "logs"; readonly of: Held; readonly from: number; readonly lines: readonly LogText[] }
   /** So many assignments more are welcome. */
   | { readonly kind: "credit"; readonly slots: number }
   | { readonly kind: "draining" }
@@ -59,5 +73,7 @@ export type CoordinatorItem =
   | { readonly kind: "revoke"; readonly of: Held }
   | { readonly kind: "accepted"; readonly of: Held; readonly refused: boolean }
   | { readonly kind: "drain" }
+  /** The attempt's first so many lines are kept: they need not be sent again. */
+  | { readonly kind: "linesKept"; readonly of: Held; readonly lines: number }
   /** `answer` is the JSON of a BlobAnswer. */
   | { readonly kind: "blobsAnswered"; readonly id: number; readonly answer: Uint8Array };

@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
-import { protocolVersion, type CoordinatorItem, type Held, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
+import { protocolVersions, type CoordinatorItem, type Held, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
 import { openWorkerStream, type WorkerStream } from "../../sdk/wire/worker-stream.ts";
 
 export type SimulatedWorkerOptions = {
@@ -19,6 +19,7 @@ export type SimulatedWorkerOptions = {
   /** By default 1 core for each slot, 1 GiB, in the default pool. */
   readonly offer?: Partial<Pick<Hello, "pool" | "cpu" | "memoryMiB" | "gpu" | "labels" | "unbounded">>;
   readonly protocol?: number;
+  readonly oldestProtocol?: number;
   /** Remembers no messages: for many tasks. */
   readonly forgetful?: boolean;
 };
@@ -28,6 +29,7 @@ export class SimulatedWorker {
   /** What it works on, or has not been told that its outcome was accepted. */
   readonly held = new Map<string, { readonly of: Held; readonly order: TaskOrder }>();
   readonly #options: SimulatedWorkerOptions;
+  readonly #printed = new Map<string, number>();
   readonly #outcomes = new Map<string, WorkerItem>();
   readonly #waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = [];
   #stream: WorkerStream | null = null;
@@ -40,7 +42,7 @@ export class SimulatedWorker {
 
   /** Resolves when the coordinator has answered. */
   async connect(address = this.#options.address): Promise<this> {
-    const { id, slots, runs = [], protocol = protocolVersion, offer = {} } = this.#options;
+    const { id, slots, runs = [], protocol = protocolVersions.newest, oldestProtocol = protocol, offer = {} } = this.#options;
     this.end = null;
     const welcomes = this.count("welcome");
     const stream = openWorkerStream(
@@ -64,6 +66,7 @@ export class SimulatedWorker {
       pid: process.pid,
       version: "test",
       protocol,
+      oldestProtocol,
       slots,
       cpu: slots,
       memoryMiB: 1024,
@@ -104,6 +107,13 @@ export class SimulatedWorker {
     this.#outcomes.set(keyOf(of), item);
     this.send(item);
     this.send({ kind: "credit", slots: 1 });
+  }
+
+  /** Numbers the lines as an agent does. */
+  print(of: Held, texts: readonly string[]): void {
+    const from = this.#printed.get(keyOf(of)) ?? 0;
+    this.#printed.set(keyOf(of), from + texts.length);
+    this.send({ kind: "logs", of, from, lines: texts.map((text) => ({ stream: "stdout", atMs: 1, text })) });
   }
 
   count(kind: CoordinatorItem["kind"]): number {

@@ -3,7 +3,12 @@ import { test } from "node:test";
 import { failureRules, type FailureRule } from "../../proto/failure.ts";
 import { readMarkdown } from "./markdown.ts";
 
-const words: Readonly<Record<FailureRule["retry"], string>> = { user: "yes", infrastructure: "own budget", never: "no" };
+const words: Readonly<Record<FailureRule["retry"], string>> = {
+  user: "yes",
+  infrastructure: "own budget",
+  nobody: "at nobody's expense",
+  never: "no",
+};
 
 test("docs/reliability.md has the table of failures that the code decides by", () => {
   const rows = [...readMarkdown("docs/reliability.md").matchAll(/^\| `(\w+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$/gm)];

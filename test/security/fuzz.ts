@@ -10,7 +10,7 @@ import { parseSha256, type RunId } from "../../proto/ids.ts";
 import { ProtoWriter } from "../../sdk/wire/proto-writer.ts";
 import { connectMethod, controlService, writeControlRequest } from "../../sdk/wire/services.ts";
 import { writeWorkerItem } from "../../sdk/wire/worker-codec.ts";
-import { protocolVersion, type Held, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
+import { protocolVersions, type Held, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
 import { foreach, linear, obedient, submission } from "../coordinator/graphs.ts";
 import { finished } from "../coordinator/harness.ts";
 import { SimulatedWorker } from "../coordinator/simulated-worker.ts";
@@ -102,7 +102,8 @@ const hello: Hello = {
   host: "here",
   pid: 1,
   version: "test",
-  protocol: protocolVersion,
+  protocol: protocolVersions.newest,
+  oldestProtocol: protocolVersions.oldest,
   slots: 2,
   cpu: 2,
   memoryMiB: 1024,
@@ -124,7 +125,7 @@ const items: readonly (readonly WorkerItem[])[] = [
   [{ kind: "hello", hello: { ...hello, held: [held, held], runs: ["Linear/1"] } }],
   [{ kind: "beat", held: [held, { ...held, lease: 2 }] }],
   [{ kind: "outcome", of: held, outcome: json(outcome) }],
-  [{ kind: "logs", of: held, lines: [{ stream: "stdout", atMs: 5, text: "a line" }] }],
+  [{ kind: "logs", of: held, from: 0, lines: [{ stream: "stdout", atMs: 5, text: "a line" }] }],
   [
     { kind: "credit", slots: 1 },
     { kind: "beat", held: [] },

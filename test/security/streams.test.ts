@@ -82,7 +82,7 @@ test("nobody is taken for a worker of another token, and nothing that is said of
   assert.equal(worker.end, null);
   const stranger = await workerOf(context, border, { id: "w2", token: border.token({ role: "worker" }) });
   stranger.report(held, succeeded({ kind: "end" }));
-  stranger.send({ kind: "logs", of: held, lines: [{ stream: "stdout", atMs: 0, text: "forged" }] });
+  stranger.send({ kind: "logs", of: held, from: 0, lines: [{ stream: "stdout", atMs: 0, text: "forged" }] });
   await stranger.until(() => stranger.received.some((item) => item.kind === "accepted" && item.refused));
   worker.finish("start/0", succeeded({ kind: "linear", to: step("end") }));
   await worker.until(() => worker.received.some((item) => item.kind === "accepted" && !item.refused));

@@ -12,6 +12,7 @@
 import assert from "node:assert/strict";
 import { countOf } from "../../proto/artifact.ts";
 import type { RunEvent } from "../../proto/event.ts";
+import { returnsMax } from "../../proto/failure.ts";
 import type { StepName, TaskId } from "../../proto/ids.ts";
 import type { TaskOrder } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
@@ -33,6 +34,7 @@ export class Checker {
   readonly #asked = new Set<string>();
   readonly #userFailures = new Map<TaskId, number>();
   readonly #losses = new Map<TaskId, number>();
+  readonly #returns = new Map<TaskId, number>();
   /** Failed and cancelled as of the last event. */
   #ended: readonly TaskId[] = [];
   #isStopping = false;
@@ -170,6 +172,7 @@ export class Checker {
   #forgive(task: TaskId): void {
     this.#userFailures.delete(task);
     this.#losses.delete(task);
+    this.#returns.delete(task);
   }
 
   #outstanding(state: RunState): void {
@@ -185,14 +188,20 @@ export class Checker {
     const isRetried = task?.state.kind === "ready" || task?.state.kind === "backoff";
     const retry = this.#flow.policies.get(event.task.slice(0, event.task.indexOf("/")) as StepName)?.retry ?? null;
     const { kind } = event.failure;
-    const spent = kind === "lost" ? this.#losses : this.#userFailures;
+    const isLost = kind === "lost" || kind === "returned";
+    if (kind === "returned" && (this.#returns.get(event.task) ?? 0) < returnsMax) {
+      assert.equal(task?.state.kind, this.#isStopping ? "cancelled" : "ready", "I8: what went back is ready again");
+      this.#returns.set(event.task, (this.#returns.get(event.task) ?? 0) + 1);
+      return;
+    }
+    const spent = isLost ? this.#losses : this.#userFailures;
     const earlier = spent.get(event.task) ?? 0;
     const isListed = retry !== null && (retry.on === null || retry.on.includes(kind)) && ["userError", "timeout", "exit"].includes(kind);
-    const budget = kind === "lost" ? state.submitted.options.lossesMax : isListed ? retry.times : 0;
+    const budget = isLost ? state.submitted.options.lossesMax : isListed ? retry.times : 0;
     assert.equal(isRetried, !this.#isStopping && earlier < budget, `I8: whether ${event.task} is retried after ${earlier} failures`);
     if (!isRetried) return;
     spent.set(event.task, earlier + 1);
-    if (kind === "lost" || retry === null) return assert.equal(task.state.kind, "ready", "I8: a loss waits for nothing");
+    if (isLost || retry === null) return assert.equal(task.state.kind, "ready", "I8: a loss waits for nothing");
     const minutes = Math.min(retry.minutesBetween * (earlier === 0 ? 1 : retry.backoff), retry.maxMinutes);
     const waited = task.state.kind === "backoff" ? task.state.dueMs - event.atMs : 0;
     assert.equal(waited, minutes * 60_000, `I8: back-off of ${event.task}`);
@@ -222,7 +231,9 @@ export function keyOf(effect: Effect): string {
 
 /** Everything that counts in a state, as text. */
 function dump(state: RunState): string {
-  const tasks = state.order.map(({ id, state, attempts, userFailures, losses }) => ({ id, state, attempts, userFailures, losses }));
+  const tasks = state.order.map(({ id, state, attempts, userFailures, losses, returns }) => {
+    return { id, state, attempts, userFailures, losses, returns };
+  });
   const queues = [state.ready, state.running, state.backingOff, state.failed].map((set) => Array.from(set, ({ id }) => id));
   return JSON.stringify([summaryOf(state), statusOf(state), runView(state, null).steps, tasks, queues, state.stopping]);
 }

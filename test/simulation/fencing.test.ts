@@ -70,7 +70,8 @@ function successors(world: World, rules: Rules): World[] {
       after.push(told, append(told, by, { decision, rules }));
     }
     const running = state.tasks.get(task)?.attempts.at(-1);
-    if (running !== undefined) after.push(append(world, by, { decision: decideLost(state, { ...running, task, atMs: 1 }), rules }));
+    if (running !== undefined)
+      after.push(append(world, by, { decision: decideLost(state, { ...running, task, how: "lost", atMs: 1 }), rules }));
     for (const { attempt, lease } of world.assigned) {
       const outcome = { kind: "succeeded", taken: { kind: "end" }, artifacts: {}, usage } as const;
       after.push(append(world, by, { decision: rules.report(state, { task, attempt, lease, outcome, atMs: 1 }), rules }));

@@ -74,8 +74,14 @@ const mutants: readonly Mutant[] = [
   {
     rule: "a loss does not use up a retry",
     file: "advance.ts",
-    from: `if (fate.account === "user") task.userFailures`,
-    to: `if (fate.account !== "none") task.userFailures`,
+    from: `if (account === "user") task.userFailures`,
+    to: `if (account !== "none") task.userFailures`,
+  },
+  {
+    rule: "what went back uses up nothing",
+    file: "advance.ts",
+    from: `else if (account === "infrastructure") task.losses`,
+    to: `else if (account !== "none") task.losses`,
   },
   { rule: "losses have a budget", file: "fate.ts", from: "task.losses < state.submitted.options.lossesMax", to: "task.losses < 1e9" },
   { rule: "a retry in place gives a fresh budget", file: "advance.ts", from: "    task.userFailures = 0;\n", to: "" },

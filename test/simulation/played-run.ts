@@ -122,9 +122,9 @@ export class PlayedRun {
     return this.report(id, { kind: "failed", failure, artifacts: artifactsOf(sets), usage });
   }
 
-  lose(id: string): void {
+  lose(id: string, how: "lost" | "undelivered" | "drained" = "lost"): void {
     const { order: _, ...held } = this.start(id);
-    this.accept(decideLost(this.state, { ...held, worker: "w", atMs: this.atMs }));
+    this.accept(decideLost(this.state, { ...held, worker: "w", how, atMs: this.atMs }));
   }
 
   /** The kind of each task's state, by id. */

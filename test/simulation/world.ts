@@ -166,7 +166,7 @@ export class World {
     const attempt = this.state.tasks.get(task)?.attempts.at(-1);
     if (attempt === undefined) return;
     this.#commit(
-      decideLost(this.state, { task, attempt: attempt.attempt, lease: attempt.lease, worker: attempt.worker, atMs: this.nowMs }),
+      decideLost(this.state, { task, ...attempt, how: this.#random.pick(["lost", "lost", "undelivered", "drained"]), atMs: this.nowMs }),
     );
     if (this.state.tasks.get(task)?.state.kind === "failed" || this.state.tasks.get(task)?.state.kind === "succeeded")
       this.isDisturbed = true;
@@ -209,7 +209,7 @@ export class World {
   }
 
   #remember(event: RunEvent): void {
-    if (event.kind !== "taskFailed" || event.failure.kind === "lost" || event.failure.kind === "cancelled") return;
+    if (event.kind !== "taskFailed" || ["lost", "returned", "cancelled"].includes(event.failure.kind)) return;
     this.failedBefore.set(event.task, (this.failedBefore.get(event.task) ?? 0) + 1);
   }
 

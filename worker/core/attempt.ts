@@ -12,7 +12,12 @@ import { unreachable } from "../../proto/unreachable.ts";
 type StopCause =
   | { readonly kind: "timeout"; readonly afterSeconds: number }
   | { readonly kind: "cancelled"; readonly by: string }
+  | ReturnedFailure
+  | OutOfMemoryFailure
   | { readonly kind: "revoked" };
+
+type ReturnedFailure = Extract<Failure, { kind: "returned" }>;
+type OutOfMemoryFailure = Extract<Failure, { kind: "outOfMemory" }>;
 
 export type AttemptState =
   /** No process has taken the order yet. */
@@ -32,6 +37,10 @@ export type AttemptEvent =
   | { readonly kind: "timeoutDue"; readonly afterSeconds: number }
   | { readonly kind: "stopRequested"; readonly by: string; readonly graceMs: number }
   | { readonly kind: "revoked" }
+  /** It is to go back to the coordinator. */
+  | { readonly kind: "givenBack"; readonly failure: ReturnedFailure; readonly graceMs: number }
+  /** Its processes hold more memory than it may have. */
+  | { readonly kind: "memoryExceeded"; readonly failure: OutOfMemoryFailure }
   | { readonly kind: "graceOver" }
   /** The task process is gone, or could not be started; `failure` says why where nobody stopped it. */
   | { readonly kind: "processEnded"; readonly failure: Failure }
@@ -88,11 +97,13 @@ function whileWaiting(state: AttemptState, event: AttemptEvent): AttemptStep {
       return end({ kind: "deliverFailure", failure: { kind: "cancelled", by: event.by } });
     case "revoked":
       return end({ kind: "forget" });
+    case "givenBack":
     case "processEnded":
       return end({ kind: "deliverFailure", failure: event.failure });
     case "codeReturned":
     case "reported":
     case "timeoutDue":
+    case "memoryExceeded":
     case "graceOver":
     case "notStored":
       return { state, actions: [] };
@@ -114,6 +125,10 @@ function whileRunning(state: AttemptState & { kind: "running" | "keeping" }, eve
     }
     case "stopRequested":
       return stop({ kind: "cancelled", by: event.by }, { kind: "cancelled", by: event.by }, event.graceMs);
+    case "givenBack":
+      return stop(event.failure, event.failure, event.graceMs);
+    case "memoryExceeded":
+      return kill(event.failure);
     case "revoked":
       return {
         state: { kind: "stopping", cause: { kind: "revoked" }, pressure: "killed" },
@@ -143,9 +158,12 @@ function whileStopping(state: AttemptState & { kind: "stopping" }, event: Attemp
     case "stopRequested":
       // Asked again without patience: the second Ctrl-C.
       return event.graceMs > 0 || state.pressure === "killed" ? { state, actions: [] } : kill(state.cause);
+    case "memoryExceeded":
+      return state.pressure === "killed" ? { state, actions: [] } : kill(state.cause); // A2
     case "graceOver":
       return press(state);
     case "started":
+    case "givenBack":
     case "codeReturned":
     case "timeoutDue":
       return { state, actions: [] };

@@ -5,6 +5,8 @@
 // W2. Beats name everything that is held: what runs, and what waits to be accepted. They come from the worker's own
 //     event loop, which runs no step code.
 // W3. While the coordinator is away, steps run on; when it stays away too long they are ended and the worker gives up.
+// W4. A worker that slept for longer than its lease asks anew what it may keep, on a new stream: the old one may be dead
+//     without anybody having noticed.
 
 import type { Failure } from "../../proto/failure.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
@@ -13,11 +15,13 @@ import { creditToAsk } from "../core/credit.ts";
 import { requestBytesMax } from "../../sdk/wire/channel-options.ts";
 import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "../../sdk/wire/worker-items.ts";
 import type { WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
+import { nextRetryMs } from "../core/reconnect.ts";
 import type { WorkerLog } from "../ports/log.ts";
 import { AttemptRun } from "./attempt-run.ts";
 import type { WorkerBlobs } from "./blobs/worker-blobs.ts";
 import { parseOrderHead, type OrderHead } from "./order-head.ts";
-import { Outbox } from "./outbox.ts";
+import { keyOf, Outbox } from "./outbox.ts";
+import { Wakefulness } from "./wakefulness.ts";
 import type { ProcessPool } from "./process-pool.ts";
 
 export type AgentOptions = {
@@ -47,17 +51,16 @@ type Connection =
   | { readonly kind: "greeting"; readonly link: WorkerStream; readonly silence: NodeJS.Timeout }
   | { readonly kind: "welcomed"; readonly link: WorkerStream; readonly beats: NodeJS.Timeout };
 
-/** First wait before a stream is opened again; it doubles up to `retryMsMax`, and each is spread by half of it to both sides. */
-const retryMsMin = 200;
-/** Before the first welcome: a worker may be there a moment before its coordinator is. */
-const firstRetryMsMin = 20;
-const retryMsMax = 5000;
 /** Tries before the first welcome that are nothing to worry about: together about a second. */
 const quietTries = 6;
 /** What a coordinator takes of one task: references, and the values that ride inline. Bytes. */
 const outcomeBytesMax = requestBytesMax / 2;
 /** A coordinator that accepts a stream and says nothing is taken for broken. Milliseconds. */
 const welcomeMsMax = 10_000;
+/** An attempt that runs for longer is named without waiting for the next beat: its assignment has arrived. Milliseconds. */
+const acknowledgeMs = 100;
+/** What a step gets to tidy up when its task goes back. Milliseconds. */
+const returnGraceMs = 2000;
 
 export class Agent {
   /** Settles with the reason when the worker has given up its coordinator. It has ended everything by then. */
@@ -76,7 +79,8 @@ export class Agent {
   #failedTries = 0;
   #wasWelcomed = false;
   #giveUp: NodeJS.Timeout | undefined;
-  #whenEmpty: (() => void) | null = null;
+  #acknowledging: NodeJS.Timeout | undefined;
+  #whenEmpty: (() => void)[] = [];
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -96,13 +100,16 @@ export class Agent {
     this.#connect(openStream);
   }
 
-  /** Takes nothing more; resolves when everything that runs has ended and been accepted. */
-  async drain(): Promise<void> {
+  /** Takes nothing more; resolves when everything that runs has ended and been accepted. What still runs after `withinMs` goes back. */
+  async drain(withinMs: number | null): Promise<void> {
     if (!this.#draining) {
       this.#draining = true;
       this.#send({ kind: "draining" });
     }
-    if (this.#running.size > 0 || !this.#outbox.isEmpty()) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));
+    if (this.#isEmpty()) return;
+    const late = withinMs === null ? undefined : setTimeout(() => this.#giveBack(), withinMs);
+    await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+    clearTimeout(late);
   }
 
   /** Ends everything now. What ran is not reported: the coordinator will find it lost. */
@@ -113,12 +120,18 @@ export class Agent {
     await this.#options.blobs?.close();
   }
 
+  #giveBack(): void {
+    const fields = { event: "worker.returning", attempts: this.#running.size };
+    this.#options.log.warn(fields, "not everything has ended in time: what still runs goes back");
+    for (const { run } of this.#running.values()) run.giveBack(this.#options.hello.worker, returnGraceMs);
+  }
+
   #connect(openStream: OpenStream): void {
     // Events of a stream that was given up come too late to matter.
     const isCurrent = (): boolean => "link" in this.#connection && this.#connection.link === link;
     const link: WorkerStream = openStream({
       onItems: (items) => {
-        for (const item of items) if (isCurrent()) this.#receive(link, item);
+        for (const item of items) if (isCurrent()) this.#receive(link, item, openStream);
       },
       onEnd: ({ reason, refused }) => {
         if (isCurrent()) this.#disconnected(openStream, { reason, refused });
@@ -140,7 +153,7 @@ export class Agent {
       this.#awaitCoordinator();
     }
     if (refused) return this.#giveUpCoordinator(`the coordinator refused this worker: ${reason}`, true);
-    const ms = Math.min(retryMsMax, (this.#wasWelcomed ? retryMsMin : firstRetryMsMin) * 2 ** this.#failedTries) * (0.5 + Math.random());
+    const ms = nextRetryMs({ failedTries: this.#failedTries, wasWelcomed: this.#wasWelcomed, draw: Math.random() });
     this.#failedTries += 1;
     // Where both start together, the coordinator is merely not there yet.
     const level = this.#wasWelcomed || this.#failedTries > quietTries ? "warn" : "info";
@@ -161,6 +174,7 @@ export class Agent {
 
   #close(): void {
     clearTimeout(this.#giveUp);
+    clearTimeout(this.#acknowledging);
     const connection = this.#connection;
     this.#connection = { kind: "closed" };
     switch (connection.kind) {
@@ -180,23 +194,25 @@ export class Agent {
     }
   }
 
-  #receive(link: WorkerStream, item: CoordinatorItem): void {
+  #receive(link: WorkerStream, item: CoordinatorItem, openStream: OpenStream): void {
     switch (item.kind) {
       case "welcome":
-        return this.#welcomed(link, item);
+        return this.#welcomed(link, item, openStream);
       case "assign":
         return this.#assigned(item.of, item.order);
       case "stop":
         return this.#running.get(keyOf(item.of))?.run.stop(item.by, item.graceMs);
       case "revoke":
-        this.#outbox.forget(keyOf(item.of));
+        this.#outbox.forget(item.of);
         this.#running.get(keyOf(item.of))?.run.revoke();
         return this.#checkEmpty();
       case "accepted":
-        this.#outbox.forget(keyOf(item.of));
+        this.#outbox.forget(item.of);
         return this.#checkEmpty();
+      case "linesKept":
+        return this.#outbox.linesKept(item.of, item.lines);
       case "drain":
-        void this.drain().then(this.#settleSentAway);
+        void this.drain(null).then(this.#settleSentAway);
         return undefined;
       case "blobsAnswered":
         return this.#options.blobs?.desk.answered(item.id, item.answer);
@@ -205,7 +221,8 @@ export class Agent {
     }
   }
 
-  #welcomed(link: WorkerStream, { beatMs, blobs, version }: Extract<CoordinatorItem, { kind: "welcome" }>): void {
+  #welcomed(link: WorkerStream, welcome: Extract<CoordinatorItem, { kind: "welcome" }>, openStream: OpenStream): void {
+    const { beatMs, leaseMs, blobs, version } = welcome;
     if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     clearTimeout(this.#giveUp);
     this.#failedTries = 0;
@@ -215,12 +232,25 @@ export class Agent {
       { event: "worker.welcomed", worker_id: this.#options.hello.worker, coordinator_version: version },
       "the coordinator has this worker",
     );
-    const beats = setInterval(() => link.send({ kind: "beat", held: this.#held() }), beatMs);
+    const wakefulness = new Wakefulness();
+    const beats = setInterval(() => {
+      const awayMs = wakefulness.awayMs();
+      if (awayMs > leaseMs) this.#wokeUp(link, awayMs, openStream);
+      else link.send({ kind: "beat", held: this.#held() });
+    }, beatMs);
     this.#connection = { kind: "welcomed", link, beats };
-    for (const item of this.#outbox.takeAll()) link.send(item); // W1
+    for (const item of this.#outbox.all()) link.send(item); // W1
     if (this.#draining) link.send({ kind: "draining" });
     if (this.#options.blobs === null) this.#ask();
     else void this.#useBlobs(link, this.#options.blobs, blobs);
+  }
+
+  /** W4 */
+  #wokeUp(link: WorkerStream, awayMs: number, openStream: OpenStream): void {
+    const fields = { event: "worker.slept", away_ms: Math.round(awayMs), held: this.#held().length };
+    this.#options.log.warn(fields, "this machine or process stood still for longer than its lease");
+    link.close();
+    this.#disconnected(openStream, { reason: "asking anew what is still this worker's", refused: false });
   }
 
   /** Work is asked for when its artifacts can be read and written. */
@@ -250,7 +280,7 @@ export class Agent {
 
   #assigned(of: Held, bytes: Uint8Array): void {
     const key = keyOf(of);
-    if (this.#running.has(key) || this.#outbox.holds(key)) return; // Sent twice.
+    if (this.#running.has(key) || this.#outbox.holds(of)) return; // Sent twice.
     this.#asked = Math.max(0, this.#asked - 1);
     let head: OrderHead;
     try {
@@ -271,21 +301,28 @@ export class Agent {
       },
     });
     this.#running.set(key, { of, run });
+    this.#acknowledgeSoon();
     run.start();
   }
 
   #lines(of: Held, lines: readonly LogText[]): void {
-    const item: WorkerItem = { kind: "logs", of, lines };
-    if (this.#connection.kind === "welcomed") this.#connection.link.send(item);
-    else this.#outbox.keepLines(item);
+    const item = this.#outbox.keepLines(of, lines, this.#connection.kind === "welcomed");
+    if (item !== null) this.#send(item);
   }
 
   #outcome(of: Held, reported: Uint8Array): void {
     if (this.#connection.kind === "closed") return;
     const outcome = reported.length <= outcomeBytesMax ? reported : failedToStart(tooLarge(reported.length));
-    const item: WorkerItem = { kind: "outcome", of, outcome };
-    this.#outbox.keepOutcome(keyOf(of), item);
+    const item = { kind: "outcome", of, outcome } as const;
+    this.#outbox.keepOutcome(item);
     this.#send(item);
+  }
+
+  #acknowledgeSoon(): void {
+    this.#acknowledging ??= setTimeout(() => {
+      this.#acknowledging = undefined;
+      if (this.#running.size > 0) this.#send({ kind: "beat", held: this.#held() });
+    }, acknowledgeMs);
   }
 
   #send(item: WorkerItem): void {
@@ -297,20 +334,18 @@ export class Agent {
     return [...[...this.#running.values()].map(({ of }) => of), ...this.#outbox.held()];
   }
 
+  #isEmpty(): boolean {
+    return this.#running.size === 0 && this.#outbox.isEmpty();
+  }
+
   #checkEmpty(): void {
-    if (this.#running.size > 0 || !this.#outbox.isEmpty()) return;
-    this.#whenEmpty?.();
-    this.#whenEmpty = null;
+    if (this.#isEmpty()) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 }
 
 function tooLarge(bytes: number): string {
   const mebibytes = (size: number): number => Math.ceil(size / 1024 / 1024);
   return `the outcome takes ${mebibytes(bytes)} MiB, and at most ${mebibytes(outcomeBytesMax)} can be reported: keep fewer artifacts, or hold them together in one`;
-}
-
-function keyOf(held: Held): string {
-  return `${held.run}/${held.task}/${held.attempt}/${held.lease}`;
 }
 
 function failedToStart(message: string): Uint8Array {

@@ -76,6 +76,11 @@ export class AttemptRun {
     this.#advance({ kind: "revoked" });
   }
 
+  /** Stops it, so that it can run on another worker. */
+  giveBack(worker: string, graceMs: number): void {
+    this.#advance({ kind: "givenBack", failure: { kind: "returned", worker, why: "drained" }, graceMs });
+  }
+
   #begin(lease: ProcessLease): LeaseEvents {
     this.#lease = lease;
     this.#process = lease.process;

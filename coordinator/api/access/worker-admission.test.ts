@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { protocolVersion, type Hello } from "../../../sdk/wire/worker-items.ts";
+import { protocolVersions, type Hello } from "../../../sdk/wire/worker-items.ts";
 import { objectionToHello } from "./worker-admission.ts";
 
 const hello: Hello = {
@@ -8,7 +8,8 @@ const hello: Hello = {
   host: "h",
   pid: 1,
   version: "1",
-  protocol: protocolVersion,
+  protocol: protocolVersions.newest,
+  oldestProtocol: protocolVersions.oldest,
   slots: 1,
   cpu: 1,
   memoryMiB: 1,
