@@ -11,6 +11,7 @@ import { foreach, linear, step, submission, succeeded } from "../test/coordinato
 import { House } from "../test/coordinator/harness.ts";
 import type { SimulatedWorker } from "../test/coordinator/simulated-worker.ts";
 import type { Coordinator } from "./main.ts";
+import type { AuditEntry, AuditTrail } from "./ports/audit-trail.ts";
 import type { BlobAccess } from "./ports/blob-access.ts";
 
 const blob = (digit: string): Sha256 => parseSha256(digit.repeat(64));
@@ -43,12 +44,15 @@ type AtEnd = {
   readonly worker: SimulatedWorker;
   readonly run: RunId;
   readonly of: Held;
+  readonly audited: readonly AuditEntry[];
 };
 
 /** A run whose `end` task the worker holds. */
 async function atEnd(context: TestContext): Promise<AtEnd> {
   const house = await House.open(context);
-  const coordinator = await house.start({ blobs: access });
+  const audited: AuditEntry[] = [];
+  const audit: AuditTrail = { record: (entry) => audited.push(entry), close: () => Promise.resolve() };
+  const coordinator = await house.start({ blobs: access, access: { tokens: null, issueCertificate: null, audit } });
   const worker = await house.worker(coordinator, { slots: 2, execute: () => null });
   const request = { ...submission(linear(["start", "end"])), codePackage: packageBlob, parameters: stored(parameterBlob) };
   const run = await coordinator.control.submit(request);
@@ -58,7 +62,7 @@ async function atEnd(context: TestContext): Promise<AtEnd> {
   await worker.until(() => worker.assigned("end/0").length === 1);
   const [of] = worker.assigned("end/0");
   assert.ok(of !== undefined);
-  return { house, coordinator, worker, run, of };
+  return { house, coordinator, worker, run, of, audited };
 }
 
 const get = (sha256: Sha256): BlobRequest => ({ kind: "get", sha256 });
@@ -78,8 +82,8 @@ test("a worker may read what the order of its attempt names: code, parameters, i
   );
 });
 
-test("a blob that the order does not name is refused, with all that was asked for together, and the log says so", async (context) => {
-  const { worker, of, house } = await atEnd(context);
+test("a blob that the order does not name is refused, with all that was asked for together, and log and audit trail say so", async (context) => {
+  const { worker, of, house, audited } = await atEnd(context);
   for (const request of [
     get(foreignBlob),
     { kind: "getList", sha256: foreignBlob },
@@ -90,6 +94,8 @@ test("a blob that the order does not name is refused, with all that was asked fo
     assert.equal(answer.kind, "refused", JSON.stringify(request));
   }
   const logged = house.log.entries.filter(({ fields }) => fields["event"] === "blobs.refused");
+  const denied = audited.filter(({ action, result }) => action === "blobs" && result === "denied");
+  assert.deepEqual([denied.length, denied[0]?.about, denied[0]?.run], [4, "w1", of.run]);
   assert.deepEqual([logged.length, logged[0]?.fields["worker_id"], logged[0]?.fields["task_id"]], [4, "w1", "end/0"]);
 });
 

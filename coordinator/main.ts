@@ -170,7 +170,7 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
     adoptGraceMs,
     onRoom: (driver) => dispatcher.publishSoon(driver),
   });
-  const grants = new Grants({ leases, log, access: options.blobs ?? null });
+  const grants = new Grants({ leases, log, clock, access: options.blobs ?? null, audit: options.access?.audit ?? noAudit });
   return { drivers, dispatcher, leases, workers, backlog, intake, grants };
 }
 

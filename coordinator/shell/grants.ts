@@ -9,6 +9,8 @@ import { parseBlobRequests } from "../../proto/parse/blobs.ts";
 import type { Held } from "../../sdk/wire/worker-items.ts";
 import { blobsOfOrder } from "../core/order-blobs.ts";
 import { orderFor } from "../core/order.ts";
+import type { AuditTrail } from "../ports/audit-trail.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { BlobAccess } from "../ports/blob-access.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Leases } from "./leases.ts";
@@ -17,7 +19,13 @@ import { objectionTo } from "./readable-blobs.ts";
 import type { RunDriver } from "./run-driver.ts";
 import type { Worker } from "./workers.ts";
 
-export type GrantsOptions = { readonly leases: Leases; readonly log: CoordinatorLog; readonly access: BlobAccess | null };
+export type GrantsOptions = {
+  readonly leases: Leases;
+  readonly log: CoordinatorLog;
+  readonly access: BlobAccess | null;
+  readonly clock: Clock;
+  readonly audit: AuditTrail;
+};
 
 export class Grants {
   readonly #options: GrantsOptions;
@@ -40,10 +48,22 @@ export class Grants {
   }
 
   async #answer(worker: Worker, of: Held, bytes: Uint8Array): Promise<BlobAnswer> {
-    const { leases, log, access } = this.#options;
+    const { leases, log, access, audit, clock } = this.#options;
     const refuse = (message: string): BlobAnswer => {
       const fields = { worker_id: worker.id, run_id: of.run, task_id: of.task, attempt: of.attempt, reason: message };
       log.warn({ event: "blobs.refused", ...fields }, "a worker was refused blobs");
+      audit.record({
+        atMs: clock.nowMs(),
+        action: "blobs",
+        tokenId: worker.tokenId,
+        tokenName: null,
+        role: "worker",
+        from: worker.hello?.host ?? "",
+        run: of.run,
+        about: worker.id,
+        result: "denied",
+        code: "denied",
+      });
       return { kind: "refused", message };
     };
     if (access === null) return refuse("this coordinator grants no blobs");

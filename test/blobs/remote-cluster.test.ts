@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { s3Blobs } from "../../coordinator/adapters/s3-blobs.ts";
+import { openAuthority } from "../../coordinator/adapters/tls/authority.ts";
+import { openPlace } from "../../sdk/artifact/blob-place.ts";
 import { readArtifact } from "../../sdk/artifact/read.ts";
 import { root, temporaryFolder } from "../command.ts";
 import { placeAt, TestStores } from "../s3/fixture.ts";
@@ -33,6 +35,20 @@ test("processes for one task alone do without the folder too", { timeout: 60_000
   await cluster.ended(await cluster.submit(join(root, "examples/hello.ts"), {}, "process"));
 });
 
+test("blobs travel over TLS to whoever knows the authority's fingerprint, and to nobody else", { timeout: 60_000 }, async () => {
+  using folder = temporaryFolder();
+  const authority = { folder: join(folder.path, "tls"), names: [], nowMs: Date.now(), clientCertificates: false };
+  await using cluster = await RemoteCluster.start(folder.path, { tls: openAuthority(authority) });
+  cluster.startWorker("one");
+  await cluster.ended(await cluster.submit(join(root, "examples/hello.ts")));
+  const [place] = await cluster.control.blobPlaces();
+  assert.ok(place?.kind === "presigned" && place.http?.tls === true);
+  // The same URLs, without what vouches for the coordinator.
+  const open = await openPlace(place, { address: cluster.endpoint.address });
+  const distrusting = open((requests) => cluster.control.grantBlobs(null, requests));
+  await assert.rejects(distrusting.put(Buffer.from("to nobody")), /certificate/);
+});
+
 const values = { folds: 2, heldOut: 0.2, seed: 7 };
 
 for (const access of ["presigned", "role"] as const) {
@@ -43,7 +59,7 @@ for (const access of ["presigned", "role"] as const) {
       using folder = temporaryFolder();
       await using stores = await TestStores.open();
       const { store, server } = stores;
-      await using cluster = await RemoteCluster.start(folder.path, s3Blobs({ store, place: placeAt(server.url), access }));
+      await using cluster = await RemoteCluster.start(folder.path, { blobs: s3Blobs({ store, place: placeAt(server.url), access }) });
       cluster.startWorker("one");
       const run = await cluster.submit(join(root, "examples/iris.ts"), values);
       await cluster.ended(run);

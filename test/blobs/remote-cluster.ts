@@ -9,6 +9,7 @@ import { FileLogStore } from "../../coordinator/adapters/file-log-store.ts";
 import { MemoryTaskQueue } from "../../coordinator/adapters/memory-task-queue.ts";
 import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
 import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
+import type { Authority } from "../../coordinator/adapters/tls/authority.ts";
 import { blobRoutes } from "../../coordinator/api/http/blob-routes.ts";
 import { fileBlobs } from "../../coordinator/api/http/file-blobs.ts";
 import { startHttpServer } from "../../coordinator/api/http/http-server.ts";
@@ -23,33 +24,36 @@ import { keepArtifacts } from "../../sdk/artifact/keep.ts";
 import type { ArtifactStore } from "../../sdk/artifact/store.ts";
 import { checkFlow } from "../../sdk/graph/check-flow.ts";
 import { connectControl, type ControlClient } from "../../sdk/wire/control-client.ts";
+import type { Endpoint } from "../../sdk/wire/endpoint.ts";
 import { startWorker, type Worker } from "../../worker/main.ts";
 
 type LogLine = { readonly event: unknown; readonly [field: string]: unknown };
+
+type Beginning = { readonly blobs?: BlobAccess | null; readonly tls?: Authority | null };
 
 export class RemoteCluster implements AsyncDisposable {
   readonly folder: string;
   /** The coordinator's own. */
   readonly store: FileArtifactStore;
   readonly logged: LogLine[] = [];
-  readonly address: string;
+  readonly endpoint: Endpoint;
   readonly control: ControlClient;
   readonly #closing: (() => unknown)[];
 
   private constructor(
     folder: string,
-    parts: { readonly address: string; readonly closing: (() => unknown)[]; readonly logged: LogLine[] },
+    parts: { readonly endpoint: Endpoint; readonly closing: (() => unknown)[]; readonly logged: LogLine[] },
   ) {
     this.folder = folder;
     this.store = new FileArtifactStore(join(folder, "artifacts"));
-    this.address = parts.address;
+    this.endpoint = parts.endpoint;
     this.logged = parts.logged;
-    this.control = connectControl({ address: parts.address });
+    this.control = connectControl(parts.endpoint);
     this.#closing = [() => this.control.close(), ...parts.closing];
   }
 
-  /** `blobs`: elsewhere than in the coordinator's folder. */
-  static async start(folder: string, blobs: BlobAccess | null = null): Promise<RemoteCluster> {
+  /** `blobs`: elsewhere than in the coordinator's folder. `tls`: at a port of this machine, for those who trust this authority. */
+  static async start(folder: string, { blobs = null, tls = null }: Beginning = {}): Promise<RemoteCluster> {
     const root = join(folder, "artifacts");
     mkdirSync(root, { recursive: true });
     const logged: LogLine[] = [];
@@ -57,7 +61,7 @@ export class RemoteCluster implements AsyncDisposable {
     const clock = new SystemClock();
     const urls = new SignedUrls(() => Date.now());
     const routes = blobRoutes({ root, store: new FileArtifactStore(root), urls });
-    const http = await startHttpServer({ host: "127.0.0.1", port: 0, tls: null, routes, log });
+    const http = await startHttpServer({ host: "127.0.0.1", port: 0, tls: tls?.server ?? null, routes, log });
     const ledger = new SqliteLedger(join(folder, "ledger.db"));
     const logs = new FileLogStore({ root: join(folder, "logs"), onDropped: assert.fail });
     const queue = new MemoryTaskQueue({ clock, ackWaitMs: 30_000 });
@@ -68,7 +72,7 @@ export class RemoteCluster implements AsyncDisposable {
       queue,
       log,
       owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
-      listen: { path: join(folder, "socket") },
+      listen: tls === null ? { path: join(folder, "socket") } : { host: "127.0.0.1", port: 0, tls: tls.server },
       blobs: blobs ?? fileBlobs({ folder: null, http, urls }),
       version: "test",
       adoptUnfinished: true,
@@ -78,13 +82,15 @@ export class RemoteCluster implements AsyncDisposable {
       beatMs: 200,
     });
     const closing = [coordinator, queue, logs, ledger, http].map((part) => () => part.close());
-    return new RemoteCluster(folder, { address: coordinator.address, closing, logged });
+    const { address } = coordinator;
+    const endpoint: Endpoint = tls === null ? { address } : { address, tls: { fingerprint: tls.fingerprint } };
+    return new RemoteCluster(folder, { endpoint, closing, logged });
   }
 
   startWorker(id: string, over: { readonly bytesMax?: number; readonly slots?: number; readonly folder?: string } = {}): Worker {
     const { bytesMax = 1024 ** 3, slots = 2, folder = this.folder } = over;
     const worker = startWorker({
-      coordinator: { address: this.address },
+      coordinator: this.endpoint,
       slots,
       id,
       version: "test",
@@ -102,7 +108,7 @@ export class RemoteCluster implements AsyncDisposable {
   async clientStore(run: RunId | null): Promise<ArtifactStore> {
     const [place] = await this.control.blobPlaces();
     assert.ok(place !== undefined && place.kind !== "files");
-    const open = await openPlace(place, { address: this.address });
+    const open = await openPlace(place, this.endpoint);
     return open((requests) => this.control.grantBlobs(run, requests));
   }
 

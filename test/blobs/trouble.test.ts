@@ -35,7 +35,9 @@ test("an agent that is killed while it uploads leaves no part of a blob, and the
   using folder = temporaryFolder();
   await using cluster = await RemoteCluster.start(folder.path);
   const program = join(root, "test/blobs/agent-program.ts");
-  const agent = spawn(process.execPath, [program, cluster.address, "doomed", join(folder.path, "cache-doomed")], { stdio: "ignore" });
+  const agent = spawn(process.execPath, [program, cluster.endpoint.address, "doomed", join(folder.path, "cache-doomed")], {
+    stdio: "ignore",
+  });
   const run = await cluster.submitText(heavyFlow);
   // What the code package left is moved away at once; what lies there then is a part of the file.
   const unfinished = (): number =>

@@ -7,6 +7,8 @@ import type { StoreProblem } from "../store.ts";
 export type FailureReason =
   /** No answer: no name, no connection, silence, a connection that broke. */
   | "unreachable"
+  /** Its certificate is signed by nobody who is trusted here, is for another name, or out of date. */
+  | "untrusted"
   /** An answer that says "later": throttled, an error inside, somebody else is writing. */
   | "busy"
   /** Bytes changed on their way. */
@@ -47,6 +49,7 @@ export function triesMax(reason: FailureReason): number {
     case "expired":
     case "skewed":
       return 2;
+    case "untrusted":
     case "noBucket":
     case "wrongKey":
     case "noKey":
@@ -106,6 +109,7 @@ const problems: Readonly<Record<FailureReason, StoreProblem>> = {
   unreachable: "unreachable",
   busy: "unreachable",
   damaged: "unreachable",
+  untrusted: "denied",
   noBucket: "denied",
   wrongKey: "denied",
   noKey: "denied",
@@ -121,6 +125,8 @@ const advice: Readonly<Record<FailureReason, string>> = {
   unreachable: "see that the endpoint is right and that this machine reaches it, then resume the run",
   busy: "the server did not manage for as long as it was asked; resume the run when it is well",
   damaged: "bytes change on their way: look for a faulty proxy, cable or memory, then resume the run",
+  untrusted:
+    "name the authority that signs the server's certificate: the coordinator's fingerprint or CA file, NODE_EXTRA_CA_CERTS for others",
   noBucket: "make the bucket, or correct its name",
   wrongKey: "the key is unknown there or its secret is wrong: correct the credentials (AWS_ACCESS_KEY_ID, profile, role)",
   noKey: "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role of the machine",
@@ -138,13 +144,14 @@ export function explain(what: string, place: string, failure: RequestFailure): A
   return new ArtifactStoreError(problems[failure.reason], message, { cause: failure });
 }
 
-const networkCodes =
-  /^(E[A-Z]+|UND_ERR_.*|ERR_SOCKET.*|ERR_SSL.*|ERR_TLS.*|ERR_STREAM_PREMATURE_CLOSE|CERT_.*|UNABLE_TO_.*|DEPTH_ZERO.*|SELF_SIGNED.*)$/;
+const networkCodes = /^(E[A-Z]+|UND_ERR_.*|ERR_SOCKET.*|ERR_SSL.*|ERR_TLS.*|ERR_STREAM_PREMATURE_CLOSE)$/;
+const trustCodes = /^(CERT_.*|UNABLE_TO_.*|DEPTH_ZERO.*|SELF_SIGNED.*|ERR_TLS_CERT_ALTNAME_INVALID)$/;
 
 /** An error of the connection as a failure; those that are one already stay as they are, and others are bugs and stay too. */
 export function connectionFailure(error: unknown): unknown {
   if (error instanceof RequestFailure || !(error instanceof Error)) return error;
   const code = "code" in error ? String(error.code) : "";
+  if (trustCodes.test(code)) return new RequestFailure("untrusted", error.message, { cause: error });
   const isNetwork = networkCodes.test(code) || ["TimeoutError", "AbortError"].includes(error.name) || error.message === "aborted";
   if (!isNetwork) return error;
   return new RequestFailure("unreachable", error.message === "" ? code : error.message, { cause: error });
