@@ -13,7 +13,7 @@ export type EndpointSettings = Pick<
   "coordinator" | "local" | "tls" | "fingerprint" | "caFile" | "certFile" | "keyFile" | "tokenFile"
 >;
 
-export const defaultPort = 7420;
+const defaultPort = 7420;
 
 /** Null where no coordinator is configured, or is not to be used. @throws CliError badConfig, AddressError */
 export function endpointOf(settings: EndpointSettings, env: Environment): Endpoint | null {

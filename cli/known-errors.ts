@@ -4,7 +4,7 @@ import { CliError, type ErrorKind } from "./cli-error.ts";
 
 /** Errors of other parts tell by their name and code what they are; anything else is a defect of ours. */
 export function asCliError(error: unknown): CliError {
-  if (error instanceof CliError) return error;
+  if (isCliError(error)) return error;
   if (!(error instanceof Error)) return new CliError("internal", String(error));
   const kind = kindOf(error);
   if (kind !== "internal") return new CliError(kind, error.message, { cause: error, hint: hintOf(error) });
@@ -17,6 +17,11 @@ export function asCliError(error: unknown): CliError {
     cause: error,
     hint: "this is a defect of Stepwell; please report it with these lines",
   });
+}
+
+/** By name: the commands that serve come in a file that is complete in itself, with a class of that name of its own. */
+function isCliError(error: unknown): error is CliError {
+  return error instanceof Error && error.name === "CliError";
 }
 
 const controlKinds: Readonly<Record<string, ErrorKind>> = {

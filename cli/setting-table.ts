@@ -113,7 +113,7 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
 
 export const settingNames = Object.keys(settingKinds).filter((name): name is SettingName => name in settingKinds);
 
-export const defaultListen = "127.0.0.1:7420";
+const defaultListen = "127.0.0.1:7420";
 
 /** In a cluster a run has all the room there is, unless somebody says otherwise. */
 export const maxWorkersInCluster = 100_000;

@@ -25,6 +25,8 @@ export function parseSetting(name: SettingName, { value, origin, folder }: Given
       if (typeof value !== "string") throw wrong("a text");
       return value;
     case "path":
+      // No file is a choice; no folder is none.
+      if (value === "" && name.endsWith("File")) return value;
       if (typeof value !== "string" || value === "") throw wrong(name.endsWith("File") ? "a file" : "a folder");
       return resolve(folder, value);
     case "flag":

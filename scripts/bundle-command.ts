@@ -24,12 +24,22 @@ const ownAddress: Plugin = {
 const apart = [
   { name: "@grpc/grpc-js", file: "grpc.cjs" },
   { name: "nats", file: "nats.cjs" },
+  { name: "marked", file: "marked.cjs" },
 ];
 const packagesApart: Plugin = {
   name: "packages-apart",
   setup({ onResolve }) {
     for (const { name, file } of apart)
       onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) => (kind === "entry-point" ? null : { path: `./${file}`, external: true }));
+  },
+};
+
+/** What only those who serve a cluster run: complete in itself, so that other commands don't pay for it. */
+const serving = ["coordinator", "worker", "up"];
+const servingApart: Plugin = {
+  name: "serving-apart",
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^\\./commands/(?:${serving.join("|")})\\.js$`) }, () => ({ path: "./serving.cjs", external: true }));
   },
 };
 
@@ -45,13 +55,22 @@ const options = {
   logLevel: "warning",
 } as const;
 
-const program = await build({
+const own = {
   ...options,
-  entryPoints: [`${folder}/main.js`],
-  outfile: `${folder}/program.cjs`,
   banner: { js: `const addressOf = (path) => require("node:url").pathToFileURL(require("node:path").join(__dirname, path)).href;` },
   // A program of its own; and what only those load who use a bucket.
   external: ["esbuild", "@aws-sdk/*"],
+};
+const program = await build({
+  ...own,
+  entryPoints: [`${folder}/main.js`],
+  outfile: `${folder}/program.cjs`,
+  plugins: [ownAddress, packagesApart, servingApart],
+});
+const served = await build({
+  ...own,
+  stdin: { contents: serving.map((name) => `export * from "./commands/${name}.js";`).join("\n"), resolveDir: folder },
+  outfile: `${folder}/serving.cjs`,
   plugins: [ownAddress, packagesApart],
 });
 const packages = await Promise.all(
@@ -65,4 +84,4 @@ const packages = await Promise.all(
     }),
   ),
 );
-await writeFile(`${folder}/program.LICENCES.txt`, licencesOf([program, ...packages].map(({ metafile }) => metafile)));
+await writeFile(`${folder}/program.LICENCES.txt`, licencesOf([program, served, ...packages].map(({ metafile }) => metafile)));

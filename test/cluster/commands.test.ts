@@ -123,6 +123,27 @@ test("`run` takes part in its own run, and ends with the run", options, async ()
   await cluster.coordinator.event("worker.disconnected");
 });
 
+test("a terminal that is closed leaves its run to the cluster, and a stranger gets nothing", options, async () => {
+  using temporary = temporaryFolder();
+  const cluster = await startCoordinator(temporary.path);
+  await using _coordinator = cluster.coordinator;
+  const folder = userFolder(cluster);
+  const words = ["run", "gate.ts", "--folder", folder];
+  await using terminal = new Service(words, { cwd: folder, env: cluster.env });
+  await Promise.all([started(folder, 1), started(folder, 2)]);
+  terminal.signal("SIGHUP");
+  assert.equal(await terminal.ended(), 129, terminal.text);
+  assert.match(terminal.text, /detached from GateFlow\/1: .*come back: stepwell watch GateFlow\/1/);
+  assert.deepEqual(processesOf(join(folder, "started-")), []);
+  const stranger = { ...cluster.env, STEPWELL_TOKEN: "sw_stranger", STEPWELL_TOKEN_FILE: "" };
+  assert.equal((await stepwell(folder, ["runs"], { env: stranger })).code, 4);
+  assert.equal((await stepwell(folder, ["worker"], { env: stranger })).code, 4);
+  await using _worker = await startWorker(cluster, 1, ["--slots", "2"]);
+  writeFileSync(join(folder, "gate"), "");
+  const watched = await stepwell(folder, ["watch", "latest"], { env: cluster.env });
+  assert.match(watched.stdout, /✓ GateFlow\/1 succeeded/, watched.stderr);
+});
+
 test("SIGTERM lets a worker finish what it runs; a worker that is sent away does so too, and leaves", options, async () => {
   using temporary = temporaryFolder();
   const cluster = await startCoordinator(temporary.path);
