@@ -27,8 +27,8 @@ export class BlobFlow extends FlowSpec {
   }
   @step work(set: { file: ArtifactFile; index: number }) {
     this.sum = this.large[set.index]! + set.file.bytes().length;
-    writeFileSync("model.bin", Buffer.alloc(20_000_000, set.index));
-    this.model = artifact.file("model.bin");
+    writeFileSync("model-" + set.index, Buffer.alloc(20_000_000, set.index));
+    this.model = artifact.file("model-" + set.index);
     return this.next(this.join);
   }
   @step join(inputs: Inputs<this>) {
