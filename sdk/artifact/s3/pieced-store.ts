@@ -15,7 +15,7 @@ import { cutPieces } from "./cut-pieces.ts";
 import { openObject, readAll, readInto } from "./object-reader.ts";
 import type { OpenObject, ReadPacing } from "./object-reader.ts";
 import { ObjectWriter } from "./object-writer.ts";
-import type { BlobObjects } from "./objects.ts";
+import type { BlobObjects, ObjectRange } from "./objects.ts";
 import { defaultPacing, persist } from "./persistence.ts";
 import { partsOf, parsePieceList, writePieceList } from "./piece-list.ts";
 import type { PieceList, PiecePart } from "./piece-list.ts";
@@ -215,13 +215,21 @@ export class PiecedArtifactStore implements ArtifactStore {
   ): Promise<Buffer> {
     const range = isWhole ? { from: 0, to: null } : { from, to };
     for (let tries = 1; tries <= verifyTriesMax; tries += 1) {
-      const open = await this.#open(sha256, range, blob);
-      if (open === null) throw missingBlob(sha256, this.#objects.place, blob);
+      const open = await this.#openPiece(sha256, range, blob);
       const length = await readInto(open, into);
       if (length !== into.length) continue;
       if (!isVerifying || !isWhole || identify([into]) === sha256) return into;
     }
     throw corruptBlob(sha256, this.#objects.place, blob);
+  }
+
+  async #openPiece(sha256: Sha256, range: ObjectRange, blob: Sha256): Promise<OpenObject> {
+    for (let tries = 1; tries <= missingTriesMax; tries += 1) {
+      if (tries > 1) await this.#pacing.sleep(this.#pacing.waitMsMin * 2 ** (tries - 2));
+      const open = await this.#open(sha256, range, blob);
+      if (open !== null) return open;
+    }
+    throw missingBlob(sha256, this.#objects.place, blob);
   }
 
   /** Its bytes, fetched again where they aren't right. */
@@ -239,7 +247,7 @@ export class PiecedArtifactStore implements ArtifactStore {
   /** The blob itself, or the list of its pieces. @throws ArtifactStoreError where neither is there */
   async #locate(
     sha256: Sha256,
-    range: { readonly from: number; readonly to: number | null },
+    range: ObjectRange,
   ): Promise<{ readonly kind: "object"; readonly open: OpenObject } | { readonly kind: "list"; readonly list: PieceList }> {
     let list = this.#lists.get(sha256) ?? null;
     let denial: RequestFailure | null = null;
@@ -260,7 +268,7 @@ export class PiecedArtifactStore implements ArtifactStore {
     return { kind: "list", list };
   }
 
-  #open(sha256: Sha256, range: { readonly from: number; readonly to: number | null }, pieceOf?: Sha256): Promise<OpenObject | null> {
+  #open(sha256: Sha256, range: ObjectRange, pieceOf?: Sha256): Promise<OpenObject | null> {
     const wanted = { name: { sha256, part: "bytes" }, range, ...(pieceOf !== undefined && { pieceOf }) } as const;
     return openObject(this.#objects, wanted, this.#pacing);
   }
