@@ -106,6 +106,17 @@ test("an upstream that gives other bytes is not believed", async () => {
   assert.ok(!has(cache, wanted));
 });
 
+test("a blob that is larger than the cache can be read, and goes when another one comes", async () => {
+  using folder = temporaryFolder();
+  const { store, blobs } = await storeOf(2, 5000);
+  const [first, second] = blobs as [Sha256, Sha256];
+  const cache = await open(folder.path, 1000);
+  await cache.fetch(first, store);
+  assert.ok(has(cache, first));
+  await cache.fetch(second, store);
+  assert.deepEqual([has(cache, first), has(cache, second), cache.bytes], [false, true, 5000]);
+});
+
 test("readers get right bytes while others push what they read out of a cache that is too small for all", { timeout: 30_000 }, async () => {
   using folder = temporaryFolder();
   const { store, blobs } = await storeOf(12, 100_000);

@@ -3,7 +3,8 @@
 // C1. Task processes look into ROOT/blobs. What lies there has been verified since this worker started, or was written by
 //     them; what an earlier worker left lies in ROOT/before until somebody wants it and its bytes are found right.
 // C2. A blob is fetched once, however many ask for it at the same time.
-// C3. The cache keeps to its size by dropping what was used longest ago. What is yet to be uploaded stays.
+// C3. The cache keeps to its size by dropping what was used longest ago. What is yet to be uploaded stays, and so does what was
+//     used last: who has asked for a blob that is larger than the cache is about to open it.
 // C4. A disk without room makes the cache smaller; only when there is nothing left to drop is it an error.
 
 import { createHash } from "node:crypto";
@@ -163,8 +164,10 @@ export class ArtifactCache {
 
   /** C3 */
   async #evict(): Promise<void> {
+    let left = this.#entries.size;
     for (const [sha256, entry] of this.#entries) {
-      if (this.#bytes <= this.#bytesMax) return;
+      left -= 1;
+      if (this.#bytes <= this.#bytesMax || left === 0) return;
       if (entry.pins === 0 && !this.#fetching.has(sha256)) await this.#drop(sha256, entry);
     }
   }
