@@ -53,7 +53,7 @@ class Site {
     return new Site(house, await house.start());
   }
 
-  async join(id: string, slots: number, offer: Offer = {}): Promise<Place> {
+  async join(id: string, slots: number, offer: Offer = {}, runs: readonly RunId[] = []): Promise<Place> {
     const place = new Place(id, slots, offer);
     this.places.push(place);
     const execute = (order: TaskOrder): null => {
@@ -62,7 +62,7 @@ class Site {
       this.onOrder(place, order);
       return null;
     };
-    place.worker = await this.house.worker(this.coordinator, { id, slots, offer, execute, forgetful: true });
+    place.worker = await this.house.worker(this.coordinator, { id, slots, offer, runs, execute, forgetful: true });
     return place;
   }
 
@@ -205,6 +205,35 @@ void test("a run of 5 goes past a run of 100,000", options, async (t) => {
     await site.finish(0);
   }
   assert.ok(others <= 100, `${others} tasks of the other run came before`);
+});
+
+void test("a run with a worker of its own has that one, and its turns at the others", options, async (t) => {
+  const site = await Site.open(t);
+  const shared = await site.join("shared", 4);
+  const first = await site.submit(foreach(), 50);
+  await site.finish(0);
+  const second = await site.submit(foreach(), 50);
+  await site.finish(0);
+  while (!site.running.some(({ order }) => order.run === second)) await site.finish(0);
+  await site.finish(site.running.findIndex(({ order }) => order.run === second));
+  const own = await site.join("own", 3, {}, [second]);
+  await settle();
+  for (let round = 0; round < 20; round += 1) await site.finish(0);
+  assert.deepEqual(new Set(own.orders.map(({ run }) => run)), new Set([second]));
+  assert.equal(site.runningOf(own).length, 3);
+  assert.deepEqual(new Set(site.runningOf(shared).map(({ run }) => run)), new Set([first, second]));
+  own.worker?.disconnect();
+  for (let seconds = 0; seconds < 14; seconds += 2) {
+    site.house.clock.advance(2000);
+    await site.beat();
+  }
+  for (let round = 0; round < 200 && (await site.statusOf(second)) === "running"; round += 1) {
+    const at = site.running.findIndex(({ place }) => place === shared);
+    if (at === -1) site.house.clock.advance(1000);
+    else await site.finish(at);
+    await site.beat();
+  }
+  assert.equal(await site.statusOf(second), "succeeded", "what was on its own worker has run elsewhere");
 });
 
 void test("limits to concurrency hold over all runs of a flow, and everything runs in the end", options, async (t) => {

@@ -4,7 +4,8 @@
 //     pool's queue never `windowMax`: nothing is published that no worker could take, and whoever comes late finds a
 //     bounded number of others before it. Those that find no room wait apart (`parked`), so that they hold up no others.
 // B2. What is out and what runs never exceed a run's `workersMax` and the limits to concurrency: what is taken may start.
-// B3. A place goes to the namespace and, within it, to the run whose turn it is (turns.ts).
+// B3. A place goes to the namespace and, within it, to the run whose turn it is (turns.ts). Where workers take one run or
+//     namespace only, their room is a window of its own, so that it counts for nobody else and takes nobody's turn.
 
 import type { RunId } from "../../proto/ids.ts";
 import type { Needs } from "../core/needs.ts";
@@ -26,8 +27,8 @@ export type Shape = {
   readonly key: string;
   readonly pool: Pool;
   readonly needs: Needs;
-  /** Null where no worker is bound to these tasks in particular. */
-  readonly whose: Whose | null;
+  /** Of the workers whose room it fills: those that take a run or a namespace only. Null: those that take any. */
+  readonly bond: string | null;
   /** Those with tasks to publish. */
   readonly lanes: Set<Lane>;
   /** Taken from the queue when no worker had room, oldest first; some may have come to nothing. */
@@ -85,15 +86,13 @@ export class Backlog {
     return pool;
   }
 
-  /** Tasks that a worker is bound to are a shape of their own, since more workers can take them. */
-  keyFor(needs: Needs, whose: Whose): string {
-    const bound = this.#workers.boundTo(whose);
-    return bound === null ? needs.key : `${bound} ${needs.key}`;
+  /** A lane refers to these from now on: what all workers for everybody share, and what there is for this run in particular. */
+  attach(needs: Needs, whose: Whose): readonly Shape[] {
+    return [null, ...this.#workers.bondsTo(whose)].map((bond) => this.#attachTo(needs, bond));
   }
 
-  /** A lane refers to it from now on. */
-  attach(needs: Needs, whose: Whose): Shape {
-    const key = this.keyFor(needs, whose);
+  #attachTo(needs: Needs, bond: string | null): Shape {
+    const key = bond === null ? needs.key : `${bond} ${needs.key}`;
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
       const capacity = { version: -1, tasks: 0 };
@@ -101,7 +100,7 @@ export class Backlog {
         key,
         pool: this.pool(needs.pool),
         needs,
-        whose: key === needs.key ? null : whose,
+        bond,
         lanes: new Set(),
         parked: [],
         parkedSinceMs: null,
@@ -115,27 +114,33 @@ export class Backlog {
     return shape;
   }
 
-  detach(shape: Shape): void {
-    shape.users -= 1;
-    this.#prune(shape);
+  detach(shapes: readonly Shape[]): void {
+    for (const shape of shapes) {
+      shape.users -= 1;
+      this.#prune(shape);
+    }
   }
 
   /** The lane may have something to publish. */
   offer(lane: Lane): void {
-    const { shape, namespace, party } = lane;
-    if (!shape.lanes.has(lane)) {
-      shape.lanes.add(lane);
-      shape.pool.namespaces.enter(namespace.party);
-      namespace.runs.enter(party);
+    const { shapes, namespace, party } = lane;
+    for (const shape of shapes) {
+      if (!shape.lanes.has(lane)) {
+        shape.lanes.add(lane);
+        shape.pool.namespaces.enter(namespace.party);
+        namespace.runs.enter(party);
+      }
+      this.#mayPublish(shape);
     }
-    this.#mayPublish(shape);
   }
 
   withdraw(lane: Lane): void {
-    const { shape, namespace, party } = lane;
-    if (!shape.lanes.delete(lane)) return;
-    shape.pool.namespaces.leave(namespace.party);
-    namespace.runs.leave(party);
+    const { shapes, namespace, party } = lane;
+    for (const shape of shapes) {
+      if (!shape.lanes.delete(lane)) continue;
+      shape.pool.namespaces.leave(namespace.party);
+      namespace.runs.leave(party);
+    }
   }
 
   /** What is to be published now, by pool. */
@@ -147,7 +152,7 @@ export class Backlog {
       const capacity = this.#capacityOf(shape);
       while (shape.lanes.size > 0 && shape.out < capacity && pool.queued < windowMax) {
         const lane = nextOf(shape.lanes);
-        const hint = lane.publication.publish(lane, nowMs);
+        const hint = lane.publication.publish(lane, shape, nowMs);
         if (hint === null) {
           this.withdraw(lane);
           continue;
@@ -155,8 +160,7 @@ export class Backlog {
         shape.out += 1;
         pool.queued += 1;
         enter(lane.counted);
-        pool.namespaces.charge(lane.namespace.party, lane.turnCost);
-        lane.namespace.runs.charge(lane.party, lane.turnCost);
+        charge(lane, shape);
         const list = tasks.get(pool.name);
         if (list === undefined) tasks.set(pool.name, [queuedOf(hint)]);
         else list.push(queuedOf(hint));
@@ -227,7 +231,7 @@ export class Backlog {
 
   #capacityOf(shape: Shape): number {
     const { version } = this.#workers;
-    if (shape.capacity.version !== version) shape.capacity = { version, tasks: this.#workers.capacityFor(shape.needs, shape.whose) };
+    if (shape.capacity.version !== version) shape.capacity = { version, tasks: this.#workers.capacityFor(shape.needs, shape.bond) };
     return shape.capacity.tasks;
   }
 
@@ -240,6 +244,18 @@ export class Backlog {
       if (shape.lanes.size > 0) this.#mayPublish(shape);
     }
   }
+}
+
+/** What a worker does for one run only is no turn among others. */
+function charge(lane: Lane, { lanes, pool, bond }: Shape): void {
+  const { namespace, party, turnCost } = lane;
+  if (bond?.startsWith("run:") !== true) {
+    pool.namespaces.charge(namespace.party, turnCost);
+    namespace.runs.charge(party, turnCost);
+  }
+  // To the end: of equals, as the steps of one run are, the next is another.
+  lanes.delete(lane);
+  lanes.add(lane);
 }
 
 /** Of the namespace that has spent least, the run that has (B3). */

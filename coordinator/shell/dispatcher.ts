@@ -150,8 +150,8 @@ export class Dispatcher {
     const { workers, clock, log } = this.#options;
     if (shape.parkedSinceMs === null || clock.monotonicMs() - shape.parkedSinceMs < reserveAfterMs) return;
     if (this.#reserved.get(shape)?.reservedFor === shape.key) return;
-    const { needs, key } = shape;
-    const worker = workers.reserve({ needs, whose: hint.lane.whose, shape: key, silentSinceMs: this.#silentSinceMs() });
+    const { needs, key, bond } = shape;
+    const worker = workers.reserve({ needs, whose: hint.lane.whose, shape: key, bond, silentSinceMs: this.#silentSinceMs() });
     if (worker === null) return;
     this.#reserved.set(shape, worker);
     const fields = { event: "worker.reserved", worker_id: worker.id, run_id: hint.run, task_id: hint.task.id };
@@ -169,6 +169,7 @@ export class Dispatcher {
       needs: shape.needs,
       whose: lane.whose,
       shape: shape.key,
+      bond: shape.bond,
       near: nearTo(hint.task),
       silentSinceMs: this.#silentSinceMs(),
     });

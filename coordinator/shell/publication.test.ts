@@ -4,7 +4,7 @@ import { defaultRunOptions, type RunEvent, type RunOptions } from "../../proto/e
 import type { FlowGraph, StepPolicy } from "../../proto/graph.ts";
 import { parseTaskId, runIdOf } from "../../proto/ids.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
-import { foreach, obedient, step, submission } from "../../test/coordinator/graphs.ts";
+import { foreach, graphOf, node, obedient, step, submission } from "../../test/coordinator/graphs.ts";
 import { advance } from "../core/advance.ts";
 import { decideOutcome, decideStart } from "../core/decide.ts";
 import type { Decision } from "../core/decision.ts";
@@ -27,7 +27,11 @@ class Desk {
 
   connect({ id = "w1", slots, cpu = slots, pool = "", runs = [] }: Offered): void {
     const about = { host: "here", pid: 1, version: "test", protocol: 1, oldestProtocol: 1, gpu: 0, labels: {}, held: [] };
-    this.workers.connect({ worker: id, slots, cpu, memoryMiB: 1024, pool, runs, unbounded: false, ...about }, { send: () => undefined, end: () => undefined }, { nowMs: 0 });
+    this.workers.connect(
+      { worker: id, slots, cpu, memoryMiB: 1024, pool, runs, unbounded: false, ...about },
+      { send: () => undefined, end: () => undefined },
+      { nowMs: 0 },
+    );
   }
 
   disconnect(id: string): void {
@@ -212,8 +216,10 @@ void test("a task that found no room takes no other shape's place in the queue",
   assert.deepEqual(runsOf(desk.published()), [2]);
 });
 
-/** Lets each of the runs have many ready tasks; how many of each are published when there is room for `slots`. */
-function turns(slots: number, abouts: readonly { readonly namespace?: string; readonly priority?: number }[]): readonly number[] {
+type Contender = { readonly namespace?: string; readonly priority?: number };
+
+/** Lets each of the runs have many ready tasks; how many of each are published where there is room for `slots`, and `own` for each run alone. */
+function turns(slots: number, abouts: readonly Contender[], own = 0): readonly number[] {
   const desk = new Desk();
   desk.connect({ slots });
   const runs = abouts.map(({ priority = 0, ...about }) => desk.run({ priority }, about));
@@ -223,9 +229,10 @@ function turns(slots: number, abouts: readonly { readonly namespace?: string; re
   });
   assert.equal(started.length, runs.length);
   for (const { run, running } of started) run.finish(running, { width: 900, offered: false });
+  for (const [at, { state }] of runs.entries()) if (own > 0) desk.connect({ id: `own${at}`, slots: own, runs: [state.submitted.run] });
   for (const { state, publication } of runs) for (const { id } of state.ready) publication.offer(id);
   const order = runsOf(desk.published());
-  assert.equal(order.length, slots);
+  assert.equal(order.length, slots + own * runs.length);
   return abouts.map((_, at) => order.filter((run) => run === at + 1).length);
 }
 
@@ -238,6 +245,12 @@ void test("ten points of priority double a run's turns, and the lowest still has
   assert.ok(Math.abs(ten - 2 * none) <= 3, `${ten} and ${none}`);
   const [most = 0, least = 0] = turns(300, [{ priority: 50 }, { priority: -20 }]);
   assert.ok(least >= 1 && most > 50 * least, `${most} and ${least}`);
+});
+
+void test("what a run has workers of its own for takes it no turns among the others", () => {
+  assert.deepEqual(turns(12, [{ namespace: "a" }, { namespace: "a" }, { namespace: "b" }], 5), [8, 8, 11]);
+  const [ten = 0, none = 0] = turns(300, [{ priority: 10 }, {}], 50);
+  assert.ok(Math.abs(ten - 50 - 2 * (none - 50)) <= 3, `${ten} and ${none}`);
 });
 
 void test("limits to concurrency hold for what is out and what runs, over all runs of the flow", () => {
@@ -262,6 +275,29 @@ void test("limits to concurrency hold for what is out and what runs, over all ru
   const alone = desk.run({}, { graph });
   alone.fanOut(10);
   assert.equal(desk.published().length, 3, "what is closed counts no longer");
+});
+
+void test("steps of a run that are ready together take turns", () => {
+  const arm = (name: string) => [
+    node(name, { kind: "foreach", to: step(`${name}Work`), artifact: "items" }, { within: ["start"] }),
+    node(`${name}Work`, { kind: "linear", to: step(`${name}Join`) }, { within: ["start", name] }),
+    node(`${name}Join`, { kind: "linear", to: step("join") }, { joins: name, within: ["start"] }),
+  ];
+  const graph = graphOf("Fan", [
+    node("start", { kind: "branch", to: [step("left"), step("right")] }),
+    ...arm("left"),
+    ...arm("right"),
+    node("join", { kind: "linear", to: step("end") }, { joins: "start" }),
+    node("end", { kind: "end" }),
+  ]);
+  const desk = new Desk();
+  desk.connect({ slots: 8 });
+  const run = desk.run({}, { graph });
+  run.fanOut(0);
+  const arms = desk.published().map((queued) => run.start(queued));
+  for (const running of arms) run.finish(running, { width: 50 });
+  const tasks = desk.published().map(({ task }) => task.split("/")[0]);
+  assert.deepEqual([tasks.filter((name) => name === "leftWork").length, tasks.length], [4, 8]);
 });
 
 void test("what was given back is published again, before all others", () => {

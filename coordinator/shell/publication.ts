@@ -25,7 +25,7 @@ export type Lane = {
   readonly namespace: Namespace;
   readonly party: Party;
   readonly turnCost: number;
-  shape: Shape;
+  shapes: readonly Shape[];
   readonly wake: () => void;
 };
 
@@ -105,8 +105,8 @@ export class Publication {
   }
 
   /** The next one of the lane; null where none may be published now: `offer`, `refill` and the lane's `wake` say when again. */
-  publish(lane: Lane, nowMs: number): Hint | null {
-    const { counted, shape } = lane;
+  publish(lane: Lane, shape: Shape, nowMs: number): Hint | null {
+    const { counted } = lane;
     if (this.#isFull()) {
       this.#held.add(lane);
       return null;
@@ -187,10 +187,10 @@ export class Publication {
   reattach(): void {
     for (const lanes of this.#lanes.values()) {
       for (const lane of lanes) {
-        if (lane.shape.key === this.#backlog.keyFor(lane.needs, this.#whose)) continue;
+        const shapes = this.#backlog.attach(lane.needs, this.#whose);
         this.#backlog.withdraw(lane);
-        this.#backlog.detach(lane.shape);
-        lane.shape = this.#backlog.attach(lane.needs, this.#whose);
+        this.#backlog.detach(lane.shapes);
+        lane.shapes = shapes;
         this.#backlog.offer(lane);
       }
     }
@@ -202,7 +202,7 @@ export class Publication {
     for (const lanes of this.#lanes.values()) {
       for (const lane of lanes) {
         this.#backlog.withdraw(lane);
-        this.#backlog.detach(lane.shape);
+        this.#backlog.detach(lane.shapes);
         lane.counted.flow.forget(lane.wake);
         lane.counted.step.forget(lane.wake);
       }
@@ -225,8 +225,7 @@ export class Publication {
 
   #newLane(step: Step, needs: Needs): Lane {
     const { graph, context, options } = this.#state.submitted;
-    const shape = this.#backlog.attach(needs, this.#whose);
-    const { byNamespace } = shape.pool;
+    const { byNamespace } = this.#backlog.pool(needs.pool);
     const namespace = byNamespace.get(context.namespace) ?? newNamespace();
     byNamespace.set(context.namespace, namespace);
     const party = this.#parties.get(needs.pool) ?? new Party();
@@ -242,7 +241,7 @@ export class Publication {
       namespace,
       party,
       turnCost: turnCost(options.priority ?? 0),
-      shape,
+      shapes: this.#backlog.attach(needs, this.#whose),
       wake: () => this.#backlog.offer(lane),
     };
     return lane;

@@ -54,8 +54,9 @@ export type WorkersChange = { readonly less: boolean; readonly bound: boolean };
 export type Wanted = {
   readonly needs: Needs;
   readonly whose: Whose;
-  /** Key of the tasks' shape. */
+  /** Key of the tasks' shape, and the bond of the workers that may take them: null means any that may take the run. */
   readonly shape: string;
+  readonly bond: string | null;
   /** A worker that ran the task's inputs: they lie in its cache. */
   readonly near: string | null;
   /** Workers silent since then get nothing. */
@@ -80,7 +81,7 @@ export class Workers {
   readonly #groups = new Map<string, Group>();
   /** Of those that offer whatever is asked, in whatever pool. */
   readonly #unbounded: Group = { free: new Set(), credit: 0 };
-  /** How many connected workers are bound to a run, or to a namespace. */
+  /** How many connected workers have a bond. */
   readonly #bound = new Map<string, number>();
 
   get(id: string): Worker | undefined {
@@ -182,18 +183,18 @@ export class Workers {
     else take(worker, assignment.needs, -1);
   }
 
-  /** What of the run's or namespace's makes its tasks another kind, since some workers take these only; null where none does. */
-  boundTo({ run, namespace }: Whose): string | null {
-    if (this.#bound.size === 0) return null;
-    const bound = [`run:${run}`, `namespace:${namespace}`].filter((key) => this.#bound.has(key));
-    return bound.length === 0 ? null : bound.join(" ");
+  /** The bonds that workers have to the run or its namespace, if any. */
+  bondsTo({ run, namespace }: Whose): readonly string[] {
+    return this.#bound.size === 0 ? [] : [`run:${run}`, `namespace:${namespace}`].filter((bond) => this.#bound.has(bond));
   }
 
-  /** How many such tasks the connected workers could run at once. `whose` null: those that no worker is bound to. */
-  capacityFor(needs: Needs, whose: Whose | null): number {
+  /** How many such tasks the connected workers with that bond could run at once; null: those that have none. */
+  capacityFor(needs: Needs, bond: string | null): number {
     let tasks = 0;
     for (const worker of this.#byId.values()) {
-      if (worker.line === null || worker.draining || !mayTake(worker, whose) || !couldRun(worker, needs)) continue;
+      if (worker.line === null || worker.draining || !couldRun(worker, needs)) continue;
+      const bonds = bondsOf(worker);
+      if (bond === null ? bonds.length > 0 : !bonds.includes(bond)) continue;
       tasks += worker.unbounded ? worker.total.slots : timesIn(worker.total, needs);
     }
     return tasks;
@@ -228,11 +229,11 @@ export class Workers {
   }
 
   /** Keeps the worker that is nearest to having room for such tasks free of others. */
-  reserve({ needs, whose, shape, silentSinceMs }: Omit<Wanted, "near">): Worker | null {
+  reserve({ needs, whose, shape, bond, silentSinceMs }: Omit<Wanted, "near">): Worker | null {
     let best: Worker | null = null;
     for (const worker of this.#byId.values()) {
       if (worker.line === null || worker.draining || worker.reservedFor !== null || worker.heardAtMs < silentSinceMs) continue;
-      if (!mayTake(worker, whose) || !couldRun(worker, needs)) continue;
+      if (!mayTake(worker, whose) || !hasBond(worker, bond) || !couldRun(worker, needs)) continue;
       if (best === null || freeShare(worker) > freeShare(best)) best = worker;
     }
     if (best !== null) best.reservedFor = shape;
@@ -244,8 +245,8 @@ export class Workers {
     return worker !== undefined && worker.credit > 0 && this.#hasRoom(worker, wanted) ? worker : null;
   }
 
-  #hasRoom(worker: Worker, { needs, whose, shape, silentSinceMs }: Wanted): boolean {
-    if (worker.heardAtMs < silentSinceMs || !mayTake(worker, whose)) return false;
+  #hasRoom(worker: Worker, { needs, whose, shape, bond, silentSinceMs }: Wanted): boolean {
+    if (worker.heardAtMs < silentSinceMs || !mayTake(worker, whose) || !hasBond(worker, bond)) return false;
     if (worker.unbounded) return true;
     if (worker.reservedFor !== null && worker.reservedFor !== shape) return false;
     return couldRun(worker, needs) && timesIn({ slots: worker.credit, ...worker.free }, needs) > 0;
@@ -260,17 +261,14 @@ export class Workers {
   }
 
   #changed(worker: Worker, connected: -1 | 0 | 1): void {
-    const bounds = [
-      ...Array.from(worker.runs, (run) => `run:${run}`),
-      ...(worker.namespace === null ? [] : [`namespace:${worker.namespace}`]),
-    ];
-    for (const key of bounds) {
-      const count = (this.#bound.get(key) ?? 0) + connected;
-      if (count > 0) this.#bound.set(key, count);
-      else this.#bound.delete(key);
+    const bonds = bondsOf(worker);
+    for (const bond of bonds) {
+      const count = (this.#bound.get(bond) ?? 0) + connected;
+      if (count > 0) this.#bound.set(bond, count);
+      else this.#bound.delete(bond);
     }
     this.version += 1;
-    this.onChange({ less: connected < 1, bound: bounds.length > 0 });
+    this.onChange({ less: connected < 1, bound: bonds.length > 0 });
   }
 
   #groupOf({ pool, unbounded }: Worker): Group {
@@ -289,10 +287,18 @@ export class Workers {
   }
 }
 
-/** `whose` null: of runs that no worker is bound to. */
-export function mayTake({ runs, namespace }: Worker, whose: Whose | null): boolean {
-  if (runs.size > 0 && (whose === null || !runs.has(whose.run))) return false;
-  return namespace === null || namespace === whose?.namespace;
+export function mayTake({ runs, namespace }: Worker, whose: Whose): boolean {
+  return (runs.size === 0 || runs.has(whose.run)) && (namespace === null || namespace === whose.namespace);
+}
+
+/** Names what it takes only; a worker for all has none. */
+function bondsOf({ runs, namespace }: Worker): readonly string[] {
+  if (runs.size > 0) return Array.from(runs, (run) => `run:${run}`);
+  return namespace === null ? [] : [`namespace:${namespace}`];
+}
+
+function hasBond(worker: Worker, bond: string | null): boolean {
+  return bond === null || bondsOf(worker).includes(bond);
 }
 
 function countFree(worker: Worker): void {
