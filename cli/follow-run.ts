@@ -83,7 +83,7 @@ export async function followRun(context: Context, local: Reader, followed: Follo
 
 /** Interrupted twice, or while only looking on: the run is left as it is. */
 function leave(context: Context, { own, run }: Followed, how: "left" | "detached"): void {
-  own?.kill();
+  if (how === "left") own?.kill();
   if (own === undefined) return;
   if (how === "detached") printNote(context, `detached from ${run}: ${comeBackText(run)}`);
   else if (own.lasting) printNote(context, `left ${run}, which the coordinator is cancelling; see stepwell status ${run}`);

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { setTimeout as after } from "node:timers/promises";
 import type { RunId } from "../../proto/ids.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
 import { startWorker, type Worker } from "../../worker/main.ts";
@@ -13,10 +14,16 @@ import type { Settings } from "../settings.ts";
 import { cacheOf, offerOf } from "./offer.ts";
 import { openRemote } from "./remote.ts";
 
+const giveBackMsMax = 2000;
+
 export function attach(endpoint: Endpoint, settings: Settings): Cluster {
   const remote = openRemote(endpoint);
   let worker: Worker | null = null;
-  const kill = (): void => worker?.kill();
+  let killed = false;
+  const kill = (): void => {
+    killed = true;
+    worker?.kill();
+  };
   const spare = killAtExit(kill);
   return {
     ...remote,
@@ -26,6 +33,8 @@ export function attach(endpoint: Endpoint, settings: Settings): Cluster {
     },
     kill,
     close: async () => {
+      // Of a run that goes on without this machine, what runs here is given back, so that others need not find it lost.
+      if (worker !== null && !killed) await Promise.race([worker.drain(0), after(giveBackMsMax, undefined, { ref: false })]);
       await worker?.stop();
       spare();
       await remote.close();
