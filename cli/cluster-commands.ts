@@ -17,7 +17,7 @@ const tlsOption: OptionSpec = {
 const drainOption: OptionSpec = { name: "drain-seconds", value: "N", help: "how long SIGTERM waits for what runs (default: 30)" };
 
 const servingOptions: readonly OptionSpec[] = [
-  { name: "listen", value: "ADDRESS", help: "for workers and clients (default: 127.0.0.1:7420); port 0: any" },
+  { name: "listen", value: "ADDRESS", help: "for workers and clients (default: 127.0.0.1:7420); port 0: a free one" },
   { name: "http", value: "ADDRESS", help: "for blobs, health and metrics (default: the next port)" },
   { name: "data", value: "DIR", help: "folder of ledger, logs and artifacts (default: .stepwell/cluster)" },
   { name: "store", value: "URL", help: "artifacts: s3://bucket/prefix, or file:DIR (default: in the data folder)" },

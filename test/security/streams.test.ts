@@ -1,9 +1,12 @@
 // What is open under a token: workers and followers, who may open them, and what ends them.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { test, type TestContext } from "node:test";
 import type { RunId } from "../../proto/ids.ts";
 import type { TokenRequest } from "../../proto/token.ts";
+import { controlService, writeControlRequest } from "../../sdk/wire/services.ts";
 import { linear, step, submission, succeeded } from "../coordinator/graphs.ts";
 import { settle } from "../coordinator/harness.ts";
 import { SimulatedWorker, type SimulatedWorkerOptions } from "../coordinator/simulated-worker.ts";
@@ -151,3 +154,52 @@ test(
     assert.equal(border.audit.length, 30);
   },
 );
+
+/** Far more than a connection takes in on its own. */
+const linesSent = 64;
+
+test("a reader that takes nothing for a minute is let go with how to go on, and one that reads is not", options, async (context) => {
+  const border = await openBorder(context);
+  const { coordinator, token, house, authority } = border;
+  const run = await coordinator.control.submit(submission(graph));
+  const worker = await workerOf(context, border, { token: token({ role: "worker" }) });
+  await worker.until(() => worker.count("assign") === 1);
+  const [of] = worker.assigned("start/0");
+  assert.ok(of !== undefined);
+  // What grpc-js reads it takes in, whoever wants it; this one leaves everything to the connection.
+  const session = connectHttp2(`https://${coordinator.address}`, { ca: authority.ca });
+  context.after(() => session.destroy());
+  const sleeper = session.request({
+    ":method": "POST",
+    ":path": controlService.follow.path,
+    "content-type": "application/grpc",
+    te: "trailers",
+    authorization: `Bearer ${token({})}`,
+  });
+  const request = writeControlRequest({ method: "logs", arguments: Buffer.from(JSON.stringify([{ run, follow: true }])) });
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(request.length, 1);
+  sleeper.pause();
+  sleeper.end(Buffer.concat([head, request]));
+  const reader = border.client({ token: token({}) });
+  let seen = 0;
+  const reading = (async () => {
+    for await (const _ of reader.logs({ run, follow: true })) if ((seen += 1) === linesSent) break;
+  })();
+  await reader.run(run);
+  for (let from = 0; from < linesSent; from += 1) {
+    worker.send({ kind: "logs", of, from, lines: [{ stream: "stdout", atMs: from, text: "x".repeat(100_000) }] });
+    await settle();
+  }
+  await reading;
+  await settle();
+  for (let passedMs = 0; passedMs < 60_000; passedMs += 1000) {
+    worker.beat();
+    await settle();
+    house.clock.advance(1000);
+  }
+  const ended = once(sleeper, "trailers");
+  sleeper.resume();
+  const [trailers] = (await ended) as [IncomingHttpHeaders];
+  assert.match(decodeURIComponent(String(trailers["grpc-message"])), /nothing was read for 60 s: ask again for what comes after the last/);
+});
