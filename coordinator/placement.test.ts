@@ -53,7 +53,8 @@ class Site {
     return new Site(house, await house.start());
   }
 
-  async join(id: string, slots: number, offer: Offer = {}, runs: readonly RunId[] = []): Promise<Place> {
+  /** `run`: it takes tasks of that run alone. */
+  async join(id: string, slots: number, { run, ...offer }: Offer & { readonly run?: RunId } = {}): Promise<Place> {
     const place = new Place(id, slots, offer);
     this.places.push(place);
     const execute = (order: TaskOrder): null => {
@@ -62,7 +63,14 @@ class Site {
       this.onOrder(place, order);
       return null;
     };
-    place.worker = await this.house.worker(this.coordinator, { id, slots, offer, runs, execute, forgetful: true });
+    place.worker = await this.house.worker(this.coordinator, {
+      id,
+      slots,
+      offer,
+      runs: run === undefined ? [] : [run],
+      execute,
+      forgetful: true,
+    });
     return place;
   }
 
@@ -216,7 +224,7 @@ void test("a run with a worker of its own has that one, and its turns at the oth
   await site.finish(0);
   while (!site.running.some(({ order }) => order.run === second)) await site.finish(0);
   await site.finish(site.running.findIndex(({ order }) => order.run === second));
-  const own = await site.join("own", 3, {}, [second]);
+  const own = await site.join("own", 3, { run: second });
   await settle();
   for (let round = 0; round < 20; round += 1) await site.finish(0);
   assert.deepEqual(new Set(own.orders.map(({ run }) => run)), new Set([second]));
