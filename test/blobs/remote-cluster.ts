@@ -22,6 +22,7 @@ import { openPlace } from "../../sdk/artifact/blob-place.ts";
 import { FileArtifactStore } from "../../sdk/artifact/file-store.ts";
 import { keepArtifacts } from "../../sdk/artifact/keep.ts";
 import type { ArtifactStore } from "../../sdk/artifact/store.ts";
+import type { SweepableStore } from "../../sdk/artifact/sweepable.ts";
 import { checkFlow } from "../../sdk/graph/check-flow.ts";
 import { connectControl, type ControlClient } from "../../sdk/wire/control-client.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
@@ -29,7 +30,7 @@ import { startWorker, type Worker } from "../../worker/main.ts";
 
 type LogLine = { readonly event: unknown; readonly [field: string]: unknown };
 
-type Beginning = { readonly blobs?: BlobAccess | null; readonly tls?: Authority | null };
+type Beginning = { readonly blobs?: BlobAccess | null; readonly sweep?: SweepableStore | null; readonly tls?: Authority | null };
 
 export class RemoteCluster implements AsyncDisposable {
   readonly folder: string;
@@ -53,7 +54,7 @@ export class RemoteCluster implements AsyncDisposable {
   }
 
   /** `blobs`: elsewhere than in the coordinator's folder. `tls`: at a port of this machine, for those who trust this authority. */
-  static async start(folder: string, { blobs = null, tls = null }: Beginning = {}): Promise<RemoteCluster> {
+  static async start(folder: string, { blobs = null, sweep = null, tls = null }: Beginning = {}): Promise<RemoteCluster> {
     const root = join(folder, "artifacts");
     mkdirSync(root, { recursive: true });
     const logged: LogLine[] = [];
@@ -74,6 +75,7 @@ export class RemoteCluster implements AsyncDisposable {
       owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
       listen: tls === null ? { path: join(folder, "socket") } : { host: "127.0.0.1", port: 0, tls: tls.server },
       blobs: blobs ?? fileBlobs({ folder: null, http, urls }),
+      sweep,
       version: "test",
       adoptUnfinished: true,
       adoptGraceMs: 0,
