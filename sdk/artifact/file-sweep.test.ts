@@ -9,26 +9,26 @@ import { renewedAfterMs } from "./sweepable.ts";
 const scratch = mkdtempSync(join(tmpdir(), "stepwell-sweep-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-const rounds = 300;
+const rounds = 100;
 
 test("whoever stores a blob while it is swept has it afterwards, and so has everybody who stored it with him", async () => {
   const root = join(scratch, "store");
   const [sweeper, ...writers] = [1, 2, 3].map(() => new FileArtifactStore(root));
   assert.ok(sweeper !== undefined);
-  let swept = 0;
   for (let round = 0; round < rounds; round += 1) {
     const bytes = Buffer.from(`blob ${round % 7}`);
     const sha256 = await sweeper.put(bytes);
     const old = new Date(Date.now() - 3 * renewedAfterMs);
     utimesSync(join(root, sha256.slice(0, 2), sha256.slice(2)), old, old);
     const before = Date.now() - 2 * renewedAfterMs;
-    const sweeping = sweeper.delete([sha256], before).then(() => (swept += 1));
-    // Some come first, some later.
-    for (let turns = round % 5; turns > 0; turns -= 1) await new Promise((resolve) => setImmediate(resolve));
-    await Promise.all([sweeping, ...writers.map((writer) => writer.put(bytes))]);
+    const later = async (turns: number, act: () => Promise<unknown>): Promise<void> => {
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      await act();
+    };
+    const sweeps = [1, 2, 3, 5, 8, 12].map((turns) => later(turns + (round % 5), () => sweeper.delete([sha256], before)));
+    await Promise.all([...sweeps, ...writers.map((writer, at) => later(3 * at, () => writer.put(bytes)))]);
     assert.deepEqual(Buffer.from(await sweeper.get(sha256)), bytes, `round ${round}`);
   }
-  assert.equal(swept, rounds);
   assert.deepEqual(readdirSync(join(root, "tmp")), []);
 });
 
