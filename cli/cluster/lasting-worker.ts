@@ -26,8 +26,8 @@ export class LastingWorker {
     this.ended = this.#last();
   }
 
-  drain(): Promise<void> {
-    return this.#worker.drain();
+  drain(withinMs: number): Promise<void> {
+    return this.#worker.drain(withinMs);
   }
 
   stop(): Promise<void> {

@@ -18,7 +18,7 @@ export async function worker(context: Context): Promise<ExitCode> {
   const log = openServiceLog("worker", context);
   const lasting = new LastingWorker({ endpoint, settings, log });
   return serveUntilStopped(
-    { drain: () => lasting.drain(), stop: () => lasting.stop(), ended: lasting.ended },
+    { drain: (withinMs) => lasting.drain(withinMs), stop: () => lasting.stop(), ended: lasting.ended },
     { drainSeconds: settings.drainSeconds, timeoutMs, log },
   );
 }

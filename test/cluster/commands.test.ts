@@ -109,7 +109,7 @@ await client.close();
   assert.equal(read.stdout, "100000 6\n", read.stderr);
 });
 
-test("`run` takes part in its own run, and ends with the run", options, async () => {
+test("`run` takes part in its own run, and ends with the run; so does a program", options, async () => {
   using temporary = temporaryFolder();
   const cluster = await startCoordinator(temporary.path);
   await using _coordinator = cluster.coordinator;
@@ -121,6 +121,16 @@ test("`run` takes part in its own run, and ends with the run", options, async ()
   const { worker_id: id } = await cluster.coordinator.event("worker.connected");
   assert.match(String(id), /^tester@/);
   await cluster.coordinator.event("worker.disconnected");
+  const program = `import { run } from "stepwell/runner";
+const finished = await run("gate.ts", { folder: process.cwd() });
+console.log(finished.pathspec, finished.status, finished.data.sum);
+`;
+  writeFileSync(join(folder, "run.mjs"), program);
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(root, join(folder, "node_modules/stepwell"));
+  const env = { ...cleanEnvironment(), ...cluster.env };
+  const finished = spawnSync(process.execPath, ["run.mjs"], { cwd: folder, env, encoding: "utf8", timeout: 30_000 });
+  assert.equal(finished.stdout, "GateFlow/2 succeeded 6\n", finished.stderr);
 });
 
 test("a terminal that is closed leaves its run to the cluster, and a stranger gets nothing", options, async () => {
