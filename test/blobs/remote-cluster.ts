@@ -80,8 +80,8 @@ export class RemoteCluster implements AsyncDisposable {
       adoptUnfinished: true,
       adoptGraceMs: 0,
       // Who is killed is missed soon.
-      leaseMs: 2000,
-      beatMs: 200,
+      leaseMs: 4000,
+      beatMs: 400,
     });
     const closing = [coordinator, queue, logs, ledger, http].map((part) => () => part.close());
     const { address } = coordinator;

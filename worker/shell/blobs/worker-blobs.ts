@@ -74,7 +74,9 @@ export class WorkerBlobs {
     const places = parseBlobPlaces(text === "" ? [] : JSON.parse(text));
     const chosen = this.#chosen;
     if (chosen !== null) {
-      if (!places.some((place) => isChosen(place, chosen))) throw new Error("its blobs are elsewhere now: start the worker again"); // W1
+      const place = places.find((one) => isChosen(one, chosen));
+      if (place === undefined) throw new Error("its blobs are elsewhere now: start the worker again"); // W1
+      this.#follow(chosen, place);
       return false;
     }
     this.#chosen = await this.#choose(places);
@@ -87,6 +89,13 @@ export class WorkerBlobs {
     if (chosen === null || chosen.kind === "files") return null;
     const upstream = async (): Promise<ArtifactStore> => (await this.#open(chosen.place))((requests) => this.desk.ask(of, requests));
     return new AttemptBlobs({ cache: chosen.cache, uploads: chosen.uploads, upstream });
+  }
+
+  /** A coordinator that has started again may serve blobs at another port. */
+  #follow(chosen: Chosen, place: BlobPlace): void {
+    if (chosen.kind === "files" || place.kind === "files" || JSON.stringify(place) === JSON.stringify(chosen.place)) return;
+    this.#chosen = { ...chosen, place };
+    this.#opening = null;
   }
 
   async #open(place: RemotePlace): Promise<OpenStore> {
