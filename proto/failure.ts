@@ -55,7 +55,11 @@ export const returnsMax = 10;
 export const failureRules: Readonly<Record<FailureKind, FailureRule>> = {
   userError: { retry: "user", catchable: true, advice: "correct the step, then resume the run" },
   timeout: { retry: "user", catchable: true, advice: "raise @timeout or make the step faster" },
-  outOfMemory: { retry: "user", catchable: true, advice: "raise @resources({ memory }) or read less at once" },
+  outOfMemory: {
+    retry: "user",
+    catchable: true,
+    advice: "raise @resources({ memory }), let @retry ask for more with memoryMax, or read less at once",
+  },
   signal: { retry: "user", catchable: true, advice: "something killed the task's process; look at its log and at the machine's" },
   exit: { retry: "user", catchable: true, advice: "a step must not call process.exit(); throw an error instead" },
   lost: { retry: "infrastructure", catchable: true, advice: "the machine or the worker died; the task runs again elsewhere" },

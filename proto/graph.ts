@@ -62,6 +62,8 @@ export type Resources = { readonly cpu: number; readonly memoryMiB: number; read
 export type StepResources = {
   readonly cpu: number | null;
   readonly memoryMiB: number | null;
+  /** How far an attempt may ask for more memory than the one before it ran out of; absent where each asks for the same. */
+  readonly memoryMaxMiB?: number;
   readonly gpu: number;
   /** The worker must have all of them; absent where none is asked for. */
   readonly labels?: Readonly<Record<string, string>>;

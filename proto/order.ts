@@ -57,6 +57,7 @@ export type TaskOrder = {
   readonly timeoutSeconds: number | null;
   readonly isolated: boolean;
   readonly environment: Readonly<Record<string, string>>;
+  /** What the attempt may hold: it is ended at more. */
   readonly memoryMiB: number | null;
   readonly context: RunContext;
 };

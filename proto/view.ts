@@ -73,6 +73,10 @@ export type StepView = {
   readonly p95Ms: number | null;
   readonly maxMs: number | null;
   readonly slowest: TaskId | null;
+  /** What successful attempts held at most: 95 % of them no more than this. Null while there is none. */
+  readonly p95PeakMiB: number | null;
+  /** Attempts that ran out of memory. */
+  readonly outOfMemory: number;
 };
 
 export type TaskStatus = "waiting" | "ready" | "running" | "backoff" | "succeeded" | "failed" | "cancelled";

@@ -165,6 +165,8 @@ function stepView(name: string, more: Partial<StepView> & { readonly counts?: Ta
     p95Ms: null,
     maxMs: null,
     slowest: null,
+    p95PeakMiB: null,
+    outOfMemory: 0,
     ...more,
   };
 }

@@ -60,5 +60,7 @@ function stepDocument(step: StepView): Record<string, unknown> {
     p95Ms: step.p95Ms,
     maxMs: step.maxMs,
     slowest: step.slowest,
+    p95PeakMiB: step.p95PeakMiB,
+    outOfMemory: step.outOfMemory,
   };
 }

@@ -8,6 +8,7 @@ import { tableLines, type Column } from "../format/table.ts";
 import { formatClock, type TimeZone } from "../format/time.ts";
 import { placeOf, placeText, type SourcePath } from "../source-path.ts";
 import type { Paint } from "../terminal.ts";
+import { memoryAdvice } from "./memory-advice.ts";
 import { goOnLine, isInterrupted, statusText } from "./runs-table.ts";
 
 export type StatusLook = { readonly paint: Paint; readonly nowMs: number; readonly zone: TimeZone; readonly path: SourcePath };
@@ -29,7 +30,7 @@ export function statusLines(view: RunView, look: StatusLook): readonly string[] 
     view.steps.map((step) => stepRow(step, look.paint)),
   );
   const left = isInterrupted(view) ? [goOnLine(view)] : [];
-  return [headLine(view, look), ...table, ...footLines(view, look), ...left];
+  return [headLine(view, look), ...table, ...footLines(view, look), ...memoryAdvice(view), ...left];
 }
 
 function headLine(view: RunView, { paint, nowMs }: StatusLook): string {

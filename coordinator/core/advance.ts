@@ -15,7 +15,7 @@ import { begin, makeReady, settle, succeed, type Work } from "./follow.ts";
 import { move } from "./move.ts";
 import { currentAttempt, initialState, lastAttempt, type Attempt, type RunState, type Stopping, type Task } from "./state.ts";
 import { statusOf } from "./status.ts";
-import { countDuration } from "./tally.ts";
+import { countValue } from "./tally.ts";
 
 type EventOf<Kind extends RunEvent["kind"]> = Extract<RunEvent, { kind: Kind }>;
 
@@ -98,8 +98,9 @@ function taskSucceeded(work: Work, event: EventOf<"taskSucceeded">): void {
   const task = taskOf(state, event.task);
   attemptOf(state, task, event).end = { atMs: event.atMs, failure: null, usage: event.usage };
   const durationMs = event.usage.finishedAtMs - event.usage.startedAtMs;
-  countDuration(state.tally.durations, task, durationMs);
-  countDuration(task.step.tally.durations, task, durationMs);
+  countValue(state.tally.durations, task, durationMs);
+  countValue(task.step.tally.durations, task, durationMs);
+  countValue(task.step.peaks, task, event.usage.peakMiB);
   succeed(work, task, { attempt: event.attempt, taken: event.taken, produced: event.artifacts, caught: null, reusedFrom: null });
 }
 
@@ -107,6 +108,7 @@ function taskFailed(work: Work, event: EventOf<"taskFailed">): void {
   const { state } = work;
   const task = taskOf(state, event.task);
   attemptOf(state, task, event).end = { atMs: event.atMs, failure: event.failure, usage: event.usage };
+  if (event.failure.kind === "outOfMemory") task.step.outOfMemory += 1;
   meet(work, task, { event, fate: fateOf(state, task, event.failure) });
 }
 

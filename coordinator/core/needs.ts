@@ -1,7 +1,7 @@
 // What an attempt needs of the worker that runs it, and whether a worker has it.
 
 import { defaultPool, type StepNode } from "../../proto/graph.ts";
-import type { Task } from "./state.ts";
+import type { Attempt, Task } from "./state.ts";
 
 /** Beside the slot that every task takes. */
 export type Needs = {
@@ -26,9 +26,23 @@ export type Offer = {
   readonly unbounded: boolean;
 };
 
-/** Of the attempt that is ready or would be next. */
+/** Of the attempt that runs, is ready or would be next. */
 export function needsOf(task: Task): Needs {
-  return task.step.needs;
+  const { needs } = task.step;
+  const memoryMiB = memoryMiBOf(task);
+  // Where a step is meant for Batch it may need more there than it asks for here.
+  return memoryMiB === null || memoryMiB <= needs.memoryMiB ? needs : keyed({ ...needs, memoryMiB });
+}
+
+/** What that attempt may hold: after each that ran out, twice as much, up to the step's `memoryMax`. Null: as much as there is. */
+export function memoryMiBOf({ step, attempts }: Task): number | null {
+  const { memoryMiB, memoryMaxMiB } = step.node.policy.resources;
+  if (memoryMiB === null || memoryMaxMiB === undefined) return memoryMiB;
+  return Math.min(memoryMaxMiB, memoryMiB * 2 ** attempts.filter(ranOut).length);
+}
+
+function ranOut({ end }: Attempt): boolean {
+  return end?.failure?.kind === "outOfMemory";
 }
 
 export function needsOfStep({ policy: { resources, batch } }: Pick<StepNode, "policy">): Needs {
@@ -36,9 +50,12 @@ export function needsOfStep({ policy: { resources, batch } }: Pick<StepNode, "po
   const labels = resources.labels ?? {};
   // Where a step is meant for Batch and runs here instead, it needs what it would need there.
   const { cpu, memoryMiB, gpu } = batch ?? resources;
-  const needs = { pool, labels, cpu: cpu ?? 0, memoryMiB: memoryMiB ?? 0, gpu };
-  const sorted = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return { ...needs, key: JSON.stringify([pool, needs.cpu, needs.memoryMiB, gpu, sorted]) };
+  return keyed({ pool, labels, cpu: cpu ?? 0, memoryMiB: memoryMiB ?? 0, gpu });
+}
+
+function keyed(needs: Omit<Needs, "key">): Needs {
+  const sorted = Object.entries(needs.labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return { ...needs, key: JSON.stringify([needs.pool, needs.cpu, needs.memoryMiB, needs.gpu, sorted]) };
 }
 
 /** Whether the worker, with nothing else to do, could run it. */

@@ -4,6 +4,7 @@ import { elementAt } from "../../proto/artifact.ts";
 import type { TaskId } from "../../proto/ids.ts";
 import type { ForeachFrame, TaskInputs, TaskOrder } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
+import { memoryMiBOf } from "./needs.ts";
 import { currentAttempt, widthOf, type RunState, type Seat, type Task } from "./state.ts";
 import { joinInputsOf, visibleAfter } from "./visible.ts";
 
@@ -13,7 +14,6 @@ export function orderFor(state: RunState, id: TaskId, assigned: { readonly lease
   const task = state.tasks.get(id);
   if (task === undefined) throw new Error(`${submitted.run} has no task ${id}`);
   const { node } = task.step;
-  const { memoryMiB } = node.policy.resources;
   return {
     run: submitted.run,
     flow: submitted.graph.flow,
@@ -32,7 +32,7 @@ export function orderFor(state: RunState, id: TaskId, assigned: { readonly lease
     timeoutSeconds: node.policy.timeoutSeconds,
     isolated: node.policy.isolated || submitted.options.isolation === "process",
     environment: node.policy.environment,
-    memoryMiB,
+    memoryMiB: memoryMiBOf(task),
     context: { ...submitted.context, tags: state.tags },
   };
 }

@@ -13,7 +13,7 @@ import type { StepNode } from "../../proto/graph.ts";
 import type { RunId, StepName, TaskId } from "../../proto/ids.ts";
 import type { TakenTransition, Usage } from "../../proto/order.ts";
 import { needsOfStep, type Needs } from "./needs.ts";
-import { newTally, type Tally } from "./tally.ts";
+import { newHistogram, newTally, type Histogram, type Tally } from "./tally.ts";
 
 export type RunSubmitted = Extract<RunEvent, { kind: "runSubmitted" }>;
 
@@ -50,6 +50,9 @@ export type Step = {
   /** The join that closes this step's split; null where the step doesn't split. */
   readonly closer: StepName | null;
   readonly tally: Tally;
+  /** What successful attempts held at most, in MiB, and how many attempts ran out of memory. */
+  readonly peaks: Histogram;
+  outOfMemory: number;
   /** Of a first attempt. */
   readonly needs: Needs;
   startedAtMs: number | null;
@@ -140,7 +143,15 @@ export function initialState(submitted: RunSubmitted): RunState {
   const steps = new Map<StepName, Step>();
   for (const node of submitted.graph.steps) {
     const closer = closers.get(node.name) ?? null;
-    const tallies = { tally: newTally(), startedAtMs: null, finishedAtMs: null, foreaches: 0, elements: 0 };
+    const tallies = {
+      tally: newTally(),
+      peaks: newHistogram(),
+      outOfMemory: 0,
+      startedAtMs: null,
+      finishedAtMs: null,
+      foreaches: 0,
+      elements: 0,
+    };
     steps.set(node.name, { node, closer, needs: needsOfStep(node), ...tallies });
   }
   return {

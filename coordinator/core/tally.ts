@@ -9,15 +9,17 @@ export type Tally = {
   caught: number;
   reused: number;
   retried: number;
-  readonly durations: Durations;
+  /** How long successful attempts took, in milliseconds. */
+  readonly durations: Histogram;
 };
 
-/** How long successful attempts took: a histogram whose buckets are exact below 64 ms and 1.6 % wide above. */
-export type Durations = {
+/** Whole numbers in buckets that are exact below 64 and 1.6 % wide above. */
+export type Histogram = {
   readonly buckets: Map<number, number>;
   count: number;
-  maxMs: number;
-  slowest: TaskId | null;
+  max: number;
+  /** The task that it was of. */
+  largest: TaskId | null;
 };
 
 const bucketsPerDoubling = 64;
@@ -28,8 +30,12 @@ export function newTally(): Tally {
     caught: 0,
     reused: 0,
     retried: 0,
-    durations: { buckets: new Map(), count: 0, maxMs: 0, slowest: null },
+    durations: newHistogram(),
   };
+}
+
+export function newHistogram(): Histogram {
+  return { buckets: new Map(), count: 0, max: 0, largest: null };
 }
 
 /** Counts a task out of one state and into another; null where it did not exist before. */
@@ -41,35 +47,35 @@ export function countState(tally: Tally, from: TaskState | null, to: TaskState):
   if (to.reusedFrom !== null) tally.reused += 1;
 }
 
-export function countDuration(durations: Durations, task: Task, durationMs: number): void {
-  const ms = Math.max(0, Math.round(durationMs));
-  const bucket = bucketOf(ms);
-  durations.buckets.set(bucket, (durations.buckets.get(bucket) ?? 0) + 1);
-  durations.count += 1;
-  if (durations.slowest !== null && ms <= durations.maxMs) return;
-  durations.maxMs = ms;
-  durations.slowest = task.id;
+export function countValue(histogram: Histogram, task: Task, value: number): void {
+  const whole = Math.max(0, Math.round(value));
+  const bucket = bucketOf(whole);
+  histogram.buckets.set(bucket, (histogram.buckets.get(bucket) ?? 0) + 1);
+  histogram.count += 1;
+  if (histogram.largest !== null && whole <= histogram.max) return;
+  histogram.max = whole;
+  histogram.largest = task.id;
 }
 
-/** The smallest duration that at least `share` of all don't exceed, as exact as its bucket. */
-export function quantileMs(durations: Durations, share: number): number | null {
-  if (durations.count === 0) return null;
-  let left = Math.ceil(share * durations.count);
-  for (const bucket of [...durations.buckets.keys()].sort((a, b) => a - b)) {
-    left -= durations.buckets.get(bucket) ?? 0;
-    if (left <= 0) return Math.min(bucketStartMs(bucket), durations.maxMs);
+/** The smallest value that at least `share` of all don't exceed, as exact as its bucket. */
+export function quantileOf(histogram: Histogram, share: number): number | null {
+  if (histogram.count === 0) return null;
+  let left = Math.ceil(share * histogram.count);
+  for (const bucket of [...histogram.buckets.keys()].sort((a, b) => a - b)) {
+    left -= histogram.buckets.get(bucket) ?? 0;
+    if (left <= 0) return Math.min(bucketStart(bucket), histogram.max);
   }
-  return durations.maxMs;
+  return histogram.max;
 }
 
-function bucketOf(ms: number): number {
-  if (ms < bucketsPerDoubling) return ms;
-  const doubling = Math.floor(Math.log2(ms / bucketsPerDoubling));
+function bucketOf(value: number): number {
+  if (value < bucketsPerDoubling) return value;
+  const doubling = Math.floor(Math.log2(value / bucketsPerDoubling));
   const width = 2 ** doubling;
-  return bucketsPerDoubling * (doubling + 1) + Math.min(bucketsPerDoubling - 1, Math.floor(ms / width) - bucketsPerDoubling);
+  return bucketsPerDoubling * (doubling + 1) + Math.min(bucketsPerDoubling - 1, Math.floor(value / width) - bucketsPerDoubling);
 }
 
-function bucketStartMs(bucket: number): number {
+function bucketStart(bucket: number): number {
   if (bucket < bucketsPerDoubling) return bucket;
   const doubling = Math.floor(bucket / bucketsPerDoubling) - 1;
   return (bucketsPerDoubling + (bucket % bucketsPerDoubling)) * 2 ** doubling;

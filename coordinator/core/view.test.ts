@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseStepName, parseTaskId, type TaskId } from "../../proto/ids.ts";
 import { artifactsOf, graphOf, PlayedRun, userError } from "../../test/simulation/played-run.ts";
-import { newTally, countDuration, quantileMs } from "./tally.ts";
+import { countValue, newTally, quantileOf } from "./tally.ts";
 import { taskView, tasksPage } from "./task-view.ts";
 import { runView, summaryOf } from "./view.ts";
 
@@ -134,13 +134,13 @@ test("quantiles are exact below 64 ms and within 1.6 % above", () => {
   assert.ok(task !== undefined);
   for (const scale of [0.05, 1, 1000]) {
     const { durations } = newTally();
-    assert.equal(quantileMs(durations, 0.5), null);
-    for (let i = 1; i <= 1000; i++) countDuration(durations, task, i * scale);
+    assert.equal(quantileOf(durations, 0.5), null);
+    for (let i = 1; i <= 1000; i++) countValue(durations, task, i * scale);
     for (const share of [0.5, 0.95, 1]) {
       const exact = Math.round(share * 1000 * scale);
-      const told = quantileMs(durations, share) ?? Number.NaN;
+      const told = quantileOf(durations, share) ?? Number.NaN;
       assert.ok(Math.abs(told - exact) <= (exact < 64 ? 0 : exact * 0.016), `${share} of ${scale}: ${told}, exactly ${exact}`);
     }
-    assert.equal(durations.maxMs, Math.round(1000 * scale));
+    assert.equal(durations.max, Math.round(1000 * scale));
   }
 });

@@ -3,7 +3,7 @@
 import type { StepView, RunSummary, RunView } from "../../proto/view.ts";
 import type { RunState, Step } from "./state.ts";
 import { statusOf } from "./status.ts";
-import { countsOf, quantileMs } from "./tally.ts";
+import { countsOf, quantileOf } from "./tally.ts";
 import { tasksOf, totalsOf } from "./total.ts";
 import { visibleAfter } from "./visible.ts";
 
@@ -56,10 +56,12 @@ function stepView(state: RunState, step: Step, total: number | null): StepView {
     total,
     startedAtMs: step.startedAtMs,
     finishedAtMs: isOver ? step.finishedAtMs : null,
-    p50Ms: quantileMs(durations, 0.5),
-    p95Ms: quantileMs(durations, 0.95),
-    maxMs: durations.count === 0 ? null : durations.maxMs,
-    slowest: durations.slowest,
+    p50Ms: quantileOf(durations, 0.5),
+    p95Ms: quantileOf(durations, 0.95),
+    maxMs: durations.count === 0 ? null : durations.max,
+    slowest: durations.largest,
+    p95PeakMiB: quantileOf(step.peaks, 0.95),
+    outOfMemory: step.outOfMemory,
   };
 }
 

@@ -113,6 +113,7 @@ const stepPolicy = object<StepPolicy>({
   resources: object<StepResources>({
     cpu: nullable(number),
     memoryMiB: nullable(number),
+    memoryMaxMiB: optional(number),
     gpu: number,
     labels: optional(recordOf(string)),
     pool: optional(string),

@@ -110,6 +110,8 @@ type Sizes = {
 };
 
 export type ResourcesOptions = Sizes & {
+  /** MiB: after an attempt that ran out of memory, @retry asks for twice as much, up to this. */
+  readonly memoryMax?: number;
   /** The worker must have all of these labels. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Workers of this pool only. Default: `default`. */

@@ -143,14 +143,26 @@ function readTimeout(reader: Reader | null): number | null {
 
 function readStepResources(reader: Reader | null): StepResources {
   if (reader === null) return defaultPolicy.resources;
-  reader.refuseOthers(["cpu", "memory", "gpu", "labels", "pool"]);
+  reader.refuseOthers(["cpu", "memory", "memoryMax", "gpu", "labels", "pool"]);
   const labels = readLabels(reader);
   const pool = readPool(reader);
+  const sizes = readSizes(reader, defaultPolicy.resources);
+  const memoryMaxMiB = readMemoryMax(reader, sizes.memoryMiB);
   return {
-    ...readSizes(reader, defaultPolicy.resources),
+    ...sizes,
+    ...(memoryMaxMiB !== null && { memoryMaxMiB }),
     ...(labels !== null && { labels }),
     ...(pool !== null && { pool }),
   };
+}
+
+function readMemoryMax(reader: Reader, memoryMiB: number | null): number | null {
+  const maxMiB = reader.number("memoryMax", null, { min: 16, max: memoryMiBMax, whole: true });
+  if (maxMiB === null) return null;
+  if (memoryMiB === null) reader.object("memoryMax without memory", "give memory too: what the first attempt may hold");
+  else if (maxMiB < memoryMiB) reader.object(`memoryMax is ${maxMiB}, less than memory`, `give at least ${memoryMiB}, or leave it out`);
+  else return maxMiB;
+  return null;
 }
 
 /** What AWS Batch is asked for where the author asks for nothing. */

@@ -132,9 +132,19 @@ function showNeeds(resources: StepResources): string {
   return [...showSizes(resources), ...showPlacement(resources)].join(",");
 }
 
-function showSizes({ cpu, memoryMiB, gpu }: Pick<StepResources, "cpu" | "memoryMiB" | "gpu">): readonly string[] {
-  const memory = memoryMiB === null ? null : memoryMiB % 1024 === 0 ? `${memoryMiB / 1024}G` : `${memoryMiB}M`;
-  return [...(cpu === null ? [] : [`cpu=${cpu}`]), ...(memory === null ? [] : [`mem=${memory}`]), ...(gpu > 0 ? [`gpu=${gpu}`] : [])];
+function showSizes({
+  cpu,
+  memoryMiB,
+  memoryMaxMiB,
+  gpu,
+}: Pick<StepResources, "cpu" | "memoryMiB" | "memoryMaxMiB" | "gpu">): readonly string[] {
+  const most = memoryMaxMiB === undefined ? "" : `..${showMemory(memoryMaxMiB)}`;
+  const memory = memoryMiB === null ? [] : [`mem=${showMemory(memoryMiB)}${most}`];
+  return [...(cpu === null ? [] : [`cpu=${cpu}`]), ...memory, ...(gpu > 0 ? [`gpu=${gpu}`] : [])];
+}
+
+function showMemory(memoryMiB: number): string {
+  return memoryMiB % 1024 === 0 ? `${memoryMiB / 1024}G` : `${memoryMiB}M`;
 }
 
 function showPlacement({ labels = {}, pool }: StepResources): readonly string[] {

@@ -21,6 +21,12 @@ const steps = {
   exit() { console.log("last words"); process.exit(Number(0)); },
   abort() { process.abort(); },
   heap() { const all = []; for (;;) all.push(new Array(1e6).fill(1.5)); },
+  async swell({ order }) { globalThis.held = Buffer.alloc(order.sizeMiB * 2 ** 20, 1); await forever(); },
+  swellAndGo({ order }) { Buffer.alloc(order.sizeMiB * 2 ** 20, 1); const until = Date.now() + 300; while (Date.now() < until); console.log(process.pid); },
+  async swellElsewhere({ order }) {
+    spawn(process.execPath, ["-e", "globalThis.held = Buffer.alloc(" + order.sizeMiB + " * 2 ** 20, 1); setInterval(() => {}, 1000)"], { stdio: "ignore" });
+    await forever();
+  },
   throws() { throw new RangeError("too far"); },
   reject() { void Promise.reject(new Error("nobody waits")); },
   async throwsLater() { setTimeout(() => { throw new Error("in a timer"); }, 1); await forever(); },

@@ -61,7 +61,7 @@ export interface TaskProcess {
   signal(signal: "SIGTERM" | "SIGKILL"): void;
   /** Whether anything that the step started is still there. */
   hasChildren(): boolean;
-  /** Most memory that it was seen to hold since the last `run`. MiB. */
+  /** Most memory that it, and what it started, was seen to hold since the last `run`, now included. MiB. */
   samplePeakMiB(): number;
 }
 

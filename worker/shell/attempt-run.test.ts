@@ -43,7 +43,15 @@ type Ended = { readonly outcome: TaskOutcome | null; readonly lines: readonly Lo
 type Started = { readonly run: AttemptRun; readonly ended: Promise<Ended>; printed(pattern: RegExp): Promise<RegExpExecArray> };
 
 function start(order: Order): Started {
-  const head: OrderHead = { codePackage: "a", environment: {}, isolated: false, timeoutSeconds: null, hasSecrets: false, ...order };
+  const head: OrderHead = {
+    codePackage: "a",
+    environment: {},
+    isolated: false,
+    timeoutSeconds: null,
+    memoryMiB: null,
+    hasSecrets: false,
+    ...order,
+  };
   const lines: LogText[] = [];
   let outcome: TaskOutcome | null = null;
   const { promise: ended, resolve } = Promise.withResolvers<Ended>();
@@ -194,6 +202,33 @@ test("an exhausted heap is out of memory", async () => {
   const failure = await failureOf({ step: "heap", environment: { NODE_OPTIONS: "--max-old-space-size=24" } });
   assert.equal(failure.kind, "outOfMemory");
   assert.ok(failure.peakMiB > 8, `peak ${failure.peakMiB} MiB`);
+});
+
+test("an attempt that holds more memory than it may is ended as out of memory, with its peak and its limit", async () => {
+  const failure = await failureOf({ step: "swell", memoryMiB: 200, sizeMiB: 400 });
+  assert.ok(failure.kind === "outOfMemory", JSON.stringify(failure));
+  assert.equal(failure.limitMiB, 200);
+  assert.ok(failure.peakMiB > 200, `peak ${failure.peakMiB} MiB`);
+});
+
+test("what a step has started counts as the attempt's memory", async () => {
+  const failure = await failureOf({ step: "swellElsewhere", memoryMiB: 200, sizeMiB: 400 });
+  assert.ok(failure.kind === "outOfMemory" && failure.peakMiB > 200, JSON.stringify(failure));
+});
+
+test("an attempt that holds less than it may is left alone, also in a process that held more before", async () => {
+  const first = await pidOf({ step: "swellAndGo", sizeMiB: 300 });
+  const again = await start({ step: "swellAndGo", memoryMiB: 200, sizeMiB: 60 }).ended;
+  assert.equal(again.outcome?.kind, "succeeded", JSON.stringify(again.outcome));
+  assert.equal(Number(again.texts.at(-1)), first);
+});
+
+test("an attempt that is given back has until the end of its grace time, and says who gave it back", async () => {
+  const { run, ended, printed } = start({ step: "hang" });
+  const pid = Number((await printed(/hanging (\d+)/))[1]);
+  run.giveBack("w1", 300);
+  assert.deepEqual(failureIn(await ended), { kind: "returned", worker: "w1", why: "drained" });
+  await untilGone([pid]);
 });
 
 test("an exception, a rejection that nobody handles and an exception in a timer are user errors", async () => {

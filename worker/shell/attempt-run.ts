@@ -9,6 +9,7 @@ import { unreachable } from "../../proto/unreachable.ts";
 import type { LogText } from "../../sdk/wire/worker-items.ts";
 import { advanceAttempt, newAttempt, type AttemptAction, type AttemptEvent, type AttemptState } from "../core/attempt.ts";
 import { failureOfDeath } from "../core/death.ts";
+import { excessMiB, watchedMemory, type MemoryWatch } from "../core/memory.ts";
 import type { Report, TaskProcess } from "../ports/task-process.ts";
 import type { AttemptBlobs } from "./blobs/attempt-blobs.ts";
 import { AttemptLog } from "./attempt-log.ts";
@@ -27,6 +28,8 @@ export type AttemptEvents = {
 /** Attempts shorter than this aren't watched from outside. Milliseconds. */
 const watchedAfterMs = 1000;
 const watchEveryMs = 500;
+/** A step that may hold only so much is looked at often: a gigabyte fills in less than half a second. Milliseconds. */
+const limitedEveryMs = 50;
 /** Longest time that a timer can be set for. Milliseconds. */
 const timerMsMax = 2 ** 31 - 1;
 
@@ -47,6 +50,8 @@ export class AttemptRun {
   #timeout: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
+  /** Null where it may hold any amount. */
+  #memory: MemoryWatch | null = null;
 
   constructor(order: { readonly bytes: Uint8Array; readonly head: OrderHead }, pool: ProcessPool, events: AttemptEvents) {
     this.#order = order.bytes;
@@ -87,7 +92,9 @@ export class AttemptRun {
     this.#startedAtMs = Date.now();
     lease.process.run(this.#order, this.#head.codePackage);
     this.#advance({ kind: "started", timeoutSeconds: this.#head.timeoutSeconds });
-    this.#watch = setTimeout(() => this.#watchMemory(), watchedAfterMs);
+    const { memoryMiB } = this.#head;
+    if (memoryMiB !== null) this.#memory = watchedMemory(memoryMiB, lease.process.samplePeakMiB());
+    this.#watch = setTimeout(() => this.#watchMemory(), memoryMiB === null ? watchedAfterMs : limitedEveryMs);
     return {
       onCodeReturned: () => this.#advance({ kind: "codeReturned" }),
       onSecrets: (secrets) => this.#log.hide(secrets),
@@ -125,8 +132,14 @@ export class AttemptRun {
   }
 
   #watchMemory(): void {
-    this.#process?.samplePeakMiB();
-    this.#watch = setTimeout(() => this.#watchMemory(), watchEveryMs);
+    const peakMiB = this.#process?.samplePeakMiB() ?? 0;
+    const memory = this.#memory;
+    const heldMiB = memory === null ? null : excessMiB(memory, peakMiB);
+    if (memory !== null && heldMiB !== null) {
+      const failure = { kind: "outOfMemory", peakMiB: heldMiB, limitMiB: memory.limitMiB } as const;
+      return this.#advance({ kind: "memoryExceeded", failure });
+    }
+    this.#watch = setTimeout(() => this.#watchMemory(), memory === null ? watchEveryMs : limitedEveryMs);
   }
 
   #advance(event: AttemptEvent): void {

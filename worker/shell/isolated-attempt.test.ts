@@ -43,15 +43,19 @@ function start(order: Order, over: { timeoutSeconds?: number; codePackage?: stri
   let outcome: TaskOutcome | null = null;
   const { timeoutSeconds = null, codePackage = "none", isolated = true } = over;
   const bytes = Buffer.from(JSON.stringify({ ...order, timeoutSeconds }));
-  const run = new AttemptRun({ bytes, head: { codePackage, environment: {}, isolated, timeoutSeconds, hasSecrets: false } }, pool, {
-    blobs: null,
-    onLines: (lines) => texts.push(...lines.map((line) => line.text)),
-    onOutcome: (json) => (outcome = JSON.parse(Buffer.from(json).toString()) as TaskOutcome),
-    onEnded: () => {
-      assert.ok(outcome);
-      resolve({ outcome, texts });
+  const run = new AttemptRun(
+    { bytes, head: { codePackage, environment: {}, isolated, timeoutSeconds, memoryMiB: null, hasSecrets: false } },
+    pool,
+    {
+      blobs: null,
+      onLines: (lines) => texts.push(...lines.map((line) => line.text)),
+      onOutcome: (json) => (outcome = JSON.parse(Buffer.from(json).toString()) as TaskOutcome),
+      onEnded: () => {
+        assert.ok(outcome);
+        resolve({ outcome, texts });
+      },
     },
-  });
+  );
   run.start();
   return { run, texts, ended: promise };
 }

@@ -5,6 +5,7 @@ export type OrderHead = {
   readonly environment: Readonly<Record<string, string>>;
   readonly isolated: boolean;
   readonly timeoutSeconds: number | null;
+  readonly memoryMiB: number | null;
   /** Some of its parameters must not be shown. */
   readonly hasSecrets: boolean;
 };
@@ -18,14 +19,16 @@ export function parseOrderHead(bytes: Uint8Array): OrderHead {
   const environment = field("environment");
   const isolated = field("isolated");
   const timeoutSeconds = field("timeoutSeconds");
+  const memoryMiB = field("memoryMiB");
   const secrets = field("secrets");
   if (typeof codePackage !== "string") throw new Error("the order's codePackage is not a string");
   if (!isStrings(environment)) throw new Error("the order's environment is not an object of strings");
   if (typeof isolated !== "boolean") throw new Error("the order's isolated is not a boolean");
   if (timeoutSeconds !== null && typeof timeoutSeconds !== "number")
     throw new Error("the order's timeoutSeconds is neither a number nor null");
+  if (memoryMiB !== null && typeof memoryMiB !== "number") throw new Error("the order's memoryMiB is neither a number nor null");
   if (!Array.isArray(secrets)) throw new Error("the order's secrets are not a list");
-  return { codePackage, environment, isolated, timeoutSeconds, hasSecrets: secrets.length > 0 };
+  return { codePackage, environment, isolated, timeoutSeconds, memoryMiB, hasSecrets: secrets.length > 0 };
 }
 
 function isStrings(value: unknown): value is Readonly<Record<string, string>> {

@@ -1,11 +1,38 @@
 // What the kernel tells about memory: what a process holds, and whether it has ended processes for want of it.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
-/** MiB that a process holds now; 0 where that cannot be told. */
-export function residentMiB(pid: number): number {
+/** MiB that a process and all that it started hold now, what they share counted for each; 0 where that cannot be told. */
+export function treeResidentMiB(pid: number): number {
+  const found = [pid];
+  let kibibytes = 0;
+  for (const each of found) {
+    kibibytes += residentKiB(each);
+    if (found.length < processesMax) found.push(...childrenOf(each));
+  }
+  return Math.round(kibibytes / 1024);
+}
+
+/** A step that starts more is not counted to its end. */
+const processesMax = 1000;
+
+function residentKiB(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB$/m.exec(readText(`/proc/${pid}/status`));
-  return line === null ? 0 : Math.round(Number(line[1]) / 1024);
+  return line === null ? 0 : Number(line[1]);
+}
+
+/** The kernel keeps them by thread. */
+function childrenOf(pid: number): readonly number[] {
+  const texts = namesIn(`/proc/${pid}/task`).map((thread) => readText(`/proc/${pid}/task/${thread}/children`));
+  return texts.flatMap((text) => (text === "" ? [] : text.trim().split(" ").map(Number)));
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** How often the kernel has ended a process of this process's memory group so far; it only rises. */

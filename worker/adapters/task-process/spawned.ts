@@ -26,7 +26,7 @@ import {
   reportFrame,
   secretsFrame,
 } from "./frames.ts";
-import { kernelKills, residentMiB } from "./kernel-memory.ts";
+import { kernelKills, treeResidentMiB } from "./kernel-memory.ts";
 import { killLeftovers, killQuietly, leftoversOf, markerVariable } from "./leftovers.ts";
 import { Reaper } from "./reaper.ts";
 
@@ -215,7 +215,7 @@ class Spawned implements TaskProcess {
   }
 
   samplePeakMiB(): number {
-    if (this.pid !== null) this.#peakMiB = Math.max(this.#peakMiB, residentMiB(this.pid));
+    if (this.pid !== null) this.#peakMiB = Math.max(this.#peakMiB, treeResidentMiB(this.pid));
     return this.#peakMiB;
   }
 
