@@ -15,6 +15,10 @@ import { CoordinatorControl } from "./api/control.ts";
 import type { GrpcServer, Listen, ServerPorts } from "./api/grpc-server.ts";
 import { listenLate } from "./api/late-server.ts";
 import { linkWorker } from "./api/worker-link.ts";
+import { Health, type Probes } from "./api/health.ts";
+import type { Observed } from "./api/shell-metrics.ts";
+import type { Traffic } from "./api/traffic.ts";
+import type { Principal } from "./api/access/principal.ts";
 import { Backlog } from "./shell/backlog.ts";
 import { Dispatcher } from "./shell/dispatcher.ts";
 import { Grants } from "./shell/grants.ts";
@@ -22,7 +26,9 @@ import { Drivers, OwnedElsewhere, type DriversEvents } from "./shell/drivers.ts"
 import { Leases } from "./shell/leases.ts";
 import { LogIntake } from "./shell/log-intake.ts";
 import { errorField, type CoordinatorLog } from "./shell/log.ts";
+import { observedBy, type Observer } from "./shell/observer.ts";
 import { RunHistory } from "./shell/run-history.ts";
+import { RunLog } from "./shell/run-log.ts";
 import { Workers } from "./shell/workers.ts";
 
 export type CoordinatorOptions = {
@@ -51,6 +57,10 @@ export type CoordinatorOptions = {
   readonly leaseMs?: number;
   /** How often a worker is to say what it holds. */
   readonly beatMs?: number;
+  /** Counts what happens. */
+  readonly metrics?: (Observer & { attach(observed: Observed): void }) | null;
+  /** How ledger and store are looked at; without, nobody asks. */
+  readonly probes?: Probes;
 };
 
 export interface Coordinator {
@@ -59,6 +69,8 @@ export interface Coordinator {
   readonly address: string;
   /** Drives the run from now on. @throws OwnedElsewhere, LedgerError */
   adopt(run: RunId): Promise<void>;
+  /** Who asks with this header `authorization`. @throws ControlError unauthenticated */
+  identify(authorization: string | undefined, from: string): Promise<Principal>;
   /** Opens the end of a worker in this process. */
   link(events: WorkerStreamEvents): WorkerStream;
   /** Assigns no more, makes everything decided durable, gives its runs back, and ends all streams. The ports stay open. */
@@ -86,6 +98,9 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
   const history = new RunHistory(ledger);
   const shell = startShell(options, history);
   const { drivers, dispatcher, leases } = shell;
+  const health = new Health({ clock, queue: options.queue, probes: options.probes ?? {} });
+  const traffic: Traffic = { follows: 0, onAnswered: () => undefined };
+  options.metrics?.attach({ ...shell, queue: options.queue, clock, traffic });
   const control = new CoordinatorControl({
     ...shell,
     queue: options.queue,
@@ -96,6 +111,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     history,
     owner,
     openControl,
+    health,
     access: options.blobs ?? null,
     sweep: options.sweep ?? null,
   });
@@ -106,6 +122,8 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     clock,
     log,
     control,
+    health,
+    traffic,
     version: options.version,
     audit: options.access?.audit ?? noAudit,
     access: accessOf(options),
@@ -118,7 +136,9 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     address: server?.address ?? "",
     adopt: (run) => drivers.adopt(run),
     link: (events) => linkWorker(ports, events),
+    identify: (authorization, from) => ports.access.identify(authorization, from),
     close: async () => {
+      health.close();
       dispatcher.close();
       leases.close();
       await drivers.close();
@@ -156,9 +176,11 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
     onEnded: (driver, again) => leases.driverEnded(driver, again),
     onTakenUpAgain: () => leases.askAgain(),
   };
-  const drivers = new Drivers({ ledger, clock, log, owner, history, backlog, flushLogs: () => logs.flush() }, events);
+  const { metrics = null } = options;
+  const observer = observedBy([new RunLog(log), ...(metrics === null ? [] : [metrics])]);
+  const drivers = new Drivers({ ledger, clock, log, owner, history, backlog, observer, flushLogs: () => logs.flush() }, events);
   const times = timesOf(options);
-  const dispatcher = new Dispatcher({ queue, clock, log, workers, backlog, drivers, beatMs: times.beatMs });
+  const dispatcher = new Dispatcher({ queue, clock, log, workers, backlog, drivers, observer, beatMs: times.beatMs });
   const leases = new Leases({
     ...times,
     clock,

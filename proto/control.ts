@@ -6,6 +6,7 @@ import type { BlobGrant, BlobPlace, BlobRequest } from "./blobs.ts";
 import type { CollectReport, CollectRequest } from "./collect.ts";
 import type { RecordedEvent, RunOptions, RunStatus } from "./event.ts";
 import type { FlowGraph } from "./graph.ts";
+import type { HealthView } from "./health.ts";
 import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
 import type { ListedRun, LogLine, RunView, TaskStatus, TaskView, WorkerView } from "./view.ts";
 import type { WaitsView } from "./waits.ts";
@@ -122,6 +123,8 @@ export interface Control {
   logs(query: LogsQuery): AsyncIterable<LogLine>;
   /** In the order of their names. */
   workers(): Promise<readonly WorkerView[]>;
+  /** How the coordinator's parts are. */
+  health(): Promise<HealthView>;
   /**
    * The worker takes nothing more, and leaves when it has nothing left; what it still runs after `withinMs` is taken from it and
    * runs elsewhere. Null: however long that takes. @throws ControlError notFound, unavailable while it is away

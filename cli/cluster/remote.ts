@@ -88,6 +88,7 @@ function lateControl(client: () => Promise<Control>): Control {
     task: async (run, task) => (await client()).task(run, task),
     waits: async (run) => (await client()).waits(run),
     workers: async () => (await client()).workers(),
+    health: async () => (await client()).health(),
     drainWorker: async (worker, by, withinMs) => (await client()).drainWorker(worker, by, withinMs),
     collect: async (request) => (await client()).collect(request),
     blobPlaces: async () => (await client()).blobPlaces(),

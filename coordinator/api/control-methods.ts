@@ -30,6 +30,7 @@ export function callsOf(control: Askable): CallTable {
     collect: ([request]: Arguments) => control.collect(parseCollectRequest(request)),
     blobPlaces: () => control.blobPlaces(),
     workers: () => control.workers(),
+    health: () => control.health(),
     drainWorker: ([worker, by, withinMs]: Arguments) =>
       control.drainWorker(parseText(worker, "worker"), parseText(by, "by"), withinMs === null ? null : parseCount(withinMs, "withinMs")),
     grantBlobs: ([run, requests]: Arguments) => control.grantBlobs(run === null ? null : parseRun(run), parseBlobRequests(requests)),

@@ -9,8 +9,10 @@ import { statusOf } from "../../sdk/wire/control-client.ts";
 import type { ControlRequest, FollowCall } from "../../sdk/wire/services.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Admission } from "./access/admission.ts";
+import { controlTable } from "./access/permissions.ts";
 import type { Caller } from "./access/principal.ts";
 import { callsOf, followsOf } from "./control-methods.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Items of a followed list that share a message. */
 const itemsPerReplyMax = 500;
@@ -24,6 +26,7 @@ const followsMax = 1000;
 export type ControlServicePorts = {
   readonly clock: Clock;
   readonly admission: Pick<Admission, "controlFor" | "whenEnded">;
+  readonly traffic: Traffic;
 };
 
 export class ControlService {
@@ -37,8 +40,14 @@ export class ControlService {
 
   call({ request }: ServerUnaryCall<ControlRequest, Uint8Array>, caller: Caller, answer: sendUnaryData<Uint8Array>): void {
     this.#answer(request, caller).then(
-      (value) => answer(null, value === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(value))),
-      (error: unknown) => answer(serviceErrorOf(error)),
+      (value) => {
+        this.#ports.traffic.onAnswered(request.method, "ok");
+        answer(null, value === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(value)));
+      },
+      (error: unknown) => {
+        this.#ports.traffic.onAnswered(methodNamed(request.method), error instanceof ControlError ? error.code : "internal");
+        answer(serviceErrorOf(error));
+      },
     );
   }
 
@@ -71,12 +80,14 @@ export class ControlService {
     const stopWaiting = this.#ports.admission.whenEnded(caller, (why) => over.abort(new ControlError("unauthenticated", why)));
     call.on("cancelled", () => over.abort(new ControlError("unavailable", "nobody reads any more")));
     this.#following.set(key, following + 1);
+    this.#ports.traffic.follows += 1;
     try {
       await Promise.race([this.#sendItems(call, items, over), ended]);
     } finally {
       const left = (this.#following.get(key) ?? 1) - 1;
       if (left === 0) this.#following.delete(key);
       else this.#following.set(key, left);
+      this.#ports.traffic.follows -= 1;
       stopWaiting();
       over.abort(new ControlError("unavailable", "the stream has ended"));
       // What it waits for may come late, or never: nobody waits with it.
@@ -113,6 +124,11 @@ export class ControlService {
       cancel();
     }
   }
+}
+
+/** Whoever asks for what isn't there invents no names of numbers. */
+function methodNamed(method: string): string {
+  return Object.hasOwn(controlTable, method) ? method : "unknown";
 }
 
 function turn(): Promise<null> {

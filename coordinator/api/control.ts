@@ -14,6 +14,7 @@ import {
 import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
 import type { CollectReport, CollectRequest } from "../../proto/collect.ts";
 import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
+import type { HealthView } from "../../proto/health.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
 import type { ListedRun, LogLine, RunSummary, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import type { WaitsView } from "../../proto/waits.ts";
@@ -35,6 +36,7 @@ import type { SweepableStore } from "../../sdk/artifact/sweepable.ts";
 import { ClientBlobs } from "./client-blobs.ts";
 import { drainWorker, workerViews, type FleetPorts } from "./fleet.ts";
 import { Collecting } from "./collecting.ts";
+import type { Health } from "./health.ts";
 import { followEvents } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
 import { waitsView, type WaitsPorts } from "./waits.ts";
@@ -44,7 +46,12 @@ type OpenControl = (address: string) => Promise<Control & { close(): void }>;
 
 export type ControlPorts = LogPorts &
   FleetPorts &
-  WaitsPorts & { readonly openControl: OpenControl; readonly access: BlobAccess | null; readonly sweep: SweepableStore | null };
+  WaitsPorts & {
+    readonly openControl: OpenControl;
+    readonly access: BlobAccess | null;
+    readonly sweep: SweepableStore | null;
+    readonly health: Health;
+  };
 
 /** Reused tasks in one event. */
 const reusedPerEvent = 1000;
@@ -155,6 +162,10 @@ export class CoordinatorControl implements Control {
 
   async workers(): Promise<readonly WorkerView[]> {
     return workerViews(this.#ports);
+  }
+
+  health(): Promise<HealthView> {
+    return this.#ports.health.view();
   }
 
   async drainWorker(worker: string, by: string, withinMs: number | null): Promise<void> {

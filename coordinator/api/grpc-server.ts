@@ -14,7 +14,11 @@ import {
 import { Admission, interceptorOf, refusalOf, type AdmissionPorts } from "./access/admission.ts";
 import { ControlService } from "./control-service.ts";
 import { openDoor } from "./door.ts";
+import type { Health } from "./health.ts";
+import { checkHealth, healthService, openPath, watchHealth, type HealthCall, type HealthWatch } from "./health-service.ts";
+import type { Caller } from "./access/principal.ts";
 import type { ServerTls } from "./server-tls.ts";
+import type { Traffic } from "./traffic.ts";
 import { serveWorker } from "./worker-service.ts";
 import type { WorkerSessionPorts } from "./worker-session.ts";
 
@@ -26,7 +30,7 @@ type ListenAtPort = { readonly host: string; readonly port: number; readonly tls
 
 type ControlCall = ServerUnaryCall<ControlRequest, Uint8Array>;
 
-export type ServerPorts = WorkerSessionPorts & AdmissionPorts;
+export type ServerPorts = WorkerSessionPorts & AdmissionPorts & { readonly health: Health; readonly traffic: Traffic };
 
 /** A coordinator that can be reached. */
 export interface GrpcServer {
@@ -81,13 +85,13 @@ function credentialsOf(tls: ServerTls | null): ServerCredentials {
 function serverOf(ready: Promise<ServerPorts>, onProven: (peer: string) => void): Server {
   const served = ready.then((ports) => {
     const admission = new Admission(ports);
-    return { ports, admission, control: new ControlService({ clock: ports.clock, admission }) };
+    return { ports, admission, control: new ControlService({ ...ports, admission }) };
   });
   // Where it never gets ready, whoever starts the server is told, and shuts it down.
   served.catch(() => undefined);
   const admission = served.then((parts) => parts.admission);
   admission.catch(() => undefined);
-  const server = new Server({ ...serverOptions, interceptors: [interceptorOf(admission, onProven)] });
+  const server = new Server({ ...serverOptions, interceptors: [interceptorOf(admission, onProven, [openPath])] });
   server.addService(workerService, {
     connect: (stream: CoordinatorSideStream) =>
       void served
@@ -104,5 +108,23 @@ function serverOf(ready: Promise<ServerPorts>, onProven: (peer: string) => void)
         .then(({ control, admission }) => control.follow(call, admission.callerOf(call.metadata)))
         .catch((error: unknown) => call.emit("error", refusalOf(error))),
   });
+  addHealth(server, served);
   return server;
+}
+
+type Served = { readonly ports: ServerPorts; readonly admission: Admission };
+
+function addHealth(server: Server, served: Promise<Served>): void {
+  const portsOf = ({ ports, admission }: Served) => ({
+    ...ports,
+    whenEnded: (caller: Caller, callback: (why: string) => void) => admission.whenEnded(caller, callback),
+  });
+  server.addService(healthService, {
+    check: (call: HealthCall, answer: sendUnaryData<1 | 2 | 3>) =>
+      void served.then((parts) => checkHealth(call, portsOf(parts), answer)).catch((error: unknown) => answer(refusalOf(error))),
+    watch: (call: HealthWatch) =>
+      void served
+        .then((parts) => watchHealth(call, portsOf(parts), parts.admission.callerOf(call.metadata)))
+        .catch((error: unknown) => call.emit("error", refusalOf(error))),
+  });
 }

@@ -93,7 +93,7 @@ export class Collector {
   }
 
   async #mark(run: RunId, by: string): Promise<boolean> {
-    const { drivers, clock, log } = this.#options;
+    const { drivers, clock } = this.#options;
     try {
       const decided = await drivers.act(run, (driver) => {
         const refusal = driver.propose(decideCollect(driver.state, { by, atMs: clock.nowMs() }));
@@ -105,7 +105,6 @@ export class Collector {
       if (error instanceof OwnedElsewhere) return false;
       throw error;
     }
-    log.info({ event: "run.collected", run_id: run, by }, "the artifacts of a run are given up");
     return true;
   }
 

@@ -16,6 +16,7 @@ import { heldOf, timeoutBackstop, type Assignment } from "./assignment.ts";
 import type { Backlog, Pool, Shape } from "./backlog.ts";
 import type { Drivers } from "./drivers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
+import type { Observer } from "./observer.ts";
 import { isReady, type Hint } from "./publication.ts";
 import type { RunDriver } from "./run-driver.ts";
 import type { Worker, Workers } from "./workers.ts";
@@ -27,6 +28,7 @@ export type DispatcherOptions = {
   readonly workers: Workers;
   readonly backlog: Backlog;
   readonly drivers: Drivers;
+  readonly observer: Observer;
   readonly beatMs: number;
 };
 
@@ -179,7 +181,7 @@ export class Dispatcher {
   }
 
   #assign(driver: RunDriver, hint: Hint, worker: Worker): boolean {
-    const { clock, log, workers } = this.#options;
+    const { clock, log, workers, observer } = this.#options;
     const { run, attempt, counted } = hint;
     const task = hint.task.id;
     const { lease, durableFirst } = driver.leases.peek();
@@ -208,9 +210,11 @@ export class Dispatcher {
       return false;
     }
     driver.leases.take();
+    const waitedMs = nowMs - hint.sinceMs;
     driver.publication.started(hint, nowMs);
     driver.assignments.set(task, assignment);
     workers.hold(worker, assignment);
+    observer.assigned(driver.state, assignment, waitedMs);
     if (!durableFirst) send();
     return true;
   }

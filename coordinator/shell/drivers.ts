@@ -81,14 +81,17 @@ export class Drivers {
   /** `events` makes the run's first events of its id. Durable when it resolves. */
   async create(flow: FlowName, events: (run: RunId) => readonly [RunSubmitted, ...RunEvent[]]): Promise<RunId> {
     let state: RunState | null = null;
+    let first: readonly RunEvent[] = [];
     const run = await this.#options.ledger.create(flow, this.#options.owner, (id) => {
       const [submitted, ...others] = events(id);
       const made = initialState(submitted);
       for (const event of others) advance(made, event);
       state = made;
-      return { events: [submitted, ...others], index: summaryOf(made) };
+      first = [submitted, ...others];
+      return { events: first, index: summaryOf(made) };
     });
     if (state === null) throw new Error(`the ledger made ${run} without asking for its events`);
+    this.#options.observer.recorded(state, first);
     this.#drive({ state, leases: LeaseNumbers.ofNewRun() }).begin();
     return run;
   }
@@ -165,15 +168,12 @@ export class Drivers {
   }
 
   #finished(driver: RunDriver): void {
-    const { ledger, owner, history, log, flushLogs } = this.#options;
+    const { ledger, owner, history, log, flushLogs, observer } = this.#options;
     this.#remove(driver, false);
     this.#conflicts.delete(driver.run);
     history.keep(driver.state);
-    const { status, counts } = summaryOf(driver.state);
-    log.info(
-      { event: "run.finished", run_id: driver.run, status, succeeded: counts.succeeded, failed: counts.failed },
-      "the run has finished",
-    );
+    // Who only changed the tags of a finished run has not finished it.
+    if (driver.state.finishedAtMs !== driver.finishedBeforeMs) observer.finished(driver.state);
     // Taken up again meanwhile, it is still claimed: whoever drives it gives the claim back.
     const release = async (): Promise<void> => {
       if (!this.#drivers.has(driver.run) && !this.#adopting.has(driver.run)) await ledger.release(driver.run, owner);

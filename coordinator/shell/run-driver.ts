@@ -23,6 +23,7 @@ import type { Assignment } from "./assignment.ts";
 import type { Backlog } from "./backlog.ts";
 import type { LeaseNumbers } from "./lease-numbers.ts";
 import { errorField, type CoordinatorLog } from "./log.ts";
+import type { Observer } from "./observer.ts";
 import { Publication } from "./publication.ts";
 
 /** What the driver leaves to others. */
@@ -38,7 +39,13 @@ export type RunDriverEvents = {
 
 export type DriverFailure = { readonly kind: "conflict" } | { readonly kind: "ledger"; readonly error: unknown };
 
-export type RunDriverPorts = { readonly ledger: Ledger; readonly clock: Clock; readonly log: CoordinatorLog; readonly backlog: Backlog };
+export type RunDriverPorts = {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: CoordinatorLog;
+  readonly backlog: Backlog;
+  readonly observer: Observer;
+};
 
 /** How a run came to be driven here. */
 export type Taken = { readonly state: RunState; readonly leases: LeaseNumbers };
@@ -69,6 +76,8 @@ export class RunDriver {
   readonly leases: LeaseNumbers;
   readonly assignments = new Map<TaskId, Assignment>();
   readonly publication: Publication;
+  /** When the run had ended when it was taken up; null where it had not. */
+  readonly finishedBeforeMs: number | null;
   readonly #ports: RunDriverPorts;
   readonly #events: RunDriverEvents;
   readonly #followers = new Set<(events: readonly RecordedEvent[]) => void>();
@@ -89,6 +98,7 @@ export class RunDriver {
     this.run = taken.state.submitted.run;
     this.state = taken.state;
     this.leases = taken.leases;
+    this.finishedBeforeMs = taken.state.finishedAtMs;
     this.publication = new Publication(taken.state, ports.backlog);
     this.#ports = ports;
     this.#events = events;
@@ -217,6 +227,7 @@ export class RunDriver {
   #becameDurable(entries: readonly Entry[], events: readonly RunEvent[]): void {
     const firstSeq = this.#durableSeq + 1;
     this.#durableSeq += events.length;
+    this.#ports.observer.recorded(this.state, events);
     if (this.#followers.size > 0) {
       const recorded = events.map((event, index) => ({ seq: firstSeq + index, event }));
       for (const follower of this.#followers) follower(recorded);
@@ -234,6 +245,7 @@ export class RunDriver {
           this.propose(decideBegin(this.state, { atMs: this.#ports.clock.nowMs() }));
           break;
         case "enqueue":
+          this.#ports.observer.ready(this.state, effect.task);
           this.publication.offer(effect.task);
           break;
         case "setTimer":

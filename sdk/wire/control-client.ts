@@ -5,6 +5,7 @@ import type { BlobGrant, BlobPlace } from "../../proto/blobs.ts";
 import type { CollectReport } from "../../proto/collect.ts";
 import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
+import type { HealthView } from "../../proto/health.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
 import type { LogLine, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import type { CreatedToken, TokenControl, TokenView } from "../../proto/token.ts";
@@ -42,6 +43,7 @@ export function connectControl(endpoint: Endpoint): ControlClient {
     events: (run, afterSeq) => follow<RecordedEvent>(wire, requestOf("events", [run, afterSeq])),
     logs: (query: LogsQuery) => follow<LogLine>(wire, requestOf("logs", [query])),
     workers: () => call<readonly WorkerView[]>("workers"),
+    health: () => call<HealthView>("health"),
     drainWorker: (worker, by, withinMs) => call("drainWorker", worker, by, withinMs),
     collect: (request) => call<CollectReport>("collect", request),
     blobPlaces: () => call<readonly BlobPlace[]>("blobPlaces"),

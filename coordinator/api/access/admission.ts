@@ -45,9 +45,10 @@ export class Admission {
   }
 }
 
-/** `onProven` is told of connections whose other side is known. */
-export function interceptorOf(ready: Promise<Admission>, onProven: (peer: string) => void): ServerInterceptor {
-  return (_method, call) => {
+/** `onProven` is told of connections whose other side is known. What is asked for by one of the `open` paths is for anyone. */
+export function interceptorOf(ready: Promise<Admission>, onProven: (peer: string) => void, open: readonly string[]): ServerInterceptor {
+  return (method, call) => {
+    if (open.includes(method.path)) return new ServerInterceptingCall(call);
     const from = call.getPeer();
     return new ServerInterceptingCall(call, {
       start: (next) => {

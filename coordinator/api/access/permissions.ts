@@ -59,6 +59,7 @@ export const controlTable: { readonly [M in keyof Askable]: Row<M> } = {
   events: { who: readers, kind: "follow", limit: ofRun },
   logs: { who: readers, kind: "follow", limit: ofQuery },
   workers: { who: readers, kind: "once", limit: asAsked, answer: ofWorkers },
+  health: { who: readers, kind: "once", limit: asAsked },
   drainWorker: { who: admins, kind: "change", limit: asAsked, about: ([worker]) => worker },
   collect: { who: admins, kind: "change", limit: asAsked },
   blobPlaces: { who: readers, kind: "once", limit: asAsked },
@@ -75,6 +76,12 @@ const otherActions = {
   "GET /blobs/SHA256[/pieces]": "anyone",
   "HEAD /blobs/SHA256[/pieces]": "anyone",
   "PUT /blobs/SHA256[/pieces]": "anyone",
+  // Those who watch over processes have no token, and are told nothing but how it is.
+  "GET /healthz": "anyone",
+  "GET /readyz": "anyone",
+  "grpc.health.v1.Health/Check": "anyone",
+  "grpc.health.v1.Health/Watch": ["reader", "runner", "worker", "admin"],
+  "GET /metrics": readers,
 } as const satisfies Readonly<Record<string, readonly Role[] | "anyone">>;
 
 export type OtherAction = keyof typeof otherActions;
@@ -87,6 +94,11 @@ export function permissions(): ReadonlyMap<string, readonly Role[] | "anyone"> {
 
 export function isAction(text: string): text is OtherAction {
   return Object.hasOwn(otherActions, text);
+}
+
+/** Whether whoever can connect may do it. */
+export function isOpen(action: OtherAction): boolean {
+  return otherActions[action] === "anyone";
 }
 
 /** For what needs nothing but a role. Null is somebody unknown. @throws ControlError unauthenticated, denied */

@@ -7,10 +7,17 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { ControlError } from "../../../proto/control.ts";
-import { authorize, isAction } from "../access/permissions.ts";
+import { authorize, isAction, isOpen } from "../access/permissions.ts";
+import type { Principal } from "../access/principal.ts";
 import { errorField, type CoordinatorLog } from "../../shell/log.ts";
 
-export type HttpRequest = { readonly incoming: IncomingMessage; readonly response: ServerResponse; readonly url: URL };
+export type HttpRequest = {
+  readonly incoming: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  /** Who asks; null where the route is for anyone. */
+  readonly principal: Principal | null;
+};
 
 export type Route = {
   /** For people, and with a method before it for the table of who may ask for it: `/blobs/SHA256`. */
@@ -39,6 +46,10 @@ export type HttpOptions = {
   readonly tls: { readonly key: string; readonly cert: string } | null;
   readonly routes: readonly Route[];
   readonly log: CoordinatorLog;
+  /** Whose the header `authorization` is; where this is left out, nobody is known. @throws ControlError unauthenticated */
+  readonly identify?: (authorization: string | undefined, from: string) => Promise<Principal>;
+  /** A request to a route, or to none (""), was answered. */
+  readonly onAnswered?: (route: string, method: string, status: number) => void;
 };
 
 export interface HttpServer {
@@ -55,8 +66,8 @@ const idleMsMax = 60_000;
 const requestMsMax = 60 * 60 * 1000;
 
 /** @throws the reason why it cannot listen there */
-export async function startHttpServer({ host, port, tls, routes, log }: HttpOptions): Promise<HttpServer> {
-  const listener: RequestListener = (incoming, response) => void answer({ incoming, response }, routes, log);
+export async function startHttpServer({ host, port, tls, ...options }: HttpOptions): Promise<HttpServer> {
+  const listener: RequestListener = (incoming, response) => void answer({ incoming, response }, options);
   const limits = { headersTimeout: headMsMax, requestTimeout: requestMsMax, keepAliveTimeout: idleMsMax };
   const server: Server = tls === null ? createServer(limits, listener) : createTlsServer({ ...limits, ...tls }, listener);
   server.maxConnections = connectionsMax;
@@ -80,14 +91,21 @@ export async function startHttpServer({ host, port, tls, routes, log }: HttpOpti
 
 type Exchange = { readonly incoming: IncomingMessage; readonly response: ServerResponse };
 
-async function answer({ incoming, response }: Exchange, routes: readonly Route[], log: CoordinatorLog): Promise<void> {
+type Answering = Pick<HttpOptions, "routes" | "log" | "identify" | "onAnswered">;
+
+async function answer({ incoming, response }: Exchange, options: Answering): Promise<void> {
+  const { routes, log, onAnswered } = options;
+  let answering = { name: "", method: "" };
+  response.once("close", () => onAnswered?.(answering.name, answering.method, response.statusCode));
   try {
     const url = urlOf(incoming);
     const route = routes.find(({ path }) => path.test(url.pathname)); // H1
     if (route === undefined) throw new HttpError(404, "there is nothing here");
-    if (!route.methods.includes(incoming.method ?? "")) throw new HttpError(405, `${route.name} answers ${route.methods.join(", ")}`);
-    admit(`${incoming.method} ${route.name}`);
-    await route.handle({ incoming, response, url });
+    const method = incoming.method ?? "";
+    if (!route.methods.includes(method)) throw new HttpError(405, `${route.name} answers ${route.methods.join(", ")}`);
+    answering = { name: route.name, method };
+    const principal = await admit(`${method} ${route.name}`, incoming, options);
+    await route.handle({ incoming, response, url, principal });
   } catch (error) {
     const status = error instanceof HttpError ? error.status : 500;
     if (status === 500) log.error({ event: "http.failed", path: pathOf(incoming), err: errorField(error) }, "a request failed");
@@ -95,13 +113,16 @@ async function answer({ incoming, response }: Exchange, routes: readonly Route[]
   }
 }
 
-/** Nobody is known here: a route that is not for anyone, or is in no row of the table, is refused. */
-function admit(action: string): void {
+/** A route that is in no row of the table is refused. */
+async function admit(action: string, { headers, socket }: IncomingMessage, { identify }: Answering): Promise<Principal | null> {
   if (!isAction(action)) throw new HttpError(403, `${action} is in no row of the table of permissions`);
+  if (isOpen(action)) return null;
   try {
-    authorize(null, action);
+    const principal = (await identify?.(headers.authorization, `${socket.remoteAddress}:${socket.remotePort}`)) ?? null;
+    authorize(principal, action);
+    return principal;
   } catch (error) {
-    if (error instanceof ControlError) throw new HttpError(401, error.message);
+    if (error instanceof ControlError) throw new HttpError(error.code === "denied" ? 403 : 401, error.message);
     throw error;
   }
 }
