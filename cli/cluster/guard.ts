@@ -16,8 +16,8 @@ import type { Settings } from "../settings.ts";
 export type GuardOptions = {
   readonly settings: Settings;
   readonly folder: string;
-  /** What it will listen at. */
-  readonly host: string;
+  /** Where it will listen, for gRPC and for HTTP: one certificate is for both. */
+  readonly hosts: readonly string[];
   readonly clock: Clock;
   readonly log: CoordinatorLog;
 };
@@ -37,8 +37,8 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
   const { settings, folder, clock, log } = options;
   const trust = await openTrust(options);
   if (settings.auth === "off") {
-    if (!isLocalHost(options.host))
-      log.warn({ event: "auth.off", host: options.host }, "whoever can connect here may do everything: --auth off");
+    const open = options.hosts.find((host) => !isLocalHost(host));
+    if (open !== undefined) log.warn({ event: "auth.off", host: open }, "whoever can connect here may do everything: --auth off");
     return { ...trust, access: null, tokenFile: null };
   }
   const { tokens, adminTokenFile } = openTokens(folder, clock);
@@ -50,9 +50,9 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
 
 type Trust = Pick<Guard, "tls" | "fingerprint"> & { readonly issue: NonNullable<Guard["access"]>["issueCertificate"] };
 
-async function openTrust({ settings, folder, host, clock }: GuardOptions): Promise<Trust> {
+async function openTrust({ settings, folder, hosts, clock }: GuardOptions): Promise<Trust> {
   const { certFile, keyFile, caFile, clientCertificates } = settings;
-  if (settings.tls === "off" || (settings.tls === "auto" && isLocalHost(host) && certFile === "" && !clientCertificates))
+  if (settings.tls === "off" || (settings.tls === "auto" && hosts.every(isLocalHost) && certFile === "" && !clientCertificates))
     return { tls: null, fingerprint: null, issue: null };
   if (certFile !== "" || keyFile !== "") {
     const tls = {

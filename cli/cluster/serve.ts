@@ -71,7 +71,7 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   opened.push(() => logs.close());
   const queue = await openQueue(folder, clock, options);
   opened.push(() => queue.close());
-  const guard = await openGuard({ settings, folder: folder.path, host: listen.host, clock, log });
+  const guard = await openGuard({ settings, folder: folder.path, hosts: [listen.host, httpAt.host], clock, log });
   opened.push(() => guard.access?.audit.close());
   const { tls } = guard;
   const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log });

@@ -57,3 +57,13 @@ test("tokens are made, listed and revoked, let in whom they are for, and are nev
   for (const text of [trail, coordinator.text, readFileSync(join(folder.path, "data/tokens.json"), "utf8")])
     assert.ok(!text.includes(secret));
 });
+
+test("what can be reached from elsewhere speaks TLS, be it only for blobs", { timeout: 60_000 }, async () => {
+  using folder = temporaryFolder();
+  const fingerprintOf = async (http: string): Promise<unknown> => {
+    await using service = new Service(["coordinator", "--listen", "127.0.0.1:0", "--http", http, "--data", "data"], { cwd: folder.path });
+    return (await service.event("coordinator.listening"))["fingerprint"];
+  };
+  assert.equal(await fingerprintOf("127.0.0.1:0"), null);
+  assert.match(String(await fingerprintOf("0.0.0.0:0")), /^[0-9a-f]{64}$/);
+});
