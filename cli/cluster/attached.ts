@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as after } from "node:timers/promises";
+import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
 import { startWorker, type Worker } from "../../worker/main.ts";
@@ -53,6 +54,14 @@ function workerFor(run: RunId, endpoint: Endpoint, settings: Settings): Worker {
     isolation: settings.isolation,
     labels: settings.labels,
     runs: [run],
-    log: openLog(settings.logLevel),
+    log: withoutAbsences(openLog(settings.logLevel)),
   });
+}
+
+/** That the coordinator is away is told once, by whoever watches the run. */
+function withoutAbsences(log: CoordinatorLog): CoordinatorLog {
+  return {
+    ...log,
+    warn: (fields, message) => (fields["event"] === "worker.disconnected" ? log.info(fields, message) : log.warn(fields, message)),
+  };
 }

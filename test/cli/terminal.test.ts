@@ -1,17 +1,14 @@
 // The live window in a real pseudo-terminal, as tmux shows it to a person.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { processesOf } from "../command.ts";
+import { hasTmux, Terminal } from "./tmux-terminal.ts";
 
 const bin = fileURLToPath(new URL("../../cli/bin.cts", import.meta.url));
-const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 const options = { timeout: 60_000, skip: hasTmux ? false : "tmux is not installed" };
 
 const flow = `import { FlowSpec, step, type Inputs } from "stepwell";
@@ -33,75 +30,12 @@ export class SlowFlow extends FlowSpec {
 }
 `;
 
-/** A terminal with a shell in it. */
-class Terminal {
-  readonly folder = mkdtempSync(join(tmpdir(), "stepwell-terminal-"));
-  readonly #name = `stepwell-test-${process.pid}`;
-
-  constructor(size: { readonly columns: number; readonly rows: number }) {
-    writeFileSync(join(this.folder, "slow.ts"), flow);
-    this.#tmux(
-      "-f",
-      "/dev/null",
-      "new-session",
-      "-d",
-      "-x",
-      String(size.columns),
-      "-y",
-      String(size.rows),
-      "-c",
-      this.folder,
-      "bash --norc",
-    );
-    this.type(`PATH=${dirname(process.execPath)}:$PATH; PS1='$ '; unset HISTFILE; clear`);
-  }
-
-  type(line: string): void {
-    this.#tmux("send-keys", line, "Enter");
-  }
-
-  press(key: string): void {
-    this.#tmux("send-keys", key);
-  }
-
-  interrupt(): void {
-    this.press("C-c");
-  }
-
-  resize(columns: number, rows: number): void {
-    this.#tmux("resize-window", "-x", String(columns), "-y", String(rows));
-  }
-
-  /** What is on the screen as soon as it fits; fails with what was there instead. */
-  async shows(what: RegExp): Promise<string> {
-    const untilMs = performance.now() + 20_000;
-    for (;;) {
-      const screen = this.#tmux("capture-pane", "-p");
-      if (what.test(screen)) return screen;
-      assert.ok(performance.now() < untilMs, `${what} is not on the screen:\n${screen}`);
-      await sleep(50);
-    }
-  }
-
-  close(): void {
-    this.#tmux("kill-server");
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  #tmux(...words: string[]): string {
-    return execFileSync("tmux", ["-L", this.#name, ...words], {
-      encoding: "utf8",
-      env: { ...process.env, CI: "", TERM: "xterm", HOME: this.folder },
-    });
-  }
-}
-
 function windowOf(screen: string): readonly string[] {
   return screen.split("\n").filter((line) => /^ [┌│└]/.test(line));
 }
 
 void test("the window stays below what scrolls, keeps to a third, and survives a resize and an interrupt", options, async (t) => {
-  const terminal = new Terminal({ columns: 100, rows: 30 });
+  const terminal = new Terminal(flow, { columns: 100, rows: 30 });
   t.after(() => terminal.close());
   terminal.type(`node ${bin} run slow.ts --max-workers 2; echo "ended with $?"`);
 
@@ -128,7 +62,7 @@ void test(
   "keys list failures, choose the output, and leave the terminal as it was, also when the process is stopped",
   options,
   async (t) => {
-    const terminal = new Terminal({ columns: 100, rows: 30 });
+    const terminal = new Terminal(flow, { columns: 100, rows: 30 });
     t.after(() => terminal.close());
     const failing = flow.replace(
       "return this.next(this.join);",
@@ -163,7 +97,7 @@ void test(
 );
 
 void test("what the coordinator has to say scrolls above the window, as a sentence", options, async (t) => {
-  const terminal = new Terminal({ columns: 100, rows: 30 });
+  const terminal = new Terminal(flow, { columns: 100, rows: 30 });
   t.after(() => terminal.close());
   terminal.type(`node ${bin} run slow.ts --max-workers 2 --logs none -vv`);
   await terminal.shows(/│ ▶ work +\d+\/2000 .* running/);
@@ -174,7 +108,7 @@ void test("what the coordinator has to say scrolls above the window, as a senten
 });
 
 void test("a run in the background leaves the keyboard to the shell", options, async (t) => {
-  const terminal = new Terminal({ columns: 100, rows: 30 });
+  const terminal = new Terminal(flow, { columns: 100, rows: 30 });
   t.after(() => terminal.close());
   writeFileSync(join(terminal.folder, "slow.ts"), flow.replace("2000", "20"));
   terminal.type(`node ${bin} run slow.ts --max-workers 2 --logs none & wait; echo "ended with $?"`);
@@ -182,7 +116,7 @@ void test("a run in the background leaves the keyboard to the shell", options, a
 });
 
 void test("a second interrupt ends at once, and says how to go on", options, async (t) => {
-  const terminal = new Terminal({ columns: 100, rows: 30 });
+  const terminal = new Terminal(flow, { columns: 100, rows: 30 });
   t.after(() => terminal.close());
   const stuck = flow.replace("await new Promise((resolve) => setTimeout(resolve, 200));", "for (;;);").replaceAll("SlowFlow", "StuckFlow");
   writeFileSync(join(terminal.folder, "slow.ts"), stuck);
