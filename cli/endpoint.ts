@@ -4,6 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { parseAddress } from "../sdk/wire/address.ts";
 import type { Endpoint, EndpointTls } from "../sdk/wire/endpoint.ts";
 import { CliError } from "./cli-error.ts";
+import { hideInLogs } from "./redaction.ts";
 import type { Settings } from "./settings.ts";
 import type { Environment } from "./terminal.ts";
 
@@ -21,6 +22,7 @@ export function endpointOf(settings: EndpointSettings, env: Environment): Endpoi
   const address = withPort(settings.coordinator);
   parseAddress(address);
   const token = tokenOf(settings, env);
+  if (token !== null) hideInLogs(token);
   return { address, ...(token !== null && { token }), ...tlsOf(settings) };
 }
 

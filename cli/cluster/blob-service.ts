@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { blobRoutes } from "../../coordinator/api/http/blob-routes.ts";
 import { fileBlobs } from "../../coordinator/api/http/file-blobs.ts";
-import { startHttpServer, type HttpServer, type Route } from "../../coordinator/api/http/http-server.ts";
+import { startHttpServer, type HttpOptions, type HttpServer, type Route } from "../../coordinator/api/http/http-server.ts";
 import { SignedUrls } from "../../coordinator/api/http/signed-urls.ts";
 import type { BlobAccess } from "../../coordinator/ports/blob-access.ts";
 import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
@@ -13,6 +13,7 @@ import type { SweepableStore } from "../../sdk/artifact/sweepable.ts";
 import { CliError } from "../cli-error.ts";
 import type { Settings } from "../settings.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { tryToWrite } from "./monitor.ts";
 
 export type BlobServiceOptions = {
   readonly folder: DataFolder;
@@ -22,9 +23,17 @@ export type BlobServiceOptions = {
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly nowMs: () => number;
   readonly log: CoordinatorLog;
+  /** What the port serves beside blobs, and who is let in. */
+  readonly port: Pick<HttpOptions, "routes" | "identify" | "onAnswered">;
 };
 
-export type BlobService = { readonly access: BlobAccess; readonly sweep: SweepableStore; readonly http: HttpServer };
+export type BlobService = {
+  readonly access: BlobAccess;
+  readonly sweep: SweepableStore;
+  readonly http: HttpServer;
+  /** Whether the store can be used. Rejects with the reason why not. */
+  readonly check: () => Promise<void>;
+};
 
 /** @throws CliError badValue, ArtifactStoreError, or the reason why it cannot listen there */
 export async function startBlobService(options: BlobServiceOptions): Promise<BlobService> {
@@ -40,7 +49,8 @@ async function inFolder({ folder, settings, nowMs, ...options }: BlobServiceOpti
   const urls = new SignedUrls(nowMs);
   const http = await serveHttp(options, blobRoutes({ root, store, urls }));
   const { port, tls } = http;
-  return { access: fileBlobs({ folder: { root, mark: folder.identity }, http: { port, tls }, urls }), sweep: store, http };
+  const access = fileBlobs({ folder: { root, mark: folder.identity }, http: { port, tls }, urls });
+  return { access, sweep: store, http, check: () => tryToWrite(root) };
 }
 
 async function inBucket({ settings, ...options }: BlobServiceOptions): Promise<BlobService> {
@@ -52,11 +62,19 @@ async function inBucket({ settings, ...options }: BlobServiceOptions): Promise<B
   const place = parseS3Place(settings.store);
   const store = await S3ArtifactStore.open(place);
   await store.check();
-  return { access: s3Blobs({ store, place, access: settings.storeAccess }), sweep: store, http: await serveHttp(options, []) };
+  return {
+    access: s3Blobs({ store, place, access: settings.storeAccess }),
+    sweep: store,
+    http: await serveHttp(options, []),
+    check: () => store.check(),
+  };
 }
 
-function serveHttp({ http, tls, log }: Pick<BlobServiceOptions, "http" | "tls" | "log">, routes: readonly Route[]): Promise<HttpServer> {
-  return startHttpServer({ ...http, tls, routes, log });
+function serveHttp(
+  { http, tls, log, port }: Pick<BlobServiceOptions, "http" | "tls" | "log" | "port">,
+  routes: readonly Route[],
+): Promise<HttpServer> {
+  return startHttpServer({ ...http, ...port, tls, log, routes: [...port.routes, ...routes] });
 }
 
 function folderOf(store: string, { path }: DataFolder): string {

@@ -6,17 +6,20 @@ import { FileLogStore } from "../../coordinator/adapters/file-log-store.ts";
 import { MemoryTaskQueue } from "../../coordinator/adapters/memory-task-queue.ts";
 import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
 import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
-import { startCoordinator } from "../../coordinator/main.ts";
+import { watchRoutes } from "../../coordinator/api/http/watch-routes.ts";
+import { startCoordinator, type Coordinator } from "../../coordinator/main.ts";
 import type { Clock } from "../../coordinator/ports/clock.ts";
 import type { TaskQueue } from "../../coordinator/ports/task-queue.ts";
 import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
+import { ControlError } from "../../proto/control.ts";
 import { parseAddress } from "../../sdk/wire/address.ts";
 import { CliError } from "../cli-error.ts";
 import type { Settings } from "../settings.ts";
 import type { Environment } from "../terminal.ts";
-import { startBlobService } from "./blob-service.ts";
+import { startBlobService, type BlobServiceOptions } from "./blob-service.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 import { openGuard } from "./guard.ts";
+import { Monitor } from "./monitor.ts";
 
 export type ServeOptions = {
   readonly settings: Settings;
@@ -58,23 +61,29 @@ async function closeAll(opened: Opened): Promise<void> {
 
 async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Opened): Promise<Serving> {
   opened.push(() => folder.release());
-  const { settings, version, log } = options;
+  const { settings, version } = options;
+  const monitor = new Monitor(options.log, version);
+  const { log, metrics } = monitor;
+  opened.push(() => monitor.close());
   const listen = addressOf(settings.listen, "--listen");
   const httpAt = settings.http === "" ? besides(listen) : addressOf(settings.http, "--http");
   const clock = new SystemClock();
-  const ledger = new SqliteLedger(join(folder.path, "ledger.db"));
+  const file = join(folder.path, "ledger.db");
+  const ledger = monitor.ledger(new SqliteLedger(file), file);
   opened.push(() => ledger.close());
   const logs = new FileLogStore({
     root: join(folder.path, "logs"),
     onDropped: (message) => log.warn({ event: "logs.dropped" }, message),
   });
   opened.push(() => logs.close());
-  const queue = await openQueue(folder, clock, options);
+  const queue = await openQueue(folder, clock, { ...options, log });
   opened.push(() => queue.close());
   const guard = await openGuard({ settings, folder: folder.path, hosts: [listen.host, httpAt.host], clock, log });
   opened.push(() => guard.access?.audit.close());
   const { tls } = guard;
-  const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log });
+  const started: Started = { coordinator: null };
+  const port = httpPort(monitor, started);
+  const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log, port });
   opened.push(() => blobs.http.close());
   const coordinator = await startCoordinator({
     ledger,
@@ -89,16 +98,33 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
     owner: { id: folder.identity, pid: process.pid, host: hostname(), address: "" },
     blobs: blobs.access,
     sweep: blobs.sweep,
+    metrics,
+    probes: monitor.probes({ folder: folder.path, ledger, store: blobs.check }),
     adoptUnfinished: true,
     adoptGraceMs,
   });
   opened.push(() => coordinator.close());
+  started.coordinator = coordinator;
   const { address } = coordinator;
   const http = `${httpAt.host}:${blobs.http.port}`;
   const served = { host: hostname(), address, http, fingerprint: guard.fingerprint };
   folder.describe({ ...served, pid: process.pid, tokenFile: guard.tokenFile, startedAt: new Date().toISOString() });
   log.info({ event: "coordinator.listening", ...served, data: folder.path }, "the coordinator is ready");
   return { address, http, close: () => closeAll(opened) };
+}
+
+/** Null until it serves: its HTTP port is there before. */
+type Started = { coordinator: Coordinator | null };
+
+function httpPort({ registry, metrics }: Monitor, started: Started): BlobServiceOptions["port"] {
+  return {
+    routes: watchRoutes({ registry, health: () => started.coordinator?.control.health() ?? null }),
+    identify: (authorization, from) => {
+      if (started.coordinator === null) throw new ControlError("unavailable", "the coordinator is starting: ask again");
+      return started.coordinator.identify(authorization, from);
+    },
+    onAnswered: (route, method, status) => metrics.answered(route, method, status),
+  };
 }
 
 /** @throws NatsQueueError */

@@ -122,9 +122,14 @@ async function admit(action: string, { headers, socket }: IncomingMessage, { ide
     authorize(principal, action);
     return principal;
   } catch (error) {
-    if (error instanceof ControlError) throw new HttpError(error.code === "denied" ? 403 : 401, error.message);
+    if (error instanceof ControlError) throw new HttpError(httpStatusOf(error), error.message);
     throw error;
   }
+}
+
+function httpStatusOf({ code }: ControlError): number {
+  if (code === "denied") return 403;
+  return code === "unauthenticated" ? 401 : 503;
 }
 
 function urlOf(incoming: IncomingMessage): URL {
