@@ -288,6 +288,50 @@ test("a worker that drains takes nothing more, and is done when its last outcome
   await draining;
 });
 
+test("what a worker that drains has not finished in time goes back, and the step hears of it", async (context) => {
+  const { coordinator, worker } = await both(context);
+  const listening = coordinator.assign("listen");
+  await listening.printed(/listening/);
+  const waiting = coordinator.assign("wait");
+  await waiting.printed(/waiting/);
+  await worker.drain(50);
+  for (const { outcome } of [listening, waiting]) {
+    const result = await outcome;
+    assert.ok(result.kind === "failed");
+    assert.deepEqual(result.failure, { kind: "returned", worker: worker.id, why: "drained" });
+  }
+  assert.match(listening.lines.at(-1)?.text ?? "", /^heard AbortError worker .* left before it ended$/);
+});
+
+test("lines that may not have arrived are sent again on the next stream, under their numbers, until they are kept", async (context) => {
+  const { coordinator } = await both(context);
+  const listening = coordinator.assign("listen");
+  await listening.printed(/listening/);
+  const numbers = (from: number): readonly unknown[] =>
+    coordinator.items.slice(from).flatMap((item) => (item.kind === "logs" ? [[item.from, item.lines.length]] : []));
+  let seen = coordinator.items.length;
+  coordinator.breakStream();
+  await coordinator.until(() => numbers(seen).length > 0);
+  assert.deepEqual(numbers(seen), [[0, 1]]);
+  coordinator.tell({ kind: "linesKept", of: listening.of, lines: 1 });
+  coordinator.tell({ kind: "stop", of: listening.of, graceMs: 20_000, by: "ann" });
+  coordinator.accepts = false;
+  await listening.outcome;
+  seen = coordinator.items.length;
+  coordinator.breakStream();
+  await coordinator.until(() => coordinator.items.slice(seen).some((item) => item.kind === "outcome"));
+  assert.deepEqual(numbers(seen), [[1, 1]]);
+});
+
+test("an attempt that runs on is named without waiting for the next beat", async (context) => {
+  const { coordinator } = await both(context);
+  const waiting = coordinator.assign("wait");
+  const isNamed = (): boolean =>
+    coordinator.items.some((item) => item.kind === "beat" && item.held.some(({ lease }) => lease === waiting.of.lease));
+  await coordinator.until(isNamed);
+  coordinator.tell({ kind: "revoke", of: waiting.of });
+});
+
 test("a code package that is not there is a start failure", async (context) => {
   const { coordinator } = await both(context);
   const missing = "0".repeat(64) as Sha256;

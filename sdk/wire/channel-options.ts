@@ -13,8 +13,9 @@ export const requestBytesMax = 64 * 1024 * 1024;
 const streamsMax = 1000;
 
 const both: ChannelOptions = {
-  // A peer that is gone without a word is noticed within half a minute; beats notice a silent worker earlier.
-  "grpc.keepalive_time_ms": 20_000,
+  // A peer that is gone without a word is noticed within a quarter of a minute, also by a worker, which nobody sends beats.
+  // A coordinator may be busy for a while, with the history of a large run: most of that time is for the answer.
+  "grpc.keepalive_time_ms": 5000,
   "grpc.keepalive_timeout_ms": 10_000,
   "grpc.keepalive_permit_without_calls": 1,
   "grpc-node.flow_control_window": 1024 * 1024,

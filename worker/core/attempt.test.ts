@@ -85,6 +85,33 @@ test("a process that ends by itself is reported with the way it ended", () => {
   assert.deepEqual(follow(started, { kind: "processEnded", failure: killed }).actions.at(-1), { kind: "deliverFailure", failure: killed });
 });
 
+const returned = { kind: "returned", worker: "w1", why: "drained" } as const;
+const tooMuch = { kind: "outOfMemory", peakMiB: 300, limitMiB: 200 } as const;
+
+test("what is given back is asked to end, and explains the end of its process", () => {
+  const { actions } = follow(
+    started,
+    { kind: "givenBack", failure: returned, graceMs: 1000 },
+    { kind: "graceOver" },
+    { kind: "processEnded", failure: killed },
+  );
+  assert.deepEqual(
+    actions.slice(2).map((action) => action.kind),
+    ["abort", "armGrace", "terminate", "deliverFailure"],
+  );
+  assert.deepEqual(actions.at(-1), { kind: "deliverFailure", failure: returned });
+});
+
+test("an order that has no process yet is given back as it is", () => {
+  const { actions } = follow({ kind: "givenBack", failure: returned, graceMs: 1000 });
+  assert.deepEqual(actions, [{ kind: "deliverFailure", failure: returned }]);
+});
+
+test("an attempt that holds too much memory is killed at once, and that is why it failed", () => {
+  const { actions } = follow(started, { kind: "memoryExceeded", failure: tooMuch }, { kind: "processEnded", failure: killed });
+  assert.deepEqual(actions.slice(1), [{ kind: "disarmTimeout" }, { kind: "kill" }, { kind: "deliverFailure", failure: tooMuch }]);
+});
+
 const anyEvent: fc.Arbitrary<AttemptEvent> = fc.oneof(
   fc.constant<AttemptEvent>({ kind: "started", timeoutSeconds: 1 }),
   fc.constant<AttemptEvent>({ kind: "codeReturned" }),
@@ -93,6 +120,8 @@ const anyEvent: fc.Arbitrary<AttemptEvent> = fc.oneof(
   fc.constant<AttemptEvent>({ kind: "stopRequested", by: "ann", graceMs: 0 }),
   fc.constant<AttemptEvent>({ kind: "stopRequested", by: "ann", graceMs: 10 }),
   fc.constant<AttemptEvent>({ kind: "revoked" }),
+  fc.constant<AttemptEvent>({ kind: "givenBack", failure: returned, graceMs: 10 }),
+  fc.constant<AttemptEvent>({ kind: "memoryExceeded", failure: tooMuch }),
   fc.constant<AttemptEvent>({ kind: "graceOver" }),
   fc.constant<AttemptEvent>({ kind: "processEnded", failure: killed }),
 );
