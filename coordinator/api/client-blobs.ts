@@ -26,6 +26,8 @@ export class ClientBlobs {
   /** @throws ControlError */
   async grant(run: RunId | null, requests: readonly BlobRequest[]): Promise<readonly BlobGrant[]> {
     if (this.#access === null) throw new ControlError("invalid", "this coordinator grants no blobs: read them where it keeps them");
+    if (run !== null && requests.some(({ kind }) => kind === "put" || kind === "putList"))
+      throw new ControlError("invalid", `blobs are written for a submission to come, not for ${run}`);
     const blobs = run === null ? new Set<Sha256>() : this.#blobsOf(await this.#readState(run));
     const wrong = await objectionTo(requests, blobs, this.#access); // C1
     if (wrong !== null) throw new ControlError("notFound", `${run ?? "a submission"} names no blob ${wrong.sha256}`);

@@ -7,6 +7,7 @@ import type { TestContext } from "node:test";
 import { openTokens, type FileTokens } from "../../coordinator/adapters/file-tokens.ts";
 import { openAuthority, type Authority } from "../../coordinator/adapters/tls/authority.ts";
 import type { Coordinator } from "../../coordinator/main.ts";
+import type { BlobAccess } from "../../coordinator/ports/blob-access.ts";
 import type { AuditEntry, AuditTrail } from "../../coordinator/ports/audit-trail.ts";
 import type { TokenRequest } from "../../proto/token.ts";
 import { connectControl, type ControlClient } from "../../sdk/wire/control-client.ts";
@@ -20,6 +21,7 @@ export type BorderOptions = {
   readonly names?: readonly string[];
   /** Where it listens; it is connected to at 127.0.0.1. */
   readonly host?: string;
+  readonly blobs?: BlobAccess;
 };
 
 export type Border = {
@@ -50,6 +52,7 @@ export async function openBorder(context: TestContext, options: BorderOptions = 
   const issueCertificate = (name: string, days: number) => ({ ...authority.issueClient(name, days), ca: authority.ca });
   const coordinator = await house.start({
     listen: { host: options.host ?? "127.0.0.1", port: 0, tls: options.tls === "off" ? null : authority.server },
+    blobs: options.blobs ?? null,
     access: options.tokens === "off" ? null : { tokens, audit, issueCertificate },
   });
   const endpoint: Endpoint = {

@@ -6,8 +6,9 @@ import { test } from "node:test";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { authorize, controlTable, permissions, type Askable, type OtherAction } from "../../coordinator/api/access/permissions.ts";
 import { startHttpServer, type HttpRequest } from "../../coordinator/api/http/http-server.ts";
+import type { BlobAccess } from "../../coordinator/ports/blob-access.ts";
 import { ControlError } from "../../proto/control.ts";
-import { parseFlowName, parseRunId, parseTaskId, type RunId } from "../../proto/ids.ts";
+import { parseFlowName, parseRunId, parseSha256, parseTaskId, type RunId } from "../../proto/ids.ts";
 import { roles, type Role, type TokenRequest } from "../../proto/token.ts";
 import { controlService } from "../../sdk/wire/services.ts";
 import { linear, submission } from "../coordinator/graphs.ts";
@@ -207,6 +208,26 @@ test("a runner's token starts runs in its own namespace alone, and resumes none 
   const resume = { origin: other, from: null, changedSteps: [], changedParameters: [], stepsReadingParameters: {}, rerunCaught: false };
   await assert.rejects(eve.submit({ ...submission(graph), namespace: "user:eve", resume }), { code: "denied" });
   assert.match(await eve.submit({ ...submission(graph), namespace: "user:eve" }), /^Linear\//);
+});
+
+const openBlobs: BlobAccess = {
+  places: [{ kind: "presigned", http: null }],
+  sign: async (requests) => requests.map(({ sha256 }) => ({ url: `https://blobs/${sha256}`, headers: {} })),
+  piecesOf: async () => new Set(),
+};
+
+test("blobs are read by who may read their run, and written by who may submit one", options, async (context) => {
+  const { coordinator, token, client } = await openBorder(context, { blobs: openBlobs });
+  const run = await coordinator.control.submit(submission(graph));
+  const { codePackage } = submission(graph);
+  const [reader, runner] = [client({ token: token() }), client({ token: token({ role: "runner" }) })];
+  const put = { kind: "put", sha256: parseSha256("f".repeat(64)), size: 1 } as const;
+  assert.equal((await reader.grantBlobs(run, [{ kind: "get", sha256: codePackage }])).length, 1);
+  await assert.rejects(reader.grantBlobs(null, [put]), { code: "denied", message: /by runner or admin, not by a reader/ });
+  await assert.rejects(reader.grantBlobs(run, [put]), { code: "invalid" });
+  assert.equal((await runner.grantBlobs(null, [put])).length, 1);
+  const eve = client({ token: token({ namespace: "user:eve" }) });
+  await assert.rejects(eve.grantBlobs(run, [{ kind: "get", sha256: codePackage }]), { code: "denied" });
 });
 
 test("what is in no table is asked for in vain", options, async (context) => {

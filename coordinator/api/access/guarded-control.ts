@@ -119,9 +119,10 @@ function methodOf(name: Method, { control, tokens }: GuardTargets): AnyMethod {
 /** Runs of one user, or of a namespace that a token is limited to, that may be under way at once. */
 const unfinishedRunsMax = 1000;
 
-function limitsOf({ namespace, tokenId }: Principal, { namespaceOf, unfinishedRuns }: GuardPorts): Limits {
+function limitsOf({ namespace, tokenId, role }: Principal, { namespaceOf, unfinishedRuns }: GuardPorts): Limits {
   const holds = async (run: RunId): Promise<boolean> => namespace === null || (await namespaceOf(run)) === namespace;
   return {
+    role,
     namespace,
     holds,
     checkRoom: async (user) => {

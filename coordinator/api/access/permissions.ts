@@ -14,6 +14,7 @@ export type Askable = Control & TokenControl;
 
 /** What a principal is kept to. */
 export interface Limits {
+  readonly role: Role;
   /** Null: nothing. */
   readonly namespace: string | null;
   /** Whether the run is one that the principal may know of. */
@@ -134,9 +135,11 @@ async function ofQuery<Args extends readonly [{ readonly run: RunId }]>(args: Ar
   return args;
 }
 
-/** Null: for what a submission will name, whose bytes the asker has. */
+/** Null: for what a submission will name, by those who may submit. */
 async function ofGrant<Args extends readonly [RunId | null, ...unknown[]]>(args: Args, limits: Limits): Promise<Args> {
   if (args[0] !== null) await limits.checkRun(args[0]);
+  else if (!runners.includes(limits.role))
+    throw new ControlError("denied", `blobs are written by ${runners.join(" or ")}, not by a ${limits.role}`);
   return args;
 }
 
