@@ -220,7 +220,7 @@ test("blobs are read by who may read their run, and written by who may submit on
   const { coordinator, token, client } = await openBorder(context, { blobs: openBlobs });
   const run = await coordinator.control.submit(submission(graph));
   const { codePackage } = submission(graph);
-  const [reader, runner] = [client({ token: token() }), client({ token: token({ role: "runner" }) })];
+  const [reader, runner] = [client({ token: token({}) }), client({ token: token({ role: "runner" }) })];
   const put = { kind: "put", sha256: parseSha256("f".repeat(64)), size: 1 } as const;
   assert.equal((await reader.grantBlobs(run, [{ kind: "get", sha256: codePackage }])).length, 1);
   await assert.rejects(reader.grantBlobs(null, [put]), { code: "denied", message: /by runner or admin, not by a reader/ });
