@@ -6,8 +6,8 @@ import type { Attempt, Task } from "./state.ts";
 /** Beside the slot that every task takes. */
 export type Needs = {
   readonly pool: string;
-  /** The worker must have all of them. */
-  readonly labels: Readonly<Record<string, string>>;
+  /** The worker must have all of them. Names and values, in the order of the names. */
+  readonly labels: readonly (readonly [string, string])[];
   readonly cpu: number;
   readonly memoryMiB: number;
   readonly gpu: number;
@@ -47,15 +47,14 @@ function ranOut({ end }: Attempt): boolean {
 
 export function needsOfStep({ policy: { resources, batch } }: Pick<StepNode, "policy">): Needs {
   const pool = resources.pool ?? defaultPool;
-  const labels = resources.labels ?? {};
+  const labels = Object.entries(resources.labels ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
   // Where a step is meant for Batch and runs here instead, it needs what it would need there.
   const { cpu, memoryMiB, gpu } = batch ?? resources;
   return keyed({ pool, labels, cpu: cpu ?? 0, memoryMiB: memoryMiB ?? 0, gpu });
 }
 
 function keyed(needs: Omit<Needs, "key">): Needs {
-  const sorted = Object.entries(needs.labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return { ...needs, key: JSON.stringify([needs.pool, needs.cpu, needs.memoryMiB, needs.gpu, sorted]) };
+  return { ...needs, key: JSON.stringify([needs.pool, needs.cpu, needs.memoryMiB, needs.gpu, needs.labels]) };
 }
 
 /** Whether the worker, with nothing else to do, could run it. */
@@ -65,7 +64,7 @@ export function couldRun({ pool, labels, total, unbounded }: Offer, needs: Needs
 
 /** A label that the worker lacks, as `name=value`. */
 export function missingLabel(labels: Readonly<Record<string, string>>, needs: Needs): string | null {
-  for (const [name, value] of Object.entries(needs.labels)) if (labels[name] !== value) return `${name}=${value}`;
+  for (const [name, value] of needs.labels) if (labels[name] !== value) return `${name}=${value}`;
   return null;
 }
 
@@ -75,9 +74,19 @@ export function timesIn(room: Room, { cpu, memoryMiB, gpu }: Needs): number {
   return Math.max(0, Math.floor(times));
 }
 
+/** Whether one such task has place beside what is there already. */
+export function fits({ cpu, memoryMiB, gpu }: Omit<Room, "slots">, needs: Needs): boolean {
+  return has(cpu, needs.cpu) && has(memoryMiB, needs.memoryMiB) && has(gpu, needs.gpu);
+}
+
 /** Fractions of cores add up to a little more or less than their sum. */
 const tolerance = 1e-6;
 
-function share(has: number, needs: number): number {
-  return needs === 0 ? Number.POSITIVE_INFINITY : (has + tolerance) / needs;
+/** Less than nothing may be left where a worker came back with less than it had. */
+function has(left: number, needs: number): boolean {
+  return needs === 0 || needs <= left + tolerance;
+}
+
+function share(whole: number, needs: number): number {
+  return needs === 0 ? Number.POSITIVE_INFINITY : (whole + tolerance) / needs;
 }

@@ -2,7 +2,7 @@
 
 import { unreachable } from "../../proto/unreachable.ts";
 import { waitExamplesMax, type Beyond, type WaitGroup, type WaitReason } from "../../proto/waits.ts";
-import { couldRun, missingLabel, needsOf, timesIn, type Needs, type Offer, type Room } from "./needs.ts";
+import { couldRun, fits, missingLabel, needsOf, type Needs, type Offer, type Room } from "./needs.ts";
 import { widthOf, type RunState, type Step, type Task } from "./state.ts";
 
 /** What the coordinator that drives the run knows beyond its state. */
@@ -100,7 +100,7 @@ function reasonOfReady(state: RunState, { step, needs }: { readonly step: Step; 
   if (unplaceable !== null) return unplaceable;
   if (around.queue !== null) return { kind: "queue", ...around.queue };
   const fitting = around.workers.filter((worker) => couldRun(worker, needs));
-  const hasRoom = fitting.some(({ unbounded, free }) => (unbounded ? free.slots > 0 : timesIn(free, needs) > 0));
+  const hasRoom = fitting.some(({ unbounded, free }) => free.slots > 0 && (unbounded || fits(free, needs)));
   const { graph, options } = state.submitted;
   if (!hasRoom) return { kind: "busy", workers: fitting.length };
   const { concurrencyMax: stepMax } = step.node.policy;
@@ -116,7 +116,7 @@ function unplaceableOf(workers: Surroundings["workers"], needs: Needs): WaitReas
   if (inPool.length === 0) return { kind: "noWorker", pool: needs.pool };
   const labelled = inPool.filter(({ labels }) => missingLabel(labels, needs) === null);
   if (labelled.length > 0) return { kind: "tooLarge", beyond: beyond(labelled, needs) };
-  const lacking = Object.entries(needs.labels).filter(([name, value]) => inPool.every(({ labels }) => labels[name] !== value));
+  const lacking = needs.labels.filter(([name, value]) => inPool.every(({ labels }) => labels[name] !== value));
   return { kind: "noLabels", pool: needs.pool, lacking: lacking.map(([name, value]) => `${name}=${value}`) };
 }
 

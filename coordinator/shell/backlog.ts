@@ -254,6 +254,7 @@ function charge(lane: Lane, { lanes, pool, bond }: Shape): void {
     namespace.runs.charge(party, turnCost);
   }
   // To the end: of equals, as the steps of one run are, the next is another.
+  if (lanes.size === 1) return;
   lanes.delete(lane);
   lanes.add(lane);
 }

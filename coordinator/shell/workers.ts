@@ -8,7 +8,7 @@
 import type { CoordinatorItem, Hello } from "../../sdk/wire/worker-items.ts";
 import { defaultPool } from "../../proto/graph.ts";
 import type { RunId } from "../../proto/ids.ts";
-import { couldRun, timesIn, type Needs, type Offer, type Room } from "../core/needs.ts";
+import { couldRun, fits, missingLabel, timesIn, type Needs, type Offer, type Room } from "../core/needs.ts";
 import type { Assignment } from "./assignment.ts";
 
 /** The coordinator's end of a worker's stream. */
@@ -242,14 +242,16 @@ export class Workers {
 
   #nearWithRoom(id: string, wanted: Wanted): Worker | null {
     const worker = this.#byId.get(id);
-    return worker !== undefined && worker.credit > 0 && this.#hasRoom(worker, wanted) ? worker : null;
+    if (worker === undefined || worker.credit === 0 || (worker.pool !== wanted.needs.pool && !worker.unbounded)) return null;
+    return this.#hasRoom(worker, wanted) ? worker : null;
   }
 
   #hasRoom(worker: Worker, { needs, whose, shape, bond, silentSinceMs }: Wanted): boolean {
     if (worker.heardAtMs < silentSinceMs || !mayTake(worker, whose) || !hasBond(worker, bond)) return false;
     if (worker.unbounded) return true;
     if (worker.reservedFor !== null && worker.reservedFor !== shape) return false;
-    return couldRun(worker, needs) && timesIn({ slots: worker.credit, ...worker.free }, needs) > 0;
+    // Its pool is known, and credit is what makes it free: what has room beside the rest would have room alone.
+    return missingLabel(worker.labels, needs) === null && fits(worker.free, needs);
   }
 
   #left(worker: Worker): void {
@@ -308,6 +310,7 @@ function countFree(worker: Worker): void {
 }
 
 function take({ free }: Worker, { cpu, memoryMiB, gpu }: Needs, times: 1 | -1): void {
+  if (cpu === 0 && memoryMiB === 0 && gpu === 0) return;
   free.cpu -= times * cpu;
   free.memoryMiB -= times * memoryMiB;
   free.gpu -= times * gpu;
