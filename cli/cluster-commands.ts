@@ -118,6 +118,7 @@ export const clusterCommands: readonly CommandSpec[] = [
       ...offeringOptions,
       { name: "cache", value: "DIR", help: "folder of the artifact cache (default: ~/.cache/stepwell/artifacts)" },
       { name: "cache-size", value: "SIZE", help: "what the cache may hold, like 10GiB (the default)" },
+      { name: "http", value: "ADDRESS", help: "serve health and metrics there, like 127.0.0.1:7430 (default: nowhere)" },
       ...trustOptions,
       tlsOption,
       drainOption,

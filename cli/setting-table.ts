@@ -42,6 +42,8 @@ export type Settings = {
   readonly listen: string;
   /** Empty: beside `listen`, at the next port. */
   readonly http: string;
+  /** Where a worker serves health and metrics; empty: nowhere. */
+  readonly workerHttp: string;
   readonly data: string;
   /** Empty: a queue within the coordinator. */
   readonly nats: string;
@@ -96,6 +98,7 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
   profile: { kind: "text", flag: "profile" },
   listen: { kind: "text", flag: "listen" },
   http: { kind: "text", flag: "http" },
+  workerHttp: { kind: "text", flag: "http" },
   data: { kind: "path", flag: "data" },
   nats: { kind: "text", flag: "nats" },
   store: { kind: "text", flag: "store" },
@@ -154,6 +157,7 @@ export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user, c
     local: () => false,
     listen: () => defaultListen,
     http: () => "",
+    workerHttp: () => "",
     data: () => join(dir, "cluster"),
     nats: () => "",
     store: () => "",

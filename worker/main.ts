@@ -12,6 +12,7 @@ import type { WorkerLog } from "./ports/log.ts";
 import { WorkerBlobs, type OpenPlace } from "./shell/blobs/worker-blobs.ts";
 import { Agent, type Lost, type OpenStream } from "./shell/agent.ts";
 import { ProcessPool } from "./shell/process-pool.ts";
+import type { WorkerFigures } from "./shell/worker-metrics.ts";
 
 export type WorkerOptions = {
   /** Where it is and how one is let in; or, for one in this process, what opens a stream to it as soon as it can. */
@@ -61,6 +62,8 @@ export interface Worker {
    * and goes back to the coordinator, at nobody's expense.
    */
   drain(withinMs?: number): Promise<void>;
+  /** How it is at this moment. */
+  figures(): WorkerFigures;
   /** Ends everything; what ran is not reported. Resolves when no process and no file is left. */
   stop(): Promise<void>;
   /** Like `stop`, for a process that ends with this call: kills all task processes before it returns. */
@@ -115,6 +118,7 @@ export function startWorker(options: WorkerOptions): Worker {
     id: options.id,
     lost: agent.lost,
     sentAway: agent.sentAway,
+    figures: () => agent.figures,
     drain: (withinMs) => agent.drain(withinMs ?? null),
     stop: () => agent.stop(),
     kill: () => {

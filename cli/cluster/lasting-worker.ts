@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
 import { startWorker, type Worker } from "../../worker/main.ts";
+import type { WorkerFigures } from "../../worker/shell/worker-metrics.ts";
 import { exitCodes, type ExitCode } from "../cli-error.ts";
 import { packageVersion } from "../package-version.ts";
 import type { Settings } from "../settings.ts";
@@ -28,6 +29,11 @@ export class LastingWorker {
 
   drain(withinMs: number): Promise<void> {
     return this.#worker.drain(withinMs);
+  }
+
+  /** Of the worker that is there now. */
+  figures(): WorkerFigures {
+    return this.#worker.figures();
   }
 
   stop(): Promise<void> {

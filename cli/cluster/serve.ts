@@ -12,14 +12,13 @@ import type { Clock } from "../../coordinator/ports/clock.ts";
 import type { TaskQueue } from "../../coordinator/ports/task-queue.ts";
 import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
 import { ControlError } from "../../proto/control.ts";
-import { parseAddress } from "../../sdk/wire/address.ts";
-import { CliError } from "../cli-error.ts";
 import type { Settings } from "../settings.ts";
 import type { Environment } from "../terminal.ts";
 import { startBlobService, type BlobServiceOptions } from "./blob-service.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 import { openGuard } from "./guard.ts";
 import { Monitor } from "./monitor.ts";
+import { addressOf, type TcpAddress } from "./tcp-address.ts";
 
 export type ServeOptions = {
   readonly settings: Settings;
@@ -38,8 +37,6 @@ export interface Serving {
 const ackWaitMs = 30_000;
 /** Workers of a coordinator that died come back within this time, or have lost what they held. Milliseconds. */
 const adoptGraceMs = 10_000;
-
-type Address = { readonly host: string; readonly port: number };
 
 /** @throws CliError, LedgerError */
 export async function serve(options: ServeOptions): Promise<Serving> {
@@ -139,13 +136,6 @@ async function openQueue({ identity }: DataFolder, clock: Clock, { settings, env
   return openNatsTaskQueue({ servers: natsServers({ url: settings.nats }, env), prefix, ackWaitMs, clock, log });
 }
 
-function besides({ host, port }: Address): Address {
+function besides({ host, port }: TcpAddress): TcpAddress {
   return { host, port: port === 0 ? 0 : port + 1 };
-}
-
-/** @throws CliError badValue */
-function addressOf(text: string, option: string): Address {
-  const address = parseAddress(text);
-  if (address.kind === "tcp") return address;
-  throw new CliError("badValue", `${option} is a host and a port like 127.0.0.1:7420, not "${text}"`);
 }

@@ -6,6 +6,7 @@ import { LastingWorker } from "../cluster/lasting-worker.ts";
 import type { Context } from "../context.ts";
 import { endpointOf } from "../endpoint.ts";
 import { openServiceLog } from "../log.ts";
+import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
 
 export async function worker(context: Context): Promise<ExitCode> {
   const { settings, timeoutMs, env } = context;
@@ -17,8 +18,25 @@ export async function worker(context: Context): Promise<ExitCode> {
   }
   const log = openServiceLog("worker", context);
   const lasting = new LastingWorker({ endpoint, settings, log });
-  return serveUntilStopped(
-    { drain: (withinMs) => lasting.drain(withinMs), stop: () => lasting.stop(), ended: lasting.ended },
-    { drainSeconds: settings.drainSeconds, timeoutMs, log },
-  );
+  const closeWatch = await watch(settings.workerHttp, lasting, log);
+  try {
+    return await serveUntilStopped(
+      { drain: (withinMs) => lasting.drain(withinMs), stop: () => lasting.stop(), ended: lasting.ended },
+      { drainSeconds: settings.drainSeconds, timeoutMs, log },
+    );
+  } finally {
+    await closeWatch?.();
+  }
+}
+
+/** A worker that cannot be watched as was asked for does not begin. */
+async function watch(http: string, lasting: LastingWorker, log: CoordinatorLog): Promise<(() => Promise<void>) | null> {
+  if (http === "") return null;
+  try {
+    const { watchWorker } = await import("../cluster/worker-watch.ts");
+    return await watchWorker(http, () => lasting.figures(), log);
+  } catch (error) {
+    await lasting.stop();
+    throw error;
+  }
 }

@@ -23,6 +23,7 @@ import { parseOrderHead, type OrderHead } from "./order-head.ts";
 import { keyOf, Outbox } from "./outbox.ts";
 import { Wakefulness } from "./wakefulness.ts";
 import type { ProcessPool } from "./process-pool.ts";
+import type { WorkerFigures } from "./worker-metrics.ts";
 
 export type AgentOptions = {
   readonly hello: Omit<Hello, "held">;
@@ -70,6 +71,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #running = new Map<string, { readonly of: Held; readonly run: AttemptRun }>();
   readonly #outbox = new Outbox();
+  readonly #ended = { succeeded: 0, failed: 0, revoked: 0 };
   readonly #settleLost: (lost: Lost) => void;
   readonly #settleSentAway: () => void;
   #connection: Connection = { kind: "unopened" };
@@ -91,6 +93,19 @@ export class Agent {
     const away = Promise.withResolvers<void>();
     this.sentAway = away.promise;
     this.#settleSentAway = away.resolve;
+  }
+
+  get figures(): WorkerFigures {
+    const { hello, pool, blobs } = this.#options;
+    return {
+      connected: this.#connection.kind === "welcomed",
+      slots: hello.slots,
+      running: this.#running.size,
+      unaccepted: this.#outbox.held().length,
+      attempts: this.#ended,
+      processes: pool.size,
+      blobs: blobs?.figures ?? null,
+    };
   }
 
   /** Connects, and again whenever the stream breaks; does nothing after `stop`. */
@@ -204,7 +219,7 @@ export class Agent {
         return this.#running.get(keyOf(item.of))?.run.stop(item.by, item.graceMs);
       case "revoke":
         this.#outbox.forget(item.of);
-        this.#running.get(keyOf(item.of))?.run.revoke();
+        this.#revoke(item.of);
         return this.#checkEmpty();
       case "accepted":
         this.#outbox.forget(item.of);
@@ -302,7 +317,16 @@ export class Agent {
     });
     this.#running.set(key, { of, run });
     this.#acknowledgeSoon();
+    this.#options.log.debug({ event: "attempt.started", ...aboutHeld(of) }, "an attempt was assigned to this worker");
     run.start();
+  }
+
+  #revoke(of: Held): void {
+    const running = this.#running.get(keyOf(of));
+    if (running === undefined) return;
+    this.#ended.revoked += 1;
+    this.#options.log.info({ event: "attempt.revoked", ...aboutHeld(of) }, "an attempt is not this worker's any more, and is stopped");
+    running.run.revoke();
   }
 
   #lines(of: Held, lines: readonly LogText[]): void {
@@ -313,6 +337,9 @@ export class Agent {
   #outcome(of: Held, reported: Uint8Array): void {
     if (this.#connection.kind === "closed") return;
     const outcome = reported.length <= outcomeBytesMax ? reported : failedToStart(tooLarge(reported.length));
+    const how = outcomeOf(outcome);
+    this.#ended[how] += 1;
+    this.#options.log.debug({ event: "attempt.ended", ...aboutHeld(of), outcome: how }, "an attempt has ended");
     const item = { kind: "outcome", of, outcome } as const;
     this.#outbox.keepOutcome(item);
     this.#send(item);
@@ -341,6 +368,17 @@ export class Agent {
   #checkEmpty(): void {
     if (this.#isEmpty()) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
+}
+
+const succeeded = '{"kind":"succeeded"';
+
+/** Of the JSON of a TaskOutcome, which begins with its kind. */
+function outcomeOf(outcome: Uint8Array): "succeeded" | "failed" {
+  return Buffer.from(outcome.buffer, outcome.byteOffset, succeeded.length).toString() === succeeded ? "succeeded" : "failed";
+}
+
+function aboutHeld({ run, task, attempt, lease }: Held): Readonly<Record<string, unknown>> {
+  return { run_id: run, task_id: task, attempt, lease };
 }
 
 function tooLarge(bytes: number): string {

@@ -54,6 +54,11 @@ export class ProcessPool {
   #nextId = 1;
   #closed = false;
 
+  /** Spares included. */
+  get size(): number {
+    return this.#members.size;
+  }
+
   constructor(options: PoolOptions) {
     this.#processes = options.processes;
     this.#slots = options.slots;

@@ -28,6 +28,8 @@ const touchEveryMs = 60_000;
 export class ArtifactCache {
   /** The folder that task processes look into. */
   readonly folder: string;
+  /** Blobs that were wanted and there, and those that were fetched, with their bytes. */
+  readonly counts = { hits: 0, fetched: 0, fetchedBytes: 0 };
   readonly #before: string;
   readonly #log: WorkerLog;
   readonly #files: FileArtifactStore;
@@ -72,6 +74,7 @@ export class ArtifactCache {
   used(sha256: Sha256): void {
     const entry = this.#entries.get(sha256);
     if (entry === undefined) return;
+    this.counts.hits += 1;
     this.#entries.delete(sha256);
     this.#entries.set(sha256, entry);
     const nowMs = Date.now();
@@ -123,6 +126,8 @@ export class ArtifactCache {
     const entry = this.#entries.get(sha256);
     if (entry !== undefined && (await this.#isGood(sha256, entry))) return this.used(sha256);
     const size = await this.#download(sha256, upstream);
+    this.counts.fetched += 1;
+    this.counts.fetchedBytes += size;
     this.#add(sha256, { size, place: "blobs", touchedMs: Date.now() });
     await this.#evict();
   }

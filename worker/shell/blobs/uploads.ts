@@ -15,6 +15,7 @@ const knownMax = 100_000;
 const wholeBytesMax = 8 * 1024 * 1024;
 
 export class Uploads {
+  readonly counts = { uploaded: 0, uploadedBytes: 0, uploadsFailed: 0 };
   readonly #cache: ArtifactCache;
   readonly #running = new Map<Sha256, Promise<void>>();
   /** When, on the monotonic clock; the oldest first. */
@@ -40,7 +41,14 @@ export class Uploads {
   }
 
   async #upload(blob: { readonly sha256: Sha256; readonly size: number }, upstream: ArtifactStore): Promise<void> {
-    await this.#send(blob, upstream);
+    try {
+      await this.#send(blob, upstream);
+    } catch (error) {
+      this.counts.uploadsFailed += 1;
+      throw error;
+    }
+    this.counts.uploaded += 1;
+    this.counts.uploadedBytes += blob.size;
     this.#remember(blob.sha256);
   }
 

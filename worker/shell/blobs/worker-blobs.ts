@@ -11,6 +11,7 @@ import type { OpenStore, RemotePlace } from "../../../sdk/artifact/blob-place.ts
 import type { ArtifactStore } from "../../../sdk/artifact/store.ts";
 import type { Held } from "../../../sdk/wire/worker-items.ts";
 import type { WorkerLog } from "../../ports/log.ts";
+import type { BlobFigures } from "../worker-metrics.ts";
 import { ArtifactCache } from "./artifact-cache.ts";
 import { AttemptBlobs } from "./attempt-blobs.ts";
 import { claimFolder } from "./cache-folder.ts";
@@ -63,6 +64,13 @@ export class WorkerBlobs {
     // A bucket outlives the coordinator's ledger: it is to hold every value.
     const access = place.kind === "s3" || place.http === null ? "cachedWhole" : "cached";
     return { root: cache.folder, access, hidden: place.kind === "s3" ? keyVariables : [] };
+  }
+
+  /** Null where there is no cache. */
+  get figures(): BlobFigures | null {
+    if (this.#chosen?.kind !== "cache") return null;
+    const { cache, uploads } = this.#chosen;
+    return { cachedBytes: cache.bytes, ...cache.counts, ...uploads.counts };
   }
 
   /**
