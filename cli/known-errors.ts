@@ -19,7 +19,7 @@ export function asCliError(error: unknown): CliError {
   });
 }
 
-/** By name: the commands that serve come in a file that is complete in itself, with a class of that name of its own. */
+/** By name: the commands that serve are loaded as modules, which have a class of that name of their own. */
 function isCliError(error: unknown): error is CliError {
   return error instanceof Error && error.name === "CliError";
 }

@@ -23,7 +23,6 @@ const ownAddress: Plugin = {
 /** Each in a file of its own: large, and needed by few commands. */
 const apart = [
   { name: "@grpc/grpc-js", file: "grpc.cjs" },
-  { name: "nats", file: "nats.cjs" },
   { name: "marked", file: "marked.cjs" },
 ];
 const packagesApart: Plugin = {
@@ -34,12 +33,12 @@ const packagesApart: Plugin = {
   },
 };
 
-/** What only those who serve a cluster run: complete in itself, so that other commands don't pay for it. */
+/** Commands that serve a cluster, and that nobody waits for: their modules are loaded as they are, and others don't pay for them. */
 const serving = ["coordinator", "worker", "up"];
 const servingApart: Plugin = {
   name: "serving-apart",
   setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`^\\./commands/(?:${serving.join("|")})\\.js$`) }, () => ({ path: "./serving.cjs", external: true }));
+    onResolve({ filter: new RegExp(`^\\./commands/(?:${serving.join("|")})\\.js$`) }, ({ path }) => ({ path, external: true }));
   },
 };
 
@@ -55,23 +54,14 @@ const options = {
   logLevel: "warning",
 } as const;
 
-const own = {
+const program = await build({
   ...options,
+  entryPoints: [`${folder}/main.js`],
+  outfile: `${folder}/program.cjs`,
   banner: { js: `const addressOf = (path) => require("node:url").pathToFileURL(require("node:path").join(__dirname, path)).href;` },
   // A program of its own; and what only those load who use a bucket.
   external: ["esbuild", "@aws-sdk/*"],
-};
-const program = await build({
-  ...own,
-  entryPoints: [`${folder}/main.js`],
-  outfile: `${folder}/program.cjs`,
   plugins: [ownAddress, packagesApart, servingApart],
-});
-const served = await build({
-  ...own,
-  stdin: { contents: serving.map((name) => `export * from "./commands/${name}.js";`).join("\n"), resolveDir: folder },
-  outfile: `${folder}/serving.cjs`,
-  plugins: [ownAddress, packagesApart],
 });
 const packages = await Promise.all(
   apart.map(({ name, file }) =>
@@ -84,4 +74,4 @@ const packages = await Promise.all(
     }),
   ),
 );
-await writeFile(`${folder}/program.LICENCES.txt`, licencesOf([program, served, ...packages].map(({ metafile }) => metafile)));
+await writeFile(`${folder}/program.LICENCES.txt`, licencesOf([program, ...packages].map(({ metafile }) => metafile)));
