@@ -9,8 +9,10 @@ import type { Context } from "../context.ts";
 import { endpointOf } from "../endpoint.ts";
 import { countOfThings, formatBytes } from "../format/count.ts";
 import { formatDuration } from "../format/duration.ts";
+import type { TimeZone } from "../format/time.ts";
 import { asCliError } from "../known-errors.ts";
 import { packageVersion } from "../package-version.ts";
+import { troubled, troubleText } from "../render/health-lines.ts";
 import { openRemote, type Remote } from "./remote.ts";
 
 const roundTripBytes = 64 * 1024;
@@ -20,13 +22,13 @@ const answerMsMax = 5000;
 export async function diagnoseCluster({ settings, env }: Context): Promise<readonly Finding[]> {
   const endpoint = endpointOf(settings, env);
   return [
-    ...(endpoint === null ? [] : await aboutCoordinator(endpoint)),
+    ...(endpoint === null ? [] : await aboutCoordinator(endpoint, settings.tz)),
     ...(settings.nats === "" ? [] : [await aboutNats(settings.nats)]),
     ...(settings.store.startsWith("s3:") ? [await aboutBucket(settings.store)] : []),
   ];
 }
 
-async function aboutCoordinator(endpoint: Endpoint): Promise<readonly Finding[]> {
+async function aboutCoordinator(endpoint: Endpoint, zone: TimeZone): Promise<readonly Finding[]> {
   const remote = openRemote(endpoint);
   const startMs = performance.now();
   try {
@@ -41,6 +43,7 @@ async function aboutCoordinator(endpoint: Endpoint): Promise<readonly Finding[]>
         found: `${countOfThings(workers.length, "worker")}${others.length === 0 ? "" : `, ${others.length} of another version`}`,
         hint: workers.length === 0 ? "runs wait for one, or for `stepwell run` on a machine that takes part: stepwell worker" : null,
       },
+      ...(await aboutParts(remote, zone)),
       await aboutArtifacts(remote),
     ];
   } catch (error) {
@@ -50,6 +53,22 @@ async function aboutCoordinator(endpoint: Endpoint): Promise<readonly Finding[]>
   } finally {
     await remote.close();
   }
+}
+
+/** What the coordinator says of what it needs itself. */
+async function aboutParts({ control }: Remote, zone: TimeZone): Promise<readonly Finding[]> {
+  const health = await control.health();
+  const trouble = troubled(health);
+  if (trouble.length === 0) {
+    const parts = health.parts.map(({ part }) => part).join(", ");
+    return [{ check: "its parts", status: "ok", found: `${parts}: well`, hint: null }];
+  }
+  return trouble.map((part) => ({
+    check: `its ${part.part}`,
+    status: part.status === "degraded" ? "warning" : "failed",
+    found: troubleText(part, zone),
+    hint: part.status === "degraded" ? "what runs goes on, new tasks wait until it is back" : "see the coordinator's log and its machine",
+  }));
 }
 
 /** Written like what a run begins with, and read where that is possible without a run: what is not needed is collected some day. */

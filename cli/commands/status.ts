@@ -1,6 +1,7 @@
 // `stepwell status`: a run at one moment, or followed to its end.
 
 import type { TasksQuery } from "../../proto/control.ts";
+import type { HealthView } from "../../proto/health.ts";
 import type { RunView, TaskView } from "../../proto/view.ts";
 import { exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
@@ -9,12 +10,15 @@ import { followRun } from "../follow-run.ts";
 import type { Reader } from "../reader.ts";
 import { reading } from "../reading.ts";
 import { sourcePathOf } from "../source-path.ts";
+import { healthDocuments, healthLines, troubled } from "../render/health-lines.ts";
 import { statusDocument } from "../render/run-document.ts";
 import { statusLines, tasksTable } from "../render/status-lines.ts";
 import { waitDocuments, waitLines } from "../render/wait-lines.ts";
 import { checkStep, resolvePath, viewRun, type Named } from "../run-name.ts";
 
 const tasksDefault = 100;
+/** How the coordinator is matters to nobody whose run has ended. */
+const wellKnown: HealthView = { ready: true, parts: [] };
 
 export function status(context: Context): Promise<ExitCode> {
   return reading(context, async (local) => {
@@ -30,9 +34,11 @@ export function status(context: Context): Promise<ExitCode> {
 async function show(context: Context, local: Reader, { view, named }: { view: RunView; named: Named }): Promise<void> {
   const tasks = await tasksOf(context, local, named);
   const waits = context.options.flag("why") ? await local.control.waits(view.run) : null;
+  const health = view.finishedAtMs === null ? await local.control.health() : wellKnown;
   if (wantsJson(context)) {
     const why = waits === null ? {} : { why: waitDocuments(waits) };
-    return printDocument(context, { ...statusDocument(view), ...(tasks !== null && { taskList: tasks.items }), ...why });
+    const trouble = troubled(health).length === 0 ? {} : { trouble: healthDocuments(health) };
+    return printDocument(context, { ...statusDocument(view), ...trouble, ...(tasks !== null && { taskList: tasks.items }), ...why });
   }
   if (context.quiet) return printLines(context, tasks === null ? [view.run] : tasks.items.map((task) => `${view.run}/${task.task}`));
   const look = {
@@ -42,6 +48,7 @@ async function show(context: Context, local: Reader, { view, named }: { view: Ru
     path: sourcePathOf(view, { dir: context.settings.dir, cwd: context.cwd }),
   };
   printLines(context, statusLines(view, look));
+  printLines(context, healthLines(health, look.zone));
   if (waits !== null) printLines(context, ["", ...waitLines(waits, look.zone)]);
   if (tasks === null) return;
   printLines(context, ["", ...tasksTable(tasks.items, look)]);
