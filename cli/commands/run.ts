@@ -16,7 +16,7 @@ import { startCluster } from "../start-cluster.ts";
 import { outputPath } from "../output-file.ts";
 import { showDetached, wantsDetach } from "../detached.ts";
 import { checkedLine } from "../render/checked-line.ts";
-import { machineNotes } from "../render/machine-notes.ts";
+import { clusterNotes, machineNotes } from "../render/machine-notes.ts";
 import { askedOf, keepInputs, submitRequest } from "../submission.ts";
 import { addDecorators, decoratorsOf } from "../with-decorators.ts";
 
@@ -76,8 +76,8 @@ function writeRunIdFile(context: Context, run: RunId): void {
 
 /** Steps that ask for another machine say once that they stay here. */
 function showChecked(context: Context, { graph }: FlowCode, { text, tookMs }: { text: string; tookMs: number }): void {
-  if (endpointOf(context.settings, context.env) === null)
-    for (const note of machineNotes(graph, context.settings)) printNote(context, note);
+  const inCluster = endpointOf(context.settings, context.env) !== null;
+  for (const note of inCluster ? clusterNotes(graph) : machineNotes(graph, context.settings)) printNote(context, note);
   if (!wantsJson(context) && !context.quiet && context.terminal.out.live) {
     printLines(context, [`${checkedLine(graph, text, context.terminal.out.paint)}  ${formatDuration(tookMs)}`]);
   }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StepPolicy } from "../../proto/graph.ts";
+import type { FlowGraph, StepPolicy } from "../../proto/graph.ts";
 import { linear } from "../../test/coordinator/graphs.ts";
-import { machineNotes } from "./machine-notes.ts";
+import { clusterNotes, machineNotes } from "./machine-notes.ts";
 
 const machine = { cpu: 4, memoryMiB: 8192, gpu: 1, labels: { zone: "eu" }, pool: "default" };
 const none = { cpu: null, memoryMiB: null, gpu: 0 };
@@ -30,5 +30,16 @@ void test("steps for Batch are told apart, and once", () => {
   const batch = { cpu: 64, memoryMiB: 4096, gpu: 8, queue: null, image: null, options: {} };
   assert.deepEqual(notes({ start: { batch, resources: { ...none, gpu: 8 } } }), [
     "note: start has @batch; without a cluster it runs on this machine",
+  ]);
+});
+
+void test("in a cluster only steps for Batch are told", () => {
+  const batch = { cpu: 64, memoryMiB: 4096, gpu: 8, queue: null, image: null, options: {} };
+  const resources = { ...none, cpu: 64 };
+  const graph = (policies: Readonly<Record<string, Partial<StepPolicy>>>): FlowGraph => linear(["start", "train", "end"], policies);
+  assert.deepEqual(clusterNotes(graph({ start: { resources } })), []);
+  assert.deepEqual(clusterNotes(graph({ start: { batch } })), ["note: start has @batch; it runs on the cluster's own workers"]);
+  assert.deepEqual(clusterNotes(graph({ start: { batch }, train: { batch } })), [
+    "note: start, train have @batch; they run on the cluster's own workers",
   ]);
 });

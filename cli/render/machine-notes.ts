@@ -1,4 +1,5 @@
-// What is told once where steps ask for more than the machine has on which they run all the same, for lack of a cluster.
+// What is told once where steps ask for more than the machine has on which they run all the same, for lack of a cluster, or
+// of AWS Batch.
 
 import { defaultPool, type FlowGraph, type StepNode } from "../../proto/graph.ts";
 
@@ -10,8 +11,15 @@ export type Machine = {
   readonly pool: string;
 };
 
+/** In a cluster, where only Batch is lacking. */
+export function clusterNotes(graph: FlowGraph): readonly string[] {
+  const batch = batchSteps(graph);
+  if (batch.length === 0) return [];
+  return [`note: ${batch.join(", ")} ${batch.length === 1 ? "has @batch; it runs" : "have @batch; they run"} on the cluster's own workers`];
+}
+
 export function machineNotes(graph: FlowGraph, machine: Machine): readonly string[] {
-  const batch = graph.steps.filter(({ policy }) => policy.batch !== null).map(({ name }) => name);
+  const batch = batchSteps(graph);
   const lacking = graph.steps.flatMap((step) => {
     const lacks = step.policy.batch === null ? lackedBy(step, machine) : [];
     return lacks.length === 0 ? [] : [`${step.name} (${lacks.join(", ")})`];
@@ -22,6 +30,10 @@ export function machineNotes(graph: FlowGraph, machine: Machine): readonly strin
       ? []
       : [`note: ${lacking.join(", ")} ${lacking.length === 1 ? "asks" : "ask"} for what this machine lacks; ${stays(lacking)}`]),
   ];
+}
+
+function batchSteps(graph: FlowGraph): readonly string[] {
+  return graph.steps.filter(({ policy }) => policy.batch !== null).map(({ name }) => name);
 }
 
 function stays(steps: readonly string[]): string {

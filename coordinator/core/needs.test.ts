@@ -64,11 +64,11 @@ test("needs that differ in memory alone are of another kind for the queue", () =
   assert.deepEqual({ ...after, key: "", memoryMiB: 0 }, { ...before, key: "", memoryMiB: 0 });
 });
 
-test("a step that is meant for Batch never asks for less than it would there", () => {
+test("a step that is meant for Batch asks a worker for what @resources says alone", () => {
   const batch = { cpu: 1, memoryMiB: 4096, gpu: 0, queue: null, image: null, options: {} };
   const run = runWith({ cpu: null, memoryMiB: 100, memoryMaxMiB: 8192, gpu: 0 }, { batch });
   run.fail("start/0", ranOut);
-  assert.deepEqual(asked(run), [4096, 200]);
+  assert.deepEqual(asked(run), [200, 200]);
 });
 
 test("a step's view counts the attempts that ran out, and what the others held", () => {

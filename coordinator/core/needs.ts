@@ -29,9 +29,8 @@ export type Offer = {
 /** Of the attempt that runs, is ready or would be next. */
 export function needsOf(task: Task): Needs {
   const { needs } = task.step;
-  const memoryMiB = memoryMiBOf(task);
-  // Where a step is meant for Batch it may need more there than it asks for here.
-  return memoryMiB === null || memoryMiB <= needs.memoryMiB ? needs : keyed({ ...needs, memoryMiB });
+  const memoryMiB = memoryMiBOf(task) ?? 0;
+  return memoryMiB === needs.memoryMiB ? needs : keyed({ ...needs, memoryMiB });
 }
 
 /** What that attempt may hold: after each that ran out, twice as much, up to the step's `memoryMax`. Null: as much as there is. */
@@ -45,11 +44,11 @@ function ranOut({ end }: Attempt): boolean {
   return end?.failure?.kind === "outOfMemory";
 }
 
-export function needsOfStep({ policy: { resources, batch } }: Pick<StepNode, "policy">): Needs {
+/** What `@batch` asks for is the size of a Batch job, and says nothing about machines of one's own. */
+export function needsOfStep({ policy: { resources } }: Pick<StepNode, "policy">): Needs {
   const pool = resources.pool ?? defaultPool;
   const labels = Object.entries(resources.labels ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  // Where a step is meant for Batch and runs here instead, it needs what it would need there.
-  const { cpu, memoryMiB, gpu } = batch ?? resources;
+  const { cpu, memoryMiB, gpu } = resources;
   return keyed({ pool, labels, cpu: cpu ?? 0, memoryMiB: memoryMiB ?? 0, gpu });
 }
 
