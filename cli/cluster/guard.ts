@@ -38,7 +38,7 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
   const trust = await openTrust(options);
   if (settings.auth === "off") {
     const open = options.hosts.find((host) => !isLocalHost(host));
-    if (open !== undefined) log.warn({ event: "auth.off", host: open }, "whoever can connect here may do everything: --auth off");
+    if (open !== undefined) log.warn({ event: "auth.off", listen_host: open }, "whoever can connect here may do everything: --auth off");
     return { ...trust, access: null, tokenFile: null };
   }
   const { tokens, adminTokenFile } = openTokens(folder, clock);

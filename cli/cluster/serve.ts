@@ -104,8 +104,8 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   started.coordinator = coordinator;
   const { address } = coordinator;
   const http = `${httpAt.host}:${blobs.http.port}`;
-  const served = { host: hostname(), address, http, fingerprint: guard.fingerprint };
-  folder.describe({ ...served, pid: process.pid, tokenFile: guard.tokenFile, startedAt: new Date().toISOString() });
+  const served = { address, http, fingerprint: guard.fingerprint };
+  folder.describe({ ...served, host: hostname(), pid: process.pid, tokenFile: guard.tokenFile, startedAt: new Date().toISOString() });
   log.info({ event: "coordinator.listening", ...served, data: folder.path }, "the coordinator is ready");
   return { address, http, close: () => closeAll(opened) };
 }

@@ -111,7 +111,7 @@ export class WorkerSession implements WorkerLine {
     worker.tokenId = tokenId;
     this.#worker = worker;
     log.info(
-      { event: "worker.connected", worker_id: worker.id, host: hello.host, slots: hello.slots, held: hello.held.length },
+      { event: "worker.connected", worker_id: worker.id, worker_host: hello.host, slots: hello.slots, held: hello.held.length },
       "a worker has connected",
     );
     this.send({ kind: "welcome", protocol, version, leaseMs, beatMs, blobs: grants.offer });
@@ -159,6 +159,10 @@ export class WorkerSession implements WorkerLine {
 
   #finish(end: StreamEnd): void {
     if (this.#ended) return;
+    if (end.kind !== "again") {
+      const fields = { event: "worker.refused", worker_id: this.#worker?.id ?? null, from: this.#caller.from, kind: end.kind };
+      this.#ports.log.warn({ ...fields, reason: end.reason }, "a worker's stream is refused");
+    }
     this.#leave(end.reason);
     this.#carrier.end(end);
   }

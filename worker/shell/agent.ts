@@ -136,7 +136,7 @@ export class Agent {
   }
 
   #giveBack(): void {
-    const fields = { event: "worker.returning", attempts: this.#running.size };
+    const fields = { event: "worker.returning", worker_id: this.#options.hello.worker, attempts: this.#running.size };
     this.#options.log.warn(fields, "not everything has ended in time: what still runs goes back");
     for (const { run } of this.#running.values()) run.giveBack(this.#options.hello.worker, returnGraceMs);
   }
@@ -172,7 +172,10 @@ export class Agent {
     this.#failedTries += 1;
     // Where both start together, the coordinator is merely not there yet.
     const level = this.#wasWelcomed || this.#failedTries > quietTries ? "warn" : "info";
-    this.#options.log[level]({ event: "worker.disconnected", err: reason, retry_ms: Math.round(ms) }, "no connection to the coordinator");
+    this.#options.log[level](
+      { event: "worker.disconnected", worker_id: this.#options.hello.worker, reason, retry_ms: Math.round(ms) },
+      "no connection to the coordinator",
+    );
     this.#connection = { kind: "away", retry: setTimeout(() => this.#connect(openStream), ms) };
   }
 
@@ -183,7 +186,10 @@ export class Agent {
 
   /** W3 */
   #giveUpCoordinator(reason: string, refused = false): void {
-    this.#options.log.error({ event: "worker.lost", err: reason }, "the worker gives up and ends what it runs");
+    this.#options.log.error(
+      { event: "worker.gaveUp", worker_id: this.#options.hello.worker, reason },
+      "the worker gives up and ends what it runs",
+    );
     void this.stop().then(() => this.#settleLost({ reason, refused }));
   }
 
@@ -262,7 +268,7 @@ export class Agent {
 
   /** W4 */
   #wokeUp(link: WorkerStream, awayMs: number, openStream: OpenStream): void {
-    const fields = { event: "worker.slept", away_ms: Math.round(awayMs), held: this.#held().length };
+    const fields = { event: "worker.slept", worker_id: this.#options.hello.worker, away_ms: Math.round(awayMs), held: this.#held().length };
     this.#options.log.warn(fields, "this machine or process stood still for longer than its lease");
     link.close();
     this.#disconnected(openStream, { reason: "asking anew what is still this worker's", refused: false });
