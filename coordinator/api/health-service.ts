@@ -15,7 +15,10 @@ type Serving = (typeof servingStatus)[keyof typeof servingStatus];
 /** The empty name is the whole coordinator. All of it is ready, or none. */
 const services: readonly string[] = ["", "stepwell.v1.Worker", "stepwell.v1.Control"];
 
-const checkMethod: MethodDefinition<string, Serving> = {
+/** An empty text would count as no message with grpc-js. */
+type HealthRequest = { readonly service: string };
+
+const checkMethod: MethodDefinition<HealthRequest, Serving> = {
   path: "/grpc.health.v1.Health/Check",
   requestStream: false,
   responseStream: false,
@@ -28,13 +31,13 @@ const checkMethod: MethodDefinition<string, Serving> = {
 export const healthService = {
   check: checkMethod,
   watch: { ...checkMethod, path: "/grpc.health.v1.Health/Watch", responseStream: true },
-} satisfies Record<string, MethodDefinition<string, Serving>>;
+} satisfies Record<string, MethodDefinition<HealthRequest, Serving>>;
 
 /** Whoever asks for this needs no token: probes have none. */
 export const openPath = checkMethod.path;
 
-export type HealthCall = ServerUnaryCall<string, Serving>;
-export type HealthWatch = ServerWritableStream<string, Serving>;
+export type HealthCall = ServerUnaryCall<HealthRequest, Serving>;
+export type HealthWatch = ServerWritableStream<HealthRequest, Serving>;
 
 export type HealthServicePorts = {
   readonly health: Health;
@@ -44,8 +47,8 @@ export type HealthServicePorts = {
 };
 
 export async function checkHealth({ request }: HealthCall, { health }: HealthServicePorts, answer: sendUnaryData<Serving>): Promise<void> {
-  if (services.includes(request)) answer(null, await servingOf(health));
-  else answer({ code: status.NOT_FOUND, details: `there is no service ${request}` });
+  if (services.includes(request.service)) answer(null, await servingOf(health));
+  else answer({ code: status.NOT_FOUND, details: `there is no service ${request.service}` });
 }
 
 /** Says at once how it is, and again whenever that changes. @throws ControlError denied */
@@ -60,7 +63,7 @@ export async function watchHealth(call: HealthWatch, { health, clock, whenEnded 
   let ended = false;
   void over.promise.then(() => (ended = true));
   for (let told: Serving | null = null; !ended;) {
-    const now = services.includes(call.request) ? await servingOf(health) : servingStatus.serviceUnknown;
+    const now = services.includes(call.request.service) ? await servingOf(health) : servingStatus.serviceUnknown;
     if (now !== told) call.write((told = now));
     let cancel = (): void => undefined;
     const later = new Promise<void>((resolve) => (cancel = clock.after(lookEveryMs, resolve, { background: true })));
@@ -74,20 +77,18 @@ async function servingOf(health: Health): Promise<Serving> {
   return (await health.view()).ready ? servingStatus.serving : servingStatus.notServing;
 }
 
-function writeRequest(service: string): Buffer {
-  const writer = new ProtoWriter();
-  writer.text(1, service);
-  return writer.take();
+function writeRequest(): never {
+  throw new Error("this message is written at the other end only");
 }
 
-function readRequest(bytes: Buffer): string {
+function readRequest(bytes: Buffer): HealthRequest {
   const reader = new ProtoReader(bytes);
   let service = "";
   for (let field = reader.next(); field !== null; field = reader.next()) {
     if (field === 1) service = reader.text();
     else reader.skip();
   }
-  return service;
+  return { service };
 }
 
 function writeReply(serving: Serving): Buffer {

@@ -14,7 +14,12 @@ export type DocumentedEvent = {
 const rows = readFileSync(join(root, "docs/operations.md"), "utf8")
   .split("\n")
   .filter((line) => line.startsWith("| `"))
-  .map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim()));
+  .map((line) =>
+    line
+      .slice(1, -1)
+      .split("|")
+      .map((cell) => cell.trim()),
+  );
 
 function words(cell = ""): readonly string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
