@@ -106,6 +106,12 @@ export class FileTokens implements Tokens {
     return this.#counts(view) ? { kind: "good", token: view } : { kind: "expired", token: view };
   }
 
+  whyEnded(id: string): string | null {
+    const token = this.#kept.get(id);
+    if (token === undefined || token.revokedAtMs !== null) return `the token ${id} has been revoked`;
+    return this.#counts(token) ? null : `the token ${id} has expired`;
+  }
+
   /** Calls back once, when the token counts no more (K3). Returns the function that ends the wait. */
   whenEnded(id: string, callback: (why: string) => void): () => void {
     const token = this.#kept.get(id);

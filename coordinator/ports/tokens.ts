@@ -15,6 +15,8 @@ export interface Tokens {
   /** @throws ControlError notFound, conflict */
   revoke(id: string): TokenView;
   verify(token: string): Verified;
+  /** Null while the token counts. */
+  whyEnded(id: string): string | null;
   /** Calls back once, as soon as the token counts no more. Returns the function that ends the wait. */
   whenEnded(id: string, callback: (why: string) => void): () => void;
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
+import { connect as connectHttp2, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import { test, type TestContext } from "node:test";
 import type { RunId } from "../../proto/ids.ts";
 import type { TokenRequest } from "../../proto/token.ts";
@@ -133,6 +133,52 @@ for (const [how, end] of Object.entries(ends)) {
   });
 }
 
+for (const [how, end] of Object.entries(ends)) {
+  test(`a message that comes after its request's token ${how} is refused`, options, async (context) => {
+    const border = await openBorder(context);
+    const session = connectHttp2(`https://${border.coordinator.address}`, { ca: border.authority.ca });
+    context.after(() => session.destroy());
+    for (const [path, method, asked] of [
+      [controlService.call.path, "flows", [null]],
+      [controlService.follow.path, "events", ["Flow/1", 0]],
+    ] as const) {
+      const made = border.tokens.create({ name: "", role: "reader", namespace: null, pool: null, ttlSeconds: 5 });
+      const admitted = whenVerified(border);
+      const request = session.request(headersOf(path, made.token));
+      request.on("error", () => undefined);
+      await admitted;
+      await settle();
+      end(border, made.view.id);
+      const answered = Promise.race([once(request, "trailers"), once(request, "response")]);
+      request.end(framed({ method, arguments: Buffer.from(JSON.stringify(asked)) }));
+      const [headers] = (await answered) as [IncomingHttpHeaders];
+      assert.match(decodeURIComponent(String(headers["grpc-message"])), /the token sw_\w+ has (expired|been revoked)/);
+    }
+  });
+}
+
+/** The head of a request has been looked at. */
+function whenVerified({ tokens }: Border): Promise<void> {
+  const verify = tokens.verify.bind(tokens);
+  return new Promise((resolve) => {
+    tokens.verify = (token) => {
+      resolve();
+      return verify(token);
+    };
+  });
+}
+
+function headersOf(path: string, token: string): OutgoingHttpHeaders {
+  return { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers", authorization: `Bearer ${token}` };
+}
+
+function framed(request: Parameters<typeof writeControlRequest>[0]): Buffer {
+  const message = writeControlRequest(request);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
 test(
   "who keeps trying without a token that counts waits for each answer, and fills no trail; others don't wait",
   options,
@@ -169,18 +215,9 @@ test("a reader that takes nothing for a minute is let go with how to go on, and 
   // What grpc-js reads it takes in, whoever wants it; this one leaves everything to the connection.
   const session = connectHttp2(`https://${coordinator.address}`, { ca: authority.ca });
   context.after(() => session.destroy());
-  const sleeper = session.request({
-    ":method": "POST",
-    ":path": controlService.follow.path,
-    "content-type": "application/grpc",
-    te: "trailers",
-    authorization: `Bearer ${token({})}`,
-  });
-  const request = writeControlRequest({ method: "logs", arguments: Buffer.from(JSON.stringify([{ run, follow: true }])) });
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(request.length, 1);
+  const sleeper = session.request(headersOf(controlService.follow.path, token({})));
   sleeper.pause();
-  sleeper.end(Buffer.concat([head, request]));
+  sleeper.end(framed({ method: "logs", arguments: Buffer.from(JSON.stringify([{ run, follow: true }])) }));
   const reader = border.client({ token: token({}) });
   let seen = 0;
   const reading = (async () => {

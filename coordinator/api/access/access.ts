@@ -58,6 +58,11 @@ export class Access {
     });
   }
 
+  /** Null while the principal may do what it was let in for. */
+  whyEnded({ tokenId }: Principal): string | null {
+    return tokenId === null ? null : (this.#options.tokens?.whyEnded(tokenId) ?? null);
+  }
+
   /** Calls back once, as soon as the principal may do nothing any more. Returns the function that ends the wait. */
   whenEnded({ tokenId }: Principal, callback: (why: string) => void): () => void {
     const { tokens } = this.#options;

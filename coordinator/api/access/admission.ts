@@ -31,10 +31,15 @@ export class Admission {
     return this.#ports.access.whenEnded(principal, callback);
   }
 
-  /** Whose request it is, once `admit` has let it in. @throws ControlError unauthenticated */
+  /**
+   * Whose request it is, once `admit` has let it in and its message has come, which may take as long as its sender likes.
+   * @throws ControlError unauthenticated
+   */
   callerOf(metadata: Metadata): Caller {
     const caller = this.#callers.get(metadata);
     if (caller === undefined) throw new ControlError("unauthenticated", "nobody was let in with this request");
+    const why = this.#ports.access.whyEnded(caller.principal);
+    if (why !== null) throw new ControlError("unauthenticated", `${why}: ask an admin for another one`);
     return caller;
   }
 
