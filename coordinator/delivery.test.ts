@@ -168,3 +168,24 @@ void test("a worker is told which lines it need not keep, a beat after they were
   const told = worker.received.flatMap((item) => (item.kind === "linesKept" ? [item.lines] : []));
   assert.deepEqual(told, [2]);
 });
+
+void test("workers of a coordinator that died have the whole grace, however long its runs take to be read", options, async (t) => {
+  const { house, coordinator, worker, run } = await started(t, { lossesMax: 0 });
+  await coordinator.control.submit(submission(graph));
+  worker.disconnect();
+  await coordinator.close();
+  house.dead.add("c1");
+  const { ledger, clock } = house;
+  const read = ledger.read.bind(ledger);
+  ledger.read = async function* (of, afterSeq) {
+    yield* read(of, afterSeq);
+    for (let passed = 0; passed < 30_000; passed += 500) clock.advance(500);
+  };
+  const next = await house.start({ name: "c2", adoptUnfinished: true });
+  await house.pass(8000);
+  await worker.connect(next.address);
+  worker.finish("start/0", toEnd);
+  await worker.until(() => worker.count("accepted") === 1);
+  assert.deepEqual(await failuresOf(house, run), []);
+  assert.equal((await next.control.run(run)).counts.succeeded, 1);
+});

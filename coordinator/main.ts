@@ -130,6 +130,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     unfinishedRuns: async (of) => (await ledger.list({ ...of, status: unfinishedStatuses, limit: 0 })).total ?? 0,
     namespaceOf: (run) => namespaceOf(run, drivers, history),
   };
+  leases.opened();
   ready(ports);
   return {
     control,

@@ -35,8 +35,11 @@ export interface Serving {
 
 /** How long a hint may be with the dispatcher of this very process before it counts as lost. */
 const ackWaitMs = 30_000;
-/** Workers of a coordinator that died come back within this time, or have lost what they held. Milliseconds. */
-const adoptGraceMs = 10_000;
+/**
+ * Workers of a coordinator that died come back within this time, or have lost what they held. A thousand of them, who wait up
+ * to five seconds between two tries, need about ten on two cores. Milliseconds.
+ */
+const adoptGraceMs = 20_000;
 
 /** @throws CliError, LedgerError */
 export async function serve(options: ServeOptions): Promise<Serving> {

@@ -49,6 +49,7 @@ const left = "its worker was to leave";
 export class Leases {
   readonly #options: LeasesOptions;
   #cancelWatch: () => void = () => undefined;
+  #opened = false;
   #closed = false;
 
   constructor(options: LeasesOptions) {
@@ -145,6 +146,14 @@ export class Leases {
       workers.hold(worker, assignment);
       if (adoptGraceMs === 0 && worker.line === null) this.#lose(worker, assignment, diedWithCoordinator);
     }
+  }
+
+  /** Whoever is expected can come back from now on, and not before: taking up many runs may have taken longer than the grace. */
+  opened(): void {
+    const { clock, workers, leaseMs, adoptGraceMs } = this.#options;
+    const sinceMs = clock.monotonicMs() - leaseMs + adoptGraceMs;
+    this.#opened = true;
+    for (const worker of workers.all()) if (worker.hello === null) worker.heardAtMs = Math.max(worker.heardAtMs, sinceMs);
   }
 
   /** The run is driven no longer: its assignments are nobody's, unless it will be taken up `again` at once. */
@@ -296,7 +305,7 @@ export class Leases {
         for (const assignment of worker.assignments) assignment.heldAtMs += lateMs;
       }
       this.#checkDelivery(worker);
-      if (nowMs - worker.heardAtMs <= leaseMs) continue;
+      if (nowMs - worker.heardAtMs <= leaseMs || (!this.#opened && worker.hello === null)) continue;
       const fields = { event: "worker.lost", worker_id: worker.id, assignments: worker.assignments.size };
       // One that held nothing, like the worker of a process that died, leaves nothing undone.
       log[worker.assignments.size === 0 ? "debug" : "warn"](fields, "a worker has been silent for the lease time");
