@@ -4,8 +4,9 @@
 //     pool's queue never `windowMax`: nothing is published that no worker could take, and whoever comes late finds a
 //     bounded number of others before it. Those that find no room wait apart (`parked`), so that they hold up no others.
 // B2. What is out and what runs never exceed a run's `workersMax` and the limits to concurrency: what is taken may start.
-// B3. A place goes to the namespace and, within it, to the run whose turn it is (turns.ts). Where workers take one run or
-//     namespace only, their room is a window of its own, so that it counts for nobody else and takes nobody's turn.
+// B3. A place goes to the next kind of needs, so that none has the queue to itself, and there to the namespace and, within it,
+//     the run whose turn it is (turns.ts). Where workers take one run or namespace only, their room is a window of its own,
+//     so that it counts for nobody else and takes nobody's turn.
 
 import type { RunId } from "../../proto/ids.ts";
 import type { Needs } from "../core/needs.ts";
@@ -51,7 +52,7 @@ export class Backlog {
   readonly #shapes = new Map<string, Shape>();
   readonly #publications = new Map<RunId, Publication>();
   /** There may be something to publish. */
-  #open = new Set<Shape>();
+  readonly #open = new Set<Shape>();
   #onOpen: () => void = () => undefined;
 
   constructor(workers: Workers) {
@@ -143,32 +144,41 @@ export class Backlog {
     }
   }
 
-  /** What is to be published now, by pool. */
+  /** What is to be published now, by pool. Shapes take turns, and those that must wait for the window are the first of the next time. */
   fill(nowMs: number): ReadonlyMap<string, readonly QueuedTask[]> {
     const tasks = new Map<string, QueuedTask[]>();
-    const full = new Set<Shape>();
+    // What is put back comes once more, after all others.
     for (const shape of this.#open) {
-      const { pool } = shape;
-      const capacity = this.#capacityOf(shape);
-      while (shape.lanes.size > 0 && shape.out < capacity && pool.queued < windowMax) {
-        const lane = nextOf(shape.lanes);
-        const hint = lane.publication.publish(lane, shape, nowMs);
-        if (hint === null) {
-          this.withdraw(lane);
-          continue;
-        }
-        shape.out += 1;
-        pool.queued += 1;
-        enter(lane.counted);
-        charge(lane, shape);
-        const list = tasks.get(pool.name);
-        if (list === undefined) tasks.set(pool.name, [queuedOf(hint)]);
-        else list.push(queuedOf(hint));
-      }
-      if (shape.lanes.size > 0 && shape.out < capacity) full.add(shape);
+      const { lanes, pool } = shape;
+      const mayPublish = lanes.size > 0 && shape.out < this.#capacityOf(shape);
+      if (mayPublish && pool.queued >= windowMax) continue;
+      this.#open.delete(shape);
+      const hint = mayPublish ? this.#next(shape, nowMs) : null;
+      if (hint === null) continue;
+      this.#open.add(shape);
+      const list = tasks.get(pool.name);
+      if (list === undefined) tasks.set(pool.name, [queuedOf(hint)]);
+      else list.push(queuedOf(hint));
     }
-    this.#open = full;
     return tasks;
+  }
+
+  /** Null where none of the shape may be published now. */
+  #next(shape: Shape, nowMs: number): Hint | null {
+    while (shape.lanes.size > 0) {
+      const lane = nextOf(shape.lanes);
+      const hint = lane.publication.publish(lane, shape, nowMs);
+      if (hint === null) {
+        this.withdraw(lane);
+        continue;
+      }
+      shape.out += 1;
+      shape.pool.queued += 1;
+      enter(lane.counted);
+      charge(lane, shape);
+      return hint;
+    }
+    return null;
   }
 
   /** It was taken from the queue, and no worker has room for it. */

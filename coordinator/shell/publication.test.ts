@@ -216,6 +216,22 @@ void test("a task that found no room takes no other shape's place in the queue",
   assert.deepEqual(runsOf(desk.published()), [2]);
 });
 
+void test("tasks of one kind that fill the queue make room for those of another kind, one for one", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 4 * windowMax });
+  const [many, few] = [desk.run(), desk.run({}, { graph: needy({ cpu: 1 }) })];
+  const [first, second] = desk.published();
+  assert.ok(first !== undefined && second !== undefined);
+  const starting = few.start(second);
+  many.finish(many.start(first), { width: 3 * windowMax });
+  const waiting = desk.published();
+  assert.equal(waiting.length, windowMax);
+  few.finish(starting, { width: 5 });
+  assert.deepEqual(desk.published(), []);
+  for (const queued of waiting.slice(0, 10)) many.start(queued);
+  assert.deepEqual(runsOf(desk.published()).toSorted(), [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+});
+
 type Contender = { readonly namespace?: string; readonly priority?: number };
 
 /** Lets each of the runs have many ready tasks; how many of each are published where there is room for `slots`, and `own` for each run alone. */
