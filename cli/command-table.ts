@@ -270,7 +270,7 @@ const acting: readonly CommandSpec[] = [
     operands: [],
     options: [
       { name: "keep-days", value: "N", help: "keep the artifacts of runs that ended less than N days ago" },
-      { name: "keep-last", value: "N", help: "keep those of the newest N runs of each flow" },
+      { name: "keep-last", value: "N", help: "keep those of the newest N runs of each flow in the namespace" },
       { name: "keep-tag", value: "TAG", repeatable: true, help: "keep those of runs with this tag" },
       { name: "keep-logs", help: "keep the output of tasks of all runs" },
       { name: "dry-run", help: "only show what would be deleted, and how much" },

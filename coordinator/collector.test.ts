@@ -47,8 +47,8 @@ class Yard {
     return { ...succeeded(taken), artifacts };
   }
 
-  async run(codePackage = "package"): Promise<RunId> {
-    const run = await this.coordinator.control.submit({ ...submission(graph), codePackage: this.store.put(codePackage) });
+  async run(codePackage = "package", namespace = "user:ada"): Promise<RunId> {
+    const run = await this.coordinator.control.submit({ ...submission(graph), namespace, codePackage: this.store.put(codePackage) });
     this.runs.push(run);
     await finished(this.coordinator, run);
     return run;
@@ -140,6 +140,15 @@ test("each rule keeps: days, the newest, tags, another namespace", async (contex
   assert.deepEqual(await collected({ keepDays: 1, keepTags: ["release"] }), [oldest]);
   assert.deepEqual(await collected({ keepLast: 0, namespace: "user:bob" }), []);
   assert.deepEqual(await collected({ keepLast: 0, namespace: "user:ada" }), [newest, tagged, oldest]);
+});
+
+test("the newest runs of a namespace are kept however many others have run since", async (context) => {
+  const yard = await Yard.open(context);
+  const [older, own] = [await yard.run(), await yard.run()];
+  for (let runs = 0; runs < 3; runs += 1) await yard.run("package", "user:bob");
+  yard.later(100);
+  assert.deepEqual((await yard.collect({ keepLast: 1, namespace: "user:ada" }, true)).runs, [older]);
+  assert.ok((await yard.collect({ keepLast: 1 }, true)).runs.includes(own), "of all namespaces, it is none of the newest");
 });
 
 test("what a run comes to need while the store is looked through stays", async (context) => {

@@ -9,7 +9,7 @@ import type { RunId } from "./ids.ts";
 export type Retention = {
   /** Runs that ended less than so many days ago. */
   readonly keepDays: number | null;
-  /** So many of the newest runs of each flow. */
+  /** So many of the newest runs of each flow in the namespace. */
   readonly keepLast: number | null;
   /** Runs that carry one of these tags. */
   readonly keepTags: readonly string[];

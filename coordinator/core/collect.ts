@@ -12,6 +12,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 export class Keeping {
   readonly #retention: Retention;
   readonly #nowMs: number;
+  /** Runs of the namespace. */
   readonly #seen = new Map<FlowName, number>();
 
   constructor(retention: Retention, nowMs: number) {
@@ -21,11 +22,11 @@ export class Keeping {
 
   keeps(run: RunSummary): boolean {
     const { keepDays, keepLast, keepTags, namespace } = this.#retention;
+    if (namespace !== null && !tagsOf(run).includes(namespace)) return true;
     const newer = this.#seen.get(run.flow) ?? 0;
     this.#seen.set(run.flow, newer + 1);
     if (run.finishedAtMs === null) return true;
     if (keepDays === null && keepLast === null && keepTags.length === 0) return true;
-    if (namespace !== null && !tagsOf(run).includes(namespace)) return true;
     if (keepDays !== null && this.#nowMs - run.finishedAtMs < keepDays * dayMs) return true;
     if (keepLast !== null && newer < keepLast) return true;
     return keepTags.some((tag) => tagsOf(run).includes(tag));
