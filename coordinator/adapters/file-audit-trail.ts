@@ -32,8 +32,10 @@ export class FileAuditTrail implements AuditTrail {
 
   record(entry: AuditEntry): void {
     const { atMs, tokenId, tokenName, run, ...others } = entry;
-    const line = { time: new Date(atMs).toISOString(), event: "audit", token_id: tokenId, token_name: tokenName, run_id: run, ...others };
-    this.#options.log[entry.result === "denied" ? "warn" : "info"](line, "audit");
+    const said = { event: "audit", token_id: tokenId, token_name: tokenName, run_id: run, ...others };
+    const line = { time: new Date(atMs).toISOString(), ...said };
+    // A line of the log has a time anyway.
+    this.#options.log[entry.result === "denied" ? "warn" : "info"](said, "audit");
     if (this.#waiting.length >= waitingMax) this.#lost += 1;
     else this.#waiting.push(`${JSON.stringify(line)}\n`);
     this.#writing ??= this.#write().finally(() => (this.#writing = null));

@@ -45,6 +45,9 @@ void test("a ledger that finds no room keeps what it has, and the run goes on wh
     rmSync(join(disk, "ballast"));
     const ran = await started.ended;
     assert.equal(ran.code, 0, ran.stderr);
+    // In words, once, among the other lines for people.
+    assert.match(ran.stderr, /^error: the ledger takes no events; trying again \(run_id ChaosFlow\/1, .*the disk is full.*\)$/m);
+    assert.doesNotMatch(ran.stderr, /^\{/m);
     await place.assertNothingLeft();
   });
 });
