@@ -54,8 +54,16 @@ function loadMain(): ReturnType<typeof importMain> {
   return Promise.resolve(require(path.join(__dirname, "program.cjs")));
 }
 
+/** Parameters may be secrets, which no process that is started from here has any use for. */
+function takeEnvironment(): NodeJS.ProcessEnv {
+  const taken = { ...process.env };
+  for (const name of Object.keys(taken)) if (name.startsWith("STEPWELL_PARAM_")) delete process.env[name];
+  return taken;
+}
+
 function runMain(words: string[], version: string): Promise<void> {
-  const { env, stdout, stderr } = process;
+  const { stdout, stderr } = process;
+  const env = takeEnvironment();
   return loadMain()
     .then(function (loaded) {
       return loaded.main({

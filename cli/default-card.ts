@@ -73,10 +73,9 @@ function took({ startedAtMs, finishedAtMs }: AttemptView, nowMs: number): string
 }
 
 async function parameterRows({ run, store }: DefaultCardInput): Promise<readonly (readonly Cell[])[]> {
-  const rows = Object.entries(run.parameters).map(async ([name, ref]): Promise<readonly Cell[]> => {
-    return [name, run.secrets.includes(name) ? "(secret)" : await shortValue(ref, store)];
-  });
-  return Promise.all(rows);
+  const open = Object.entries(run.parameters).filter(([name]) => !run.secrets.includes(name));
+  const rows = open.map(async ([name, ref]): Promise<readonly Cell[]> => [name, await shortValue(ref, store)]);
+  return [...(await Promise.all(rows)), ...run.secrets.map((name) => [name, "(secret)"])];
 }
 
 async function shortValue(ref: ArtifactRef, store: ArtifactStore): Promise<string> {

@@ -2,18 +2,20 @@
 
 import { resolve } from "node:path";
 import type { ParameterSpec } from "../proto/graph.ts";
+import { parameterVariables } from "../proto/secret.ts";
 import type { FlowDefinition } from "../sdk/flow/definition.ts";
-import { resolveParameters, type ParameterProblem } from "../sdk/flow/parameter-values.ts";
+import { isOpen, resolveParameters, type ParameterProblem } from "../sdk/flow/parameter-values.ts";
 import { unknownOption } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import { readJsonObject } from "./json-file.ts";
+import type { EarlierValues } from "./resumption.ts";
 
-/** `before` holds the values of a resumed run's origin: what is given now wins. @throws CliError badParameters, unknownOption, unexpected, missing */
+/** `before` is what a resumed run's origin had: what is given now wins. @throws CliError badParameters, unknownOption, unexpected, missing */
 export async function resolveFlowParameters(
   context: Context,
   definition: FlowDefinition,
-  before: Readonly<Record<string, unknown>> = {},
+  before: EarlierValues = { values: {}, inherited: [] },
 ): Promise<ReadonlyMap<string, unknown>> {
   const specs = definition.parameters.map((parameter) => parameter.spec);
   const file = context.options.text("params");
@@ -22,7 +24,7 @@ export async function resolveFlowParameters(
     {
       commandLine: readParameterWords(context, specs),
       values: {
-        ...before,
+        ...before.values,
         ...(file !== undefined &&
           readJsonObject({
             path: resolve(context.cwd, file),
@@ -32,6 +34,7 @@ export async function resolveFlowParameters(
           })),
       },
       environment: context.env,
+      inherited: before.inherited,
     },
     { flow: definition.name, user: context.settings.user, directory: context.cwd },
   );
@@ -60,6 +63,7 @@ function readParameterWords(context: Pick<Context, "rest" | "command">, specs: r
         context.command,
         specs.map((known) => optionOf(known.name)),
       );
+    if (!isOpen(spec)) throw secretOnCommandLine(spec);
     if (negated) given[spec.name] = "false";
     else if (option["value"] !== undefined) given[spec.name] = option["value"];
     else if (spec.kind === "boolean")
@@ -67,6 +71,17 @@ function readParameterWords(context: Pick<Context, "rest" | "command">, specs: r
     else given[spec.name] = valueAfter(words, word);
   }
   return given;
+}
+
+/** Everybody on the machine can read the words of a command while it runs. */
+function secretOnCommandLine({ name }: ParameterSpec): CliError {
+  return new CliError(
+    "badValue",
+    `${name} is a secret parameter, and its value must not stand on the command line, where others can read it`,
+    {
+      hint: `set ${parameterVariables}${name.toUpperCase()}, or pass a JSON file with --params FILE (/dev/stdin reads what is piped in)`,
+    },
+  );
 }
 
 /** `maxDepth` is given as `--max-depth`. */

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { FileLogStore } from "../coordinator/adapters/file-log-store.ts";
+import { FileSecretStore } from "../coordinator/adapters/file-secret-store.ts";
 import { MemoryTaskQueue } from "../coordinator/adapters/memory-task-queue.ts";
 import { SqliteLedger } from "../coordinator/adapters/sqlite-ledger.ts";
 import { SystemClock } from "../coordinator/adapters/system-clock.ts";
@@ -24,6 +25,7 @@ type Ports = {
   readonly queue: MemoryTaskQueue;
   readonly clock: SystemClock;
   readonly store: FileArtifactStore;
+  readonly secrets: FileSecretStore;
 };
 
 /** A process that has run for so long may have much to keep. Milliseconds. */
@@ -101,6 +103,7 @@ function openPorts(dir: string, log: CoordinatorLog): Ports {
     ledger: new SqliteLedger(ledgerFile(dir)),
     logs: new FileLogStore({ root: join(dir, "logs"), onDropped: (message) => log.warn({ event: "logs.dropped" }, message) }),
     store: new FileArtifactStore(artifactsIn(dir)),
+    secrets: new FileSecretStore(join(dir, "secrets")),
   };
 }
 
@@ -113,7 +116,7 @@ function artifactsIn(dir: string): string {
 }
 
 function coordinate(
-  { ledger, logs, queue, clock, store }: Ports,
+  { ledger, logs, queue, clock, store, secrets }: Ports,
   { log, socket }: { readonly log: CoordinatorLog; readonly socket: string | null },
 ): Promise<Coordinator> {
   return startCoordinator({
@@ -123,6 +126,7 @@ function coordinate(
     log,
     queue,
     sweep: store,
+    secrets,
     owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
     listen: socket === null ? null : { path: socket },
     version: packageVersion(),

@@ -56,14 +56,19 @@ export function checkSameFlow(code: FlowCode, view: RunView, path: string): void
   });
 }
 
+/** What the origin's parameters were; those of `inherited` are secrets, whose values its coordinator alone has. */
+export type EarlierValues = { readonly values: Readonly<Record<string, unknown>>; readonly inherited: readonly string[] };
+
 /** Parameters of the origin that the flow still has. */
-export async function valuesOf(view: RunView, code: FlowCode, store: ArtifactStore): Promise<Record<string, unknown>> {
+export async function valuesOf(view: RunView, code: FlowCode, store: ArtifactStore): Promise<EarlierValues> {
   const values: Record<string, unknown> = {};
+  const inherited: string[] = [];
   for (const { spec } of code.definition.parameters) {
     const ref = view.parameters[spec.name];
     if (ref !== undefined) values[spec.name] = await readArtifact(ref, store);
+    else if (spec.secret && view.secrets.includes(spec.name)) inherited.push(spec.name);
   }
-  return values;
+  return { values, inherited };
 }
 
 function changedNames(before: Artifacts, after: Artifacts): readonly string[] {

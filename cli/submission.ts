@@ -7,6 +7,7 @@ import type { ResumeRequest, SubmitRequest } from "../proto/control.ts";
 import { defaultRunOptions, priorityMax } from "../proto/event.ts";
 import type { FlowGraph } from "../proto/graph.ts";
 import type { Sha256 } from "../proto/ids.ts";
+import { inlineArtifact } from "../sdk/artifact/inline.ts";
 import { keepArtifacts } from "../sdk/artifact/keep.ts";
 import type { ArtifactStore } from "../sdk/artifact/store.ts";
 import { CliError } from "./cli-error.ts";
@@ -17,8 +18,11 @@ import type { Settings } from "./settings.ts";
 export type Submission = {
   readonly graph: FlowGraph;
   readonly codePackage: Sha256;
-  /** Parameter values and class constants. */
+  /** Parameter values and class constants, but for secrets. */
   readonly parameters: Artifacts;
+  /** Of the secret parameters that have a value; of those without one here, the run that is resumed has it. */
+  readonly secrets: readonly string[];
+  readonly secretValues: Artifacts;
   /** Absolute; null where the code comes from another run and its file is not known. */
   readonly flowPath: string | null;
   readonly resume: ResumeRequest | null;
@@ -27,15 +31,23 @@ export type Submission = {
 /** Prefix of the system tag that remembers where a run's flow was, relative to the folder that holds the runs. */
 const fileTag = "file:";
 
-/** Keeps the code and the values that a run begins with. */
+/** Keeps the code and the values that a run begins with, except secrets. Of `values` only inherited secrets are left out. */
 export async function keepInputs(
   store: ArtifactStore,
   { bytes, definition }: FlowCode,
   values: ReadonlyMap<string, unknown>,
-): Promise<Pick<Submission, "codePackage" | "parameters">> {
-  const inputs = new Map([...Object.entries(definition.constants), ...values]);
+): Promise<Pick<Submission, "codePackage" | "parameters" | "secrets" | "secretValues">> {
+  const secrets = definition.parameters.flatMap(({ spec }) => (spec.secret && isSecret(spec.name, values) ? [spec.name] : []));
+  const open = [...values].filter(([name]) => !secrets.includes(name));
+  const inputs = new Map([...Object.entries(definition.constants), ...open]);
+  const given = secrets.filter((name) => values.has(name)).map((name) => [name, inlineArtifact(name, values.get(name))] as const);
   const [codePackage, parameters] = await Promise.all([store.put(bytes), keepArtifacts(inputs, store)]);
-  return { codePackage, parameters };
+  return { codePackage, parameters, secrets, secretValues: Object.fromEntries(given) };
+}
+
+/** That there is no value is no secret. */
+function isSecret(name: string, values: ReadonlyMap<string, unknown>): boolean {
+  return !values.has(name) || values.get(name) !== undefined;
 }
 
 /** What the person asked for beside the flow and its parameters. */
@@ -59,7 +71,8 @@ export function submitRequest({ settings, tags: given, priority = 0 }: Asked, su
     graph: submission.graph,
     codePackage: submission.codePackage,
     parameters: submission.parameters,
-    secrets: submission.graph.parameters.filter((spec) => spec.secret).map((spec) => spec.name),
+    secrets: submission.secrets,
+    secretValues: submission.secretValues,
     options: {
       ...defaultRunOptions,
       failFast: settings.failFast,

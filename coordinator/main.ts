@@ -5,6 +5,7 @@ import type { AuditTrail } from "./ports/audit-trail.ts";
 import type { BlobAccess } from "./ports/blob-access.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { LogStore } from "./ports/log-store.ts";
+import type { SecretStore } from "./ports/secret-store.ts";
 import type { TaskQueue } from "./ports/task-queue.ts";
 import type { Control } from "../proto/control.ts";
 import type { RunId } from "../proto/ids.ts";
@@ -45,6 +46,8 @@ export type CoordinatorOptions = {
   readonly blobs?: BlobAccess | null;
   /** What garbage is collected from; null where the artifacts are somebody else's. */
   readonly sweep?: SweepableStore | null;
+  /** Where the values of secret parameters are kept; null: runs that have some are refused. */
+  readonly secrets?: SecretStore | null;
   /** Who is let in; null: whoever can connect may do everything, as with a socket of one's own. */
   readonly access?: Pick<AccessOptions, "tokens" | "audit" | "issueCertificate"> | null;
   /** Shown to workers. */
@@ -114,6 +117,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     health,
     access: options.blobs ?? null,
     sweep: options.sweep ?? null,
+    secrets: options.secrets ?? null,
   });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
   const ports: ServerPorts = {
@@ -179,7 +183,10 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
   };
   const { metrics = null } = options;
   const observer = observedBy([new RunLog(log), ...(metrics === null ? [] : [metrics])]);
-  const drivers = new Drivers({ ledger, clock, log, owner, history, backlog, observer, flushLogs: () => logs.flush() }, events);
+  const drivers = new Drivers(
+    { ledger, clock, log, owner, history, backlog, observer, secrets: options.secrets ?? null, flushLogs: () => logs.flush() },
+    events,
+  );
   const times = timesOf(options);
   const dispatcher = new Dispatcher({ queue, clock, log, workers, backlog, drivers, observer, beatMs: times.beatMs });
   const leases = new Leases({

@@ -14,8 +14,12 @@ import type { WaitsView } from "./waits.ts";
 export type SubmitRequest = {
   readonly graph: FlowGraph;
   readonly codePackage: Sha256;
+  /** Parameter values and class constants, but for secrets. */
   readonly parameters: Artifacts;
+  /** Names of the secret parameters that have a value: here, or in the run that is resumed. */
   readonly secrets: readonly string[];
+  /** Values that are kept apart from everything else; each rides inline in its reference. */
+  readonly secretValues?: Artifacts;
   readonly options: RunOptions;
   readonly tags: readonly string[];
   readonly systemTags: readonly string[];
@@ -31,7 +35,7 @@ export type ResumeRequest = {
   readonly from: StepName | null;
   /** Hashes of the steps' sources in the origin's package and in the new one tell which code changed. */
   readonly changedSteps: readonly StepName[];
-  /** Parameters whose value differs from the origin's; the steps that read them, by step. */
+  /** Parameters whose value differs from the origin's; whether a secret does, the coordinator finds out. The steps that read them, by step. */
   readonly changedParameters: readonly string[];
   readonly stepsReadingParameters: Readonly<Record<string, readonly StepName[]>>;
   /** Caught tasks run again instead of being reused. */
@@ -41,6 +45,8 @@ export type ResumeRequest = {
 /** Per step, what a resumed run takes over and what it runs, with the reason for the first task that is not reused. */
 export type ResumePlan = {
   readonly origin: RunId;
+  /** Secret ones too. */
+  readonly changedParameters: readonly string[];
   readonly steps: readonly { readonly step: StepName; readonly reuse: number; readonly run: number | null; readonly why: string | null }[];
 };
 

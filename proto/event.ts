@@ -41,7 +41,7 @@ export type RunEvent =
       readonly run: RunId;
       readonly graph: FlowGraph;
       readonly codePackage: Sha256;
-      /** Parameter values and class constants. */
+      /** Parameter values and class constants, but for secrets. */
       readonly parameters: Artifacts;
       readonly secrets: readonly string[];
       readonly options: RunOptions;

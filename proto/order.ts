@@ -47,8 +47,9 @@ export type TaskOrder = {
   /** Outermost first. */
   readonly frames: readonly ForeachFrame[];
   readonly inputs: TaskInputs;
+  /** With the values of secret ones, which ride inline: nobody keeps an order. */
   readonly parameters: Artifacts;
-  /** Names of the parameters marked secret; masked wherever they would be shown. */
+  /** Names of the parameters marked secret that have a value; masked wherever they would be shown. */
   readonly secrets: readonly string[];
   /** Set where a failure of this attempt will be caught: what the step has set is then kept. */
   readonly keepOnFailure: boolean;

@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { FileLogStore } from "../../coordinator/adapters/file-log-store.ts";
+import { FileSecretStore } from "../../coordinator/adapters/file-secret-store.ts";
 import { MemoryTaskQueue } from "../../coordinator/adapters/memory-task-queue.ts";
 import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
 import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
@@ -98,6 +99,7 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
     owner: { id: folder.identity, pid: process.pid, host: hostname(), address: "" },
     blobs: blobs.access,
     sweep: blobs.sweep,
+    secrets: new FileSecretStore(join(folder.path, "secrets")),
     metrics,
     probes: monitor.probes({ folder: folder.path, ledger, store: blobs.check }),
     adoptUnfinished: true,

@@ -27,12 +27,11 @@ export function compare(context: Context): Promise<ExitCode> {
 }
 
 async function parametersOf(view: ComparedRun["view"], { store }: Reader): Promise<Record<string, string>> {
-  const specs = view.graph.parameters.filter((spec) => view.parameters[spec.name] !== undefined);
   const values: Record<string, string> = {};
-  for (const { name, kind } of specs) {
+  for (const { name, kind } of view.graph.parameters) {
     const ref = view.parameters[name];
-    if (ref === undefined) continue;
     if (view.secrets.includes(name)) values[name] = "****";
+    else if (ref === undefined) continue;
     else if (kind === "file") values[name] = ref.kind === "stored" ? `file ${ref.sha256.slice(0, 12)}` : "-";
     else values[name] = valueJson(await readArtifact(ref, store));
   }

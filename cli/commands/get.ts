@@ -27,7 +27,7 @@ export function get(context: Context): Promise<ExitCode> {
     const found = await artifactsOf(named, control);
     const ref = found.artifacts[artifact];
     if (ref === undefined && found.secrets.includes(artifact))
-      throw new CliError("badValue", `${artifact} is a secret parameter of ${named.run}, and its value is not shown`);
+      throw new CliError("badValue", `${artifact} is a secret parameter of ${named.run}: its value is not kept where it could be read`);
     if (ref === undefined) throw unknownArtifact(`${named.run}/${found.task}`, artifact, Object.keys(found.artifacts));
     const hint =
       found.collectedAtMs === null

@@ -115,7 +115,7 @@ async function showPlan(context: Context, local: Reader, origin: Origin): Promis
   const { request, file } = await prepare(context, local, origin);
   const plan = await local.control.plan(request);
   if (wantsJson(context)) {
-    printDocument(context, { ...plan, changedSteps: request.resume.changedSteps, changedParameters: request.resume.changedParameters });
+    printDocument(context, { ...plan, changedSteps: request.resume.changedSteps });
     return exitCodes.ok;
   }
   const lines = planLines(plan, {

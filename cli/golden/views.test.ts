@@ -19,6 +19,7 @@ import { artifacts, failedView, run, startMs, succeededView, summaries } from ".
 const nowMs = startMs + 480_000;
 const plan = {
   origin: run,
+  changedParameters: [],
   steps: [
     ...["start", "load", "split"].map((name) => ({ step: parseStepName(name), reuse: 1, run: 0, why: null })),
     { step: parseStepName("train"), reuse: 997, run: 3, why: "train/77 failed" },

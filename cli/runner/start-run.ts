@@ -16,7 +16,7 @@ import { findFlowFile, type FlowFile } from "../flow-file.ts";
 import type { Reader } from "../reader.ts";
 import { startCluster } from "../start-cluster.ts";
 import { settingsOfProcess } from "../process-settings.ts";
-import { checkSameFlow, fileOf, resumeRequest, valuesOf } from "../resumption.ts";
+import { checkSameFlow, fileOf, resumeRequest, valuesOf, type EarlierValues } from "../resumption.ts";
 import { checkStep, newestRun, resolveRun, viewRun } from "../run-name.ts";
 import type { Settings } from "../settings.ts";
 import { keepInputs, submitRequest } from "../submission.ts";
@@ -77,7 +77,7 @@ async function begin<F>(flow: FlowClass | string, parameters: object | undefined
   options.signal?.throwIfAborted();
   const file = await fileOfFlow(flow);
   const code = await readCode(file);
-  const values = await valuesFor(code.definition, { ...parameters }, settings);
+  const values = await valuesFor(code.definition, { values: { ...parameters }, inherited: [] }, settings);
   return submit<F>(settings, options, async ({ store }) => {
     const inputs = await keepInputs(store, code, values);
     return submitRequest(
@@ -162,12 +162,12 @@ async function readCode({ path, flowName }: FlowFile): Promise<FlowCode> {
 
 async function valuesFor(
   definition: FlowDefinition,
-  values: Readonly<Record<string, unknown>>,
+  { values, inherited }: EarlierValues,
   settings: Settings,
 ): Promise<ReadonlyMap<string, unknown>> {
   const resolved = await resolveParameters(
     definition.parameters,
-    { values, environment: process.env },
+    { values, inherited, environment: process.env },
     { flow: definition.name, user: settings.user, directory: process.cwd() },
   );
   if (resolved.ok) return resolved.values;
@@ -183,7 +183,7 @@ async function requestToResume(origin: string | null, options: ResumeOptions, { 
   const view = await viewRun(origin === null ? await newestRun(null, scope) : await resolveRun(origin, scope), control);
   const { from = null, rerunCaught = false } = options;
   if (from !== null) checkStep(view, from);
-  const before = await codeOf(view, store);
+  const codeBefore = await codeOf(view, store);
   const remembered = fileOf(view, settings.dir);
   const file =
     options.file !== undefined
@@ -191,9 +191,10 @@ async function requestToResume(origin: string | null, options: ResumeOptions, { 
       : remembered?.exists === true
         ? { path: remembered.path, flowName: view.flow }
         : null;
-  const code = file === null ? before : await readCode({ path: file.path, flowName: file.flowName ?? view.flow });
+  const code = file === null ? codeBefore : await readCode({ path: file.path, flowName: file.flowName ?? view.flow });
   if (file !== null) checkSameFlow(code, view, file.path);
-  const values = await valuesFor(code.definition, { ...(await valuesOf(view, code, store)), ...options.parameters }, settings);
+  const before = await valuesOf(view, code, store);
+  const values = await valuesFor(code.definition, { ...before, values: { ...before.values, ...options.parameters } }, settings);
   const inputs = await keepInputs(store, code, values);
   return submitRequest(
     { settings, tags: options.tags ?? [], priority: options.priority ?? 0 },
@@ -203,7 +204,7 @@ async function requestToResume(origin: string | null, options: ResumeOptions, { 
       flowPath: file?.path ?? null,
       resume: resumeRequest({
         origin: { view, from: from === null ? null : parseStepName(from) },
-        before,
+        before: codeBefore,
         code,
         parameters: inputs.parameters,
         rerunCaught,

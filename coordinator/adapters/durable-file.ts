@@ -14,7 +14,12 @@ export function writeDurably(path: string, text: string): void {
     closeSync(file);
   }
   renameSync(fresh, path);
-  const folder = openSync(dirname(path), "r");
+  syncFolder(dirname(path));
+}
+
+/** What was made or renamed in it stays. */
+export function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
   try {
     fsyncSync(folder);
   } finally {

@@ -28,7 +28,7 @@ export class GroupCommit {
     this.#rollback = database.prepare("ROLLBACK");
   }
 
-  /** Runs `work` inside a transaction. It may run more than once, and changes nothing but the database. */
+  /** Runs `work` inside a transaction. It may run more than once, and in vain: what it changes beside the database must bear that. */
   run<T>(work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ run: work, resolve, reject });

@@ -18,17 +18,20 @@ import type { HealthView } from "../../proto/health.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
 import type { ListedRun, LogLine, RunSummary, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import type { WaitsView } from "../../proto/waits.ts";
+import { describeLostSecrets, missingSecrets } from "../../proto/secret.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { collectedObjection } from "../core/collect.ts";
 import { decideCancel, decideRetry } from "../core/decide.ts";
 import type { Decision, Refused } from "../core/decision.ts";
 import { planResume, type PlannedResume } from "../core/resume.ts";
 import type { RunState, RunSubmitted } from "../core/state.ts";
+import { objectionToSecrets, secretsOfRun, type SecretsOfRun } from "../core/secrets.ts";
 import { objectionToSubmission } from "../core/submission.ts";
 import { decideTags } from "../core/tags.ts";
 import { taskView, tasksPage } from "../core/task-view.ts";
 import { runView } from "../core/view.ts";
 import type { BlobAccess } from "../ports/blob-access.ts";
+import type { SecretStore } from "../ports/secret-store.ts";
 import { LedgerError, type Owner } from "../ports/ledger.ts";
 import { OwnedElsewhere } from "../shell/drivers.ts";
 import { DriverEnded } from "../shell/run-driver.ts";
@@ -50,6 +53,7 @@ export type ControlPorts = LogPorts &
     readonly openControl: OpenControl;
     readonly access: BlobAccess | null;
     readonly sweep: SweepableStore | null;
+    readonly secrets: SecretStore | null;
     readonly health: Health;
   };
 
@@ -70,9 +74,11 @@ export class CoordinatorControl implements Control {
   async submit(request: SubmitRequest): Promise<RunId> {
     const objection = objectionToSubmission(request);
     if (objection !== null) throw new ControlError("invalid", objection);
-    const reused = request.resume === null ? [] : (await this.#planned({ ...request, resume: request.resume })).reused;
+    const secrets = await this.#secretsOf(request);
+    const reused = request.resume === null ? [] : (await this.#planned({ ...request, resume: request.resume }, secrets)).reused;
     const { clock, drivers } = this.#ports;
-    const run = await drivers.create(request.graph.flow, (id) => firstEvents(request, { run: id, reused, atMs: clock.nowMs() }));
+    const events = (id: RunId) => firstEvents(request, { run: id, reused, atMs: clock.nowMs() });
+    const run = await drivers.create(request.graph.flow, events, secrets.values);
     if (request.resume !== null) await this.#checkOrigin(run, request.resume.origin);
     return run;
   }
@@ -85,8 +91,8 @@ export class CoordinatorControl implements Control {
     throw new ControlError("conflict", objection);
   }
 
-  async plan(request: SubmitRequest & { readonly resume: ResumeRequest }): Promise<ResumePlan> {
-    return (await this.#planned(request)).plan;
+  async plan(request: Resuming): Promise<ResumePlan> {
+    return (await this.#planned(request, await this.#secretsOf(request))).plan;
   }
 
   cancel(run: RunId, by: string): Promise<void> {
@@ -99,6 +105,7 @@ export class CoordinatorControl implements Control {
 
   async retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void> {
     await this.#endStopping(run);
+    await this.#checkSecrets(run);
     return this.#change(run, {
       decide: (state, atMs) => decideRetry(state, { by, tasks, atMs }),
       forward: (control) => control.retry(run, by, tasks),
@@ -218,8 +225,31 @@ export class CoordinatorControl implements Control {
     return asked(this.#ports.history.read(run));
   }
 
-  async #planned(request: SubmitRequest & { readonly resume: ResumeRequest }): Promise<PlannedResume> {
-    const planned = planResume(await this.#read(request.resume.origin), request);
+  async #secretsOf(request: SubmitRequest): Promise<SecretsOfRun> {
+    const { secrets: store } = this.#ports;
+    const objection = objectionToSecrets(request);
+    if (objection !== null) throw new ControlError("invalid", objection);
+    if (request.secrets.length > 0 && store === null) throw new ControlError("invalid", "this coordinator keeps no secret parameters");
+    const origin = request.resume?.origin ?? null;
+    const known = origin === null ? null : { state: await this.#read(origin), values: store?.get(origin) ?? {} };
+    const secrets = secretsOfRun(request, known);
+    if (typeof secrets === "string") throw new ControlError("invalid", secrets);
+    return secrets;
+  }
+
+  /** A run whose secrets were lost is not begun again, since every task would fail. */
+  async #checkSecrets(run: RunId): Promise<void> {
+    const { submitted } = await this.#read(run);
+    const { secrets, parameters } = submitted;
+    if (secrets.length === 0) return;
+    const missing = missingSecrets(secrets, parameters, this.#ports.secrets?.get(run) ?? {});
+    if (missing.length > 0) throw new ControlError("conflict", describeLostSecrets(missing, run));
+  }
+
+  async #planned(request: Resuming, { changed }: SecretsOfRun): Promise<PlannedResume> {
+    const { resume } = request;
+    const changedParameters = [...resume.changedParameters, ...changed];
+    const planned = planResume(await this.#read(resume.origin), { ...request, resume: { ...resume, changedParameters } });
     if (planned.kind === "refused") throw controlErrorOf(planned);
     return planned;
   }
@@ -270,6 +300,8 @@ export class CoordinatorControl implements Control {
     }
   }
 }
+
+type Resuming = SubmitRequest & { readonly resume: ResumeRequest };
 
 type Change<T> = {
   decide(state: RunState, atMs: number): Decision;

@@ -36,7 +36,7 @@ export function planResume(origin: RunState, request: Request): PlannedResume | 
   if (collected !== null) return refused("conflict", collected);
   const survey = takeOver(origin, request);
   const reused = [...survey.taken].flatMap((task) => reusedTask(origin, task) ?? []);
-  return { kind: "planned", plan: { origin: run, steps: stepPlans(graph, survey) }, reused };
+  return { kind: "planned", plan: { origin: run, changedParameters: resume.changedParameters, steps: stepPlans(graph, survey) }, reused };
 }
 
 type Survey = {

@@ -26,7 +26,7 @@ export type Owner = { readonly id: string; readonly pid: number; readonly host: 
 export interface Ledger {
   /**
    * Gives the run the next number of its flow, records the owner's claim, and appends what `first` makes of the id.
-   * `first` may be called more than once; the last call counts.
+   * `first` may be called more than once, and in vain; the last call counts. What it keeps elsewhere is of a run that may come to nothing.
    */
   create(
     flow: FlowName,

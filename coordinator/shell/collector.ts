@@ -15,6 +15,7 @@ import type { RunState } from "../core/state.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { LogStore } from "../ports/log-store.ts";
+import type { SecretStore } from "../ports/secret-store.ts";
 import { OwnedElsewhere, type Drivers } from "./drivers.ts";
 import type { CoordinatorLog } from "./log.ts";
 
@@ -25,6 +26,7 @@ export type CollectorOptions = {
   readonly clock: Clock;
   readonly log: CoordinatorLog;
   readonly store: SweepableStore;
+  readonly secrets: SecretStore | null;
   /** A blob is young for so long after it was last stored: well above `renewedAfterMs`. Milliseconds. */
   readonly youngMs: number;
   /** Everything in the state is durable. To be looked at before the next turn. */
@@ -62,6 +64,7 @@ export class Collector {
     const candidates = await this.#candidates(survey.needed);
     await this.#surveyAgain(survey, candidates.old); // G2
     const deleted = request.dryRun ? amountOf(candidates.old.values()) : await this.#sweep(candidates.old);
+    if (!request.dryRun) for (const { run, collectedAtMs } of survey.runs) if (collectedAtMs !== undefined) this.#options.secrets?.forget(run);
     if (!request.dryRun && !request.keepLogs) for (const run of collected) await this.#options.logs.remove(run);
     log.info(
       { event: "gc.finished", runs: collected.size, blobs: deleted.blobs, bytes: deleted.bytes, dry_run: request.dryRun, by: request.by },

@@ -9,7 +9,6 @@
 
 import { decideStart } from "../core/decide.ts";
 import { nearTo } from "../core/near.ts";
-import { orderFor } from "../core/order.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueuedTask, TakenTask, TaskQueue } from "../ports/task-queue.ts";
 import { heldOf, timeoutBackstop, type Assignment } from "./assignment.ts";
@@ -187,7 +186,7 @@ export class Dispatcher {
     const { lease, durableFirst } = driver.leases.peek();
     const send = (): void => {
       if (driver.assignments.get(task) !== assignment) return;
-      const order = Buffer.from(JSON.stringify(orderFor(driver.state, task, { lease })));
+      const order = Buffer.from(JSON.stringify(driver.orderFor(task, lease)));
       worker.line?.send({ kind: "assign", of: heldOf(assignment), order });
     };
     const start = decideStart(driver.state, { task, attempt, lease, worker: worker.id, atMs: clock.nowMs() });

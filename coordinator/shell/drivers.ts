@@ -3,6 +3,7 @@
 // R1. A run is driven only under the ledger's claim, and by one driver of this process at a time.
 // R2. The claim on a finished run is given back when its lines can be read by everybody: followers elsewhere wait for that.
 
+import type { Artifacts } from "../../proto/artifact.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
 import type { RunEvent } from "../../proto/event.ts";
 import { advance } from "../core/advance.ts";
@@ -78,8 +79,8 @@ export class Drivers {
     return this.#drivers.values();
   }
 
-  /** `events` makes the run's first events of its id. Durable when it resolves. */
-  async create(flow: FlowName, events: (run: RunId) => readonly [RunSubmitted, ...RunEvent[]]): Promise<RunId> {
+  /** `events` makes the run's first events of its id. Durable when it resolves; the values of its secrets are before. */
+  async create(flow: FlowName, events: (run: RunId) => readonly [RunSubmitted, ...RunEvent[]], secretValues: Artifacts): Promise<RunId> {
     let state: RunState | null = null;
     let first: readonly RunEvent[] = [];
     const run = await this.#options.ledger.create(flow, this.#options.owner, (id) => {
@@ -88,6 +89,8 @@ export class Drivers {
       for (const event of others) advance(made, event);
       state = made;
       first = [submitted, ...others];
+      // Also where there are none: a submission that came to nothing may have left some under this name.
+      this.#options.secrets?.put(id, secretValues);
       return { events: first, index: summaryOf(made) };
     });
     if (state === null) throw new Error(`the ledger made ${run} without asking for its events`);

@@ -7,17 +7,22 @@
 // D4. Starts alone don't cause an append at once: a start that is lost with the process costs a lease number, since its
 //     outcome will be refused. They precede their outcome in any case.
 
+import type { Artifacts } from "../../proto/artifact.ts";
 import type { RecordedEvent, RunEvent } from "../../proto/event.ts";
 import type { RunId, TaskId } from "../../proto/ids.ts";
+import type { TaskOrder } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { advance } from "../core/advance.ts";
 import { decideBegin, decideRetryDue } from "../core/decide.ts";
 import type { Decision, Refused } from "../core/decision.ts";
 import { outstanding, type Effect } from "../core/effect.ts";
+import { orderFor } from "../core/order.ts";
+import { withSecrets } from "../core/secrets.ts";
 import type { RunState } from "../core/state.ts";
 import { summaryOf } from "../core/view.ts";
 import type { Clock } from "../ports/clock.ts";
 import { LedgerError, type Ledger } from "../ports/ledger.ts";
+import type { SecretStore } from "../ports/secret-store.ts";
 import { AppendPace } from "./append-pace.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Backlog } from "./backlog.ts";
@@ -45,6 +50,7 @@ export type RunDriverPorts = {
   readonly log: CoordinatorLog;
   readonly backlog: Backlog;
   readonly observer: Observer;
+  readonly secrets: SecretStore | null;
 };
 
 /** How a run came to be driven here. */
@@ -91,6 +97,8 @@ export class RunDriver {
   #scheduled: "no" | "soon" | "now" = "no";
   /** Of the wait until then. What waits for `soon` and is overtaken must not come back for the next one's starts. */
   #cancelScheduled: () => void = () => undefined;
+  /** Read when the first order needs them. */
+  #secretValues: Artifacts | null = null;
   #closing = false;
   #ended = false;
 
@@ -154,6 +162,14 @@ export class RunDriver {
   async close(): Promise<void> {
     this.#closing = true;
     await this.settled().finally(() => this.end());
+  }
+
+  /** What a worker gets for an attempt. A secret whose value was lost is not in it: the attempt then says so, and fails. */
+  orderFor(task: TaskId, lease: number): TaskOrder {
+    const order = orderFor(this.state, task, { lease });
+    if (order.secrets.length === 0) return order;
+    this.#secretValues ??= this.#ports.secrets?.get(this.run) ?? {};
+    return withSecrets(order, this.#secretValues);
   }
 
   /** Drives no longer. What is not durable is forgotten. */

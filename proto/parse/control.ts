@@ -33,6 +33,7 @@ const submission: Omit<Fields<SubmitRequest>, "resume"> = {
   codePackage: sha256,
   parameters: artifacts,
   secrets: arrayOf(string),
+  secretValues: optional(artifacts),
   options: runOptions,
   tags: arrayOf(string),
   systemTags: arrayOf(string),

@@ -1,6 +1,7 @@
 // A run: as a list tells of it (ListedRun), and whole (Run). Both show it as it was when it was read.
 
 import { inspect } from "node:util";
+import type { Artifacts } from "../../proto/artifact.ts";
 import { type RecordedEvent, type RunStatus } from "../../proto/event.ts";
 import { describeFailure, type Failure } from "../../proto/failure.ts";
 import type { FlowGraph } from "../../proto/graph.ts";
@@ -172,9 +173,10 @@ export class Run<F = AnyFlow> extends ListedRun<F> {
     const first = this.#view.firstFailure;
     return first === null ? null : { task: first.task, failure: first.failure };
   }
-  /** Parameter values and class constants. */
+  /** Parameter values and class constants. Asking for a secret one throws: its value is not kept where it could be read. */
   get parameters(): DataOf<F> {
-    return dataOf<F>(this.#view.parameters, this.#session.connection.store);
+    const { run, parameters, secrets } = this.#view;
+    return withoutSecrets(dataOf<F>(openOf(parameters, secrets), this.#session.connection.store), secrets, run);
   }
   /** What is visible after the `end` step: `run.data.winner`. @throws Error while the run has not succeeded, telling why */
   get data(): DataOf<F> {
@@ -238,6 +240,21 @@ export class Run<F = AnyFlow> extends ListedRun<F> {
     const failed = this.failure;
     return `${super[inspect.custom]()}${failed === null ? "" : `\n  ${failed.task}: ${describeFailure(failed.failure)}`}`;
   }
+}
+
+function openOf(parameters: Artifacts, secrets: readonly string[]): Artifacts {
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !secrets.includes(name)));
+}
+
+/** `parameters`, where a secret says what it is instead of being undefined. */
+function withoutSecrets<T extends object>(parameters: T, secrets: readonly string[], run: RunId): T {
+  for (const name of secrets) {
+    const get = (): never => {
+      throw new Error(`${name} is a secret parameter of ${run}: its value is not kept where it could be read`);
+    };
+    Object.defineProperty(parameters, name, { enumerable: false, get });
+  }
+  return parameters;
 }
 
 /** `6 ok, 1 failed`; what there is none of is left out. */

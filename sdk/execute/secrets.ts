@@ -6,15 +6,21 @@ import type { Failure } from "../../proto/failure.ts";
 const secretCharactersMin = 4;
 const hidden = "****";
 
-/** Every line of every text in the values, the longest first, so that none is hidden in part. */
+/** Every line of every text in the values, as it is and as it is often written, the longest first, so that none is hidden in part. */
 export function secretTexts(values: readonly unknown[]): readonly string[] {
   const texts = new Set<string>();
   for (const value of values) {
     for (const text of textsIn(value)) {
-      for (const line of text.split(/\r?\n/)) if (line.length >= secretCharactersMin) texts.add(line);
+      for (const line of text.split(/\r?\n/)) for (const way of writings(line)) if (way.length >= secretCharactersMin) texts.add(way);
+      if (text.length >= secretCharactersMin) texts.add(Buffer.from(text).toString("base64"));
     }
   }
   return [...texts].toSorted((a, b) => b.length - a.length);
+}
+
+/** As it is, in JSON, and in a URL. */
+function writings(line: string): readonly string[] {
+  return [line, JSON.stringify(line).slice(1, -1), encodeURIComponent(line.toWellFormed())];
 }
 
 /** The values of parameters: texts, numbers, the bytes of a file, and JSON of these. */

@@ -135,6 +135,7 @@ export class StepTask implements RunningTask {
   }
 
   async #elementsOf(artifact: string, store: ArtifactStore): Promise<Elements> {
+    this.#refuseSecret(artifact, "a foreach keeps the elements of its list");
     const list: unknown = Reflect.get(this.#input.flow, artifact);
     if (!Array.isArray(list)) {
       throw new TransitionError(`step ${this.#input.order.step}: foreach needs an array, and this.${artifact} is ${whatInstead(list)}`);
@@ -145,6 +146,7 @@ export class StepTask implements RunningTask {
   }
 
   #caseOf(condition: string, cases: Readonly<Record<string, StepMethod>>): TakenTransition {
+    this.#refuseSecret(condition, "a switch keeps the value that it looked at");
     const artifact: unknown = Reflect.get(this.#input.flow, condition);
     const place = `step ${this.#input.order.step}: the switch looks at this.${condition}`;
     if (typeof artifact !== "string" && typeof artifact !== "number" && typeof artifact !== "boolean") {
@@ -156,6 +158,13 @@ export class StepTask implements RunningTask {
       throw new TransitionError(`${place}, which is ${JSON.stringify(artifact)}; its cases are ${Object.keys(cases).join(", ")}`);
     }
     return { kind: "switch", value, to: this.#nameOf(method) };
+  }
+
+  /** What a transition keeps is in the ledger, where no secret may be. */
+  #refuseSecret(name: string, why: string): void {
+    const { step, secrets } = this.#input.order;
+    if (!secrets.includes(name)) return;
+    throw new TransitionError(`step ${step}: this.${name} is a secret parameter, and ${why}; set an artifact of another name for that`);
   }
 
   #nameOf(method: StepMethod): StepName {

@@ -2,8 +2,9 @@
 
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { ParameterKind } from "../../proto/graph.ts";
+import type { ParameterKind, ParameterSpec } from "../../proto/graph.ts";
 import type { ParameterDefinition } from "./definition.ts";
+import { parameterVariables } from "../../proto/secret.ts";
 import { nearest } from "./nearest.ts";
 import { fromText, show } from "./parameter-kind.ts";
 
@@ -15,9 +16,11 @@ export type ParameterSources = {
   readonly values?: Readonly<Record<string, unknown>>;
   /** The process's variables; `STEPWELL_PARAM_RATE` counts for `rate`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Parameters that already have a value, which is not known here: it counts before a default. */
+  readonly inherited?: readonly string[];
 };
 
-type ParameterOrigin = "commandLine" | "values" | "environment" | "default" | "none";
+type ParameterOrigin = "commandLine" | "values" | "environment" | "inherited" | "default" | "none";
 
 export type ParameterProblem = {
   readonly parameter: string;
@@ -29,7 +32,7 @@ export type ParameterProblem = {
 export type ResolvedParameters =
   | {
       readonly ok: true;
-      /** Every parameter of the flow; undefined where there is no value and none is required. */
+      /** Every parameter of the flow that is not inherited; undefined where there is no value and none is required. */
       readonly values: ReadonlyMap<string, unknown>;
       readonly origins: ReadonlyMap<string, ParameterOrigin>;
     }
@@ -40,8 +43,6 @@ export type ResolvingContext = {
   readonly user: string;
   /** Relative paths of files start here. */ readonly directory: string;
 };
-
-const PREFIX = "STEPWELL_PARAM_";
 
 export async function resolveParameters(
   parameters: readonly ParameterDefinition[],
@@ -58,17 +59,19 @@ export async function resolveParameters(
   };
   // The strongest source comes last.
   for (const [variable, text] of Object.entries(sources.environment ?? {})) {
-    if (text !== undefined && variable.startsWith(PREFIX)) place("environment", variable.slice(PREFIX.length), { text });
+    if (text !== undefined && variable.startsWith(parameterVariables))
+      place("environment", variable.slice(parameterVariables.length), { text });
   }
   for (const [name, value] of Object.entries(sources.values ?? {})) if (value !== undefined) place("values", name, { value });
   for (const [name, text] of Object.entries(sources.commandLine ?? {})) place("commandLine", name, { text });
 
+  for (const name of sources.inherited ?? []) if (!texts.has(name)) texts.set(name, { origin: "inherited" });
   const resolved = await Promise.all(parameters.map(async (parameter) => resolveOne(parameter, texts.get(parameter.spec.name), context)));
   problems.push(...resolved.flatMap((one) => (one.problem === null ? [] : [one.problem])));
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
-    values: new Map(resolved.map((one) => [one.name, one.value])),
+    values: new Map(resolved.flatMap((one) => (one.origin === "inherited" ? [] : [[one.name, one.value]]))),
     origins: new Map(resolved.map((one) => [one.name, one.origin])),
   };
 }
@@ -91,7 +94,7 @@ function keyOf(name: string): string {
 function unknownParameter(origin: ParameterOrigin, name: string, parameters: readonly ParameterDefinition[]): ParameterProblem {
   const names = parameters.map((parameter) => parameter.spec.name);
   const close = nearest(name, names);
-  const shown = origin === "environment" ? `${PREFIX}${name}` : origin === "commandLine" ? `--${name}` : `"${name}"`;
+  const shown = origin === "environment" ? `${parameterVariables}${name}` : origin === "commandLine" ? `--${name}` : `"${name}"`;
   const all = names.length === 0 ? "the flow has no parameters" : `the flow's parameters are ${names.join(", ")}`;
   return {
     parameter: name,
@@ -110,9 +113,10 @@ async function resolveOne(parameter: ParameterDefinition, given: Given | undefin
     origin,
     problem: { parameter: spec.name, origin, message: `parameter ${spec.name}: ${message}`, hint },
   });
+  if (origin === "inherited" || (origin === "none" && !spec.required)) return { name: spec.name, value: undefined, origin, problem: null };
   if (origin === "none") {
-    if (!spec.required) return { name: spec.name, value: undefined, origin, problem: null };
-    return fail("it needs a value and has none", `give --${spec.name} VALUE, or set ${PREFIX}${spec.name.toUpperCase()}`);
+    const variable = `set ${parameterVariables}${spec.name.toUpperCase()}`;
+    return fail("it needs a value and has none", isOpen(spec) ? `give --${spec.name} VALUE, or ${variable}` : variable);
   }
   try {
     const value = await valueOf(parameter, given, context);
@@ -144,6 +148,11 @@ async function readContent(parameter: ParameterDefinition, path: string, context
     throw new Error(`file ${show(path)} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   });
   return parameter.fileAs === "bytes" ? new Uint8Array(bytes) : bytes.toString("utf8");
+}
+
+/** Whether its value may stand on a command line. The path of a secret file may. */
+export function isOpen({ secret, kind }: Pick<ParameterSpec, "secret" | "kind">): boolean {
+  return !secret || kind === "file";
 }
 
 /** A secret's value must not come out in a message. */

@@ -7,6 +7,7 @@ import type { TestContext } from "node:test";
 import { ManualClock } from "../../coordinator/adapters/manual-clock.ts";
 import { MemoryLedger } from "../../coordinator/adapters/memory-ledger.ts";
 import { MemoryLogStore } from "../../coordinator/adapters/memory-log-store.ts";
+import { MemorySecretStore } from "../../coordinator/adapters/memory-secret-store.ts";
 import { MemoryTaskQueue, type QueueFaults } from "../../coordinator/adapters/memory-task-queue.ts";
 import { startCoordinator, type Coordinator, type CoordinatorOptions } from "../../coordinator/main.ts";
 import type { Ledger, Owner } from "../../coordinator/ports/ledger.ts";
@@ -42,6 +43,7 @@ export class House {
   ledger: Ledger = new MemoryLedger({ isAlive: (owner) => !this.dead.has(owner.id) });
   readonly logs = new MemoryLogStore();
   readonly log = new TestLog();
+  readonly secrets = new MemorySecretStore();
   readonly #folder: string;
   readonly #context: TestContext;
   #sockets = 0;
@@ -72,6 +74,7 @@ export class House {
       logs: this.logs,
       clock: this.clock,
       log: this.log,
+      secrets: this.secrets,
       owner,
       listen: { path: this.socket() },
       version: "test",

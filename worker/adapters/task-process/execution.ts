@@ -4,6 +4,7 @@ import type { Failure } from "../../../proto/failure.ts";
 import type { Sha256 } from "../../../proto/ids.ts";
 import type { TaskOrder, TaskOutcome } from "../../../proto/order.ts";
 import { parseTaskOrder } from "../../../proto/parse/task.ts";
+import { describeLostSecrets, missingSecrets } from "../../../proto/secret.ts";
 import { readArtifactSync } from "../../../sdk/artifact/read.ts";
 import type { ArtifactStore, BlockingReader } from "../../../sdk/artifact/store.ts";
 import { executeStep } from "../../../sdk/execute/execute-step.ts";
@@ -34,6 +35,8 @@ export class PackageExecution implements Execution {
       order = parseTaskOrder(attempt.order);
       this.#secrets = this.#secretsOf(order);
       if (order.secrets.length > 0) attempt.hide(this.#secrets);
+      const lost = missingSecrets(order.secrets, order.parameters);
+      if (lost.length > 0) throw new Error(describeLostSecrets(lost, order.run));
       code = this.#open(order.codePackage);
     } catch (error) {
       return failed({

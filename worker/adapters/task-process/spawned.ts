@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Failure } from "../../../proto/failure.ts";
 import type { Death } from "../../core/death.ts";
+import { parameterVariables } from "../../../proto/secret.ts";
 import { parseSha256 } from "../../../proto/ids.ts";
 import { FileArtifactStore } from "../../../sdk/artifact/file-store.ts";
 import type { ProcessStart, ProcessUse, Report, TaskProcess, TaskProcessEvents, TaskProcesses } from "../../ports/task-process.ts";
@@ -98,7 +99,8 @@ export class SpawnedTaskProcesses implements TaskProcesses {
 
   #ownEnvironment(): NodeJS.ProcessEnv {
     const own = { ...process.env };
-    for (const name of [tokenVariable, ...this.#options.storage().hidden]) delete own[name];
+    const parameters = Object.keys(own).filter((name) => name.startsWith(parameterVariables));
+    for (const name of [tokenVariable, ...parameters, ...this.#options.storage().hidden]) delete own[name];
     return own;
   }
 
