@@ -63,13 +63,19 @@ async function openTrust({ settings, folder, hosts, clock }: GuardOptions): Prom
     return { tls, fingerprint: null, issue: null };
   }
   const { openAuthority } = await import("../../coordinator/adapters/tls/authority.ts");
-  const names = settings.tlsNames.split(",").filter((name) => name !== "");
+  // An address that it is told to listen at may be one that the machine does not have yet.
+  const names = [...settings.tlsNames.split(",").filter((name) => name !== ""), ...hosts.filter((host) => !isAnyHost(host))];
   const authority = openAuthority({ folder: join(folder, "tls"), names, nowMs: clock.nowMs(), clientCertificates });
   return {
     tls: authority.server,
     fingerprint: authority.fingerprint,
     issue: clientCertificates ? (name, days) => ({ ...authority.issueClient(name, days), ca: authority.ca }) : null,
   };
+}
+
+/** Stands for all addresses of the machine. */
+function isAnyHost(host: string): boolean {
+  return ["", "0.0.0.0", "::", "[::]"].includes(host);
 }
 
 function isLocalHost(host: string): boolean {

@@ -23,6 +23,10 @@ export type NatsServerOptions = {
   readonly within?: string;
   /** Syncs each message. Servers before 2.10 cannot, so that the file system must: ext4, and root. */
   readonly syncsAlways?: boolean;
+  /** Address that it listens at; that of this machine alone by default. */
+  readonly host?: string;
+  /** Words before the program: what starts it somewhere else. */
+  readonly through?: readonly string[];
 };
 
 /** The program's path, or null. */
@@ -58,7 +62,11 @@ export class NatsServer {
   }
 
   get url(): string {
-    return `nats://127.0.0.1:${this.port}`;
+    return `nats://${this.#host}:${this.port}`;
+  }
+
+  get #host(): string {
+    return this.#options.host ?? "127.0.0.1";
   }
 
   get storeFolder(): string {
@@ -79,8 +87,9 @@ export class NatsServer {
     const block = jetstream === null ? "" : `jetstream { store_dir: "${this.storeFolder}"\n ${jetstream}\n ${syncs} }\n`;
     const file = join(this.folder, "nats.conf");
     const log = join(this.folder, "nats.log");
-    await writeFile(file, `host: 127.0.0.1\nport: ${this.port}\nlog_file: "${log}"\n${block}${config}\n`);
-    const child = spawn(this.#program, ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
+    await writeFile(file, `host: ${this.#host}\nport: ${this.port}\nlog_file: "${log}"\n${block}${config}\n`);
+    const [program, ...words] = [...(this.#options.through ?? []), this.#program, "-c", file];
+    const child = spawn(program, words, { stdio: ["ignore", "ignore", "pipe"] });
     let said = "";
     child.stderr.on("data", (text: Buffer) => (said += text.toString()));
     this.#child = child;
@@ -132,16 +141,16 @@ export class NatsServer {
   /** It listens once its files are read, and greets with what it is. */
   async #ready(): Promise<void> {
     for (const untilMs = performance.now() + readyMs; performance.now() < untilMs;) {
-      if (await greets(this.port)) return;
+      if (await greets(this.#host, this.port)) return;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(`nats-server does not listen at port ${this.port} after ${readyMs} ms`);
   }
 }
 
-function greets(port: number): Promise<boolean> {
+function greets(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(port, host);
     const answer = (value: boolean): void => {
       socket.destroy();
       resolve(value);

@@ -8,9 +8,11 @@ import { parseArgs } from "node:util";
 import type { FaultRule } from "./faults.ts";
 import { S3Server } from "./server.ts";
 
-const { values } = parseArgs({ options: { port: { type: "string" }, bucket: { type: "string" }, seed: { type: "string" } } });
+const type = "string";
+const { values } = parseArgs({ options: { port: { type }, host: { type }, bucket: { type }, seed: { type } } });
 const server = await S3Server.start({
   port: Number(values.port ?? 0),
+  host: values.host ?? "127.0.0.1",
   bucket: values.bucket ?? "test",
   seed: Number(values.seed ?? 1),
 });

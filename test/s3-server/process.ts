@@ -8,6 +8,8 @@ import type { FaultRule } from "./faults.ts";
 
 export type Counts = { readonly requests: number; readonly writes: number; readonly hits: Readonly<Record<string, number>> };
 
+export type S3ProcessOptions = { readonly bucket?: string; readonly seed?: number; readonly host?: string };
+
 export class S3Process implements AsyncDisposable {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -19,12 +21,20 @@ export class S3Process implements AsyncDisposable {
     this.#lines = lines;
   }
 
-  static async start(options: { readonly bucket?: string; readonly seed?: number } = {}): Promise<S3Process> {
+  /** `through` stands before the program: what starts it somewhere else. */
+  static async start(options: S3ProcessOptions = {}, through: readonly string[] = []): Promise<S3Process> {
     const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), ...words], { stdio: ["pipe", "pipe", "inherit"] });
+    const [program = "", ...rest] = [...through, process.execPath, join(import.meta.dirname, "main.ts"), ...words];
+    const child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const { url } = JSON.parse(await nextOf(lines)) as { readonly url: string };
     return new S3Process(url, child, lines);
+  }
+
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error("the S3 server does not run");
+    return pid;
   }
 
   add(rule: FaultRule): Promise<Counts> {

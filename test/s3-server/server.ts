@@ -25,6 +25,8 @@ import { headerOf, parameter, parseTarget, Signatures, type Credentials, type Ra
 export type S3ServerOptions = {
   readonly credentials?: Credentials;
   readonly port?: number;
+  /** Address that it listens at; that of this machine alone by default. */
+  readonly host?: string;
   /** Made when it starts. */
   readonly bucket?: string;
   readonly seed?: number;
@@ -57,13 +59,14 @@ export class S3Server implements AsyncDisposable {
 
   static async start(options: S3ServerOptions = {}): Promise<S3Server> {
     const server = new S3Server(options);
-    server.#server.listen(options.port ?? 0, "127.0.0.1");
+    server.#server.listen(options.port ?? 0, options.host ?? "127.0.0.1");
     await once(server.#server, "listening");
     return server;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const { address, port } = this.#server.address() as AddressInfo;
+    return `http://${address}:${port}`;
   }
 
   bucket(name: string): Bucket {
