@@ -9,8 +9,20 @@ test("every text, number and line of a secret is hidden, the longest first", () 
   assert.equal(hideSecrets("bytes", secrets), "****");
 });
 
+test("a secret is hidden in JSON, in base64 and in a URL too", () => {
+  const secret = 'say "friend" & enter\\';
+  const secrets = secretTexts([secret]);
+  for (const written of [
+    JSON.stringify({ secret }),
+    Buffer.from(secret).toString("base64"),
+    `https://x/?q=${encodeURIComponent(secret)}`,
+  ]) {
+    assert.match(hideSecrets(written, secrets), /^(\{"secret":"\*{4}"\}|\*{4}|https:\/\/x\/\?q=\*{4})$/);
+  }
+});
+
 test("what is too short to be told from other text is not hidden", () => {
-  assert.deepEqual(secretTexts(["abc", 12, true, null, ""]), []);
+  assert.deepEqual(secretTexts(["abc", '""', 12, true, null, ""]), []);
 });
 
 test("a failure keeps its kind and loses the secret", () => {

@@ -11,7 +11,9 @@ export function secretTexts(values: readonly unknown[]): readonly string[] {
   const texts = new Set<string>();
   for (const value of values) {
     for (const text of textsIn(value)) {
-      for (const line of text.split(/\r?\n/)) for (const way of writings(line)) if (way.length >= secretCharactersMin) texts.add(way);
+      for (const line of text.split(/\r?\n/)) {
+        if (line.length >= secretCharactersMin) for (const writing of writings(line)) texts.add(writing);
+      }
       if (text.length >= secretCharactersMin) texts.add(Buffer.from(text).toString("base64"));
     }
   }

@@ -130,11 +130,28 @@ test("values from code are checked like texts", async () => {
 test("a required parameter must be given, and the author's own check counts", async () => {
   assert.deepEqual(await problems({}, Needy), [
     "parameter level: it needs a value and has none; give --level VALUE, or set STEPWELL_PARAM_LEVEL",
-    "parameter token: it needs a value and has none; give --token VALUE, or set STEPWELL_PARAM_TOKEN",
+    "parameter token: it needs a value and has none; set STEPWELL_PARAM_TOKEN",
   ]);
   assert.deepEqual(await problems({ commandLine: { level: "11", token: "long enough" } }, Needy), [
     "parameter level: must be below 10; it takes a whole number: how deep",
   ]);
+});
+
+test("what is inherited has no value here, and counts before a default but after whatever is given", async () => {
+  const inherited = ["level", "token"];
+  const resolved = await resolve({ inherited, environment: { STEPWELL_PARAM_TOKEN: "given anew" } }, Needy);
+  assert.ok(resolved.ok);
+  assert.deepEqual([...resolved.values], [["token", "given anew"]]);
+  assert.deepEqual(
+    [...resolved.origins],
+    [
+      ["level", "inherited"],
+      ["token", "environment"],
+    ],
+  );
+  const { rate, ...others } = await values({ inherited: [] });
+  assert.deepEqual(await values({ inherited: ["rate"] }), others);
+  assert.equal(rate, 0.1);
 });
 
 test("a secret's value is in no message", async () => {
