@@ -12,6 +12,7 @@ const about = {
   pid: 1,
   version: "test",
   protocol: 1,
+  oldestProtocol: 1,
   cpu: 4,
   memoryMiB: 1024,
   gpu: 0,
@@ -20,7 +21,9 @@ const about = {
   unbounded: false,
 };
 
-function connect(workers: Workers, id: string, { slots = 4, credit = slots, runs = [] as string[] } = {}): Worker {
+type Connected = { readonly slots?: number; readonly credit?: number; readonly runs?: readonly string[] };
+
+function connect(workers: Workers, id: string, { slots = 4, credit = slots, runs = [] }: Connected = {}): Worker {
   const hello = { ...about, worker: id, slots, runs, held: [] };
   const worker = workers.connect(hello, { send: () => undefined, end: () => undefined }, { nowMs: 0 });
   workers.addCredit(worker, credit);

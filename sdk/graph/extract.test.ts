@@ -76,6 +76,7 @@ test("SW1030: a step whose text is no method is refused", async () => {
   const source = {
     members: new Map(),
     placeOfClass: place,
+    placeOfClassDecorator: () => place,
     placeIn: () => place,
     placeOfDecorator: () => place,
     placeOfField: () => place,
