@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Artifacts } from "../proto/artifact.ts";
-import type { BlobAnswer, BlobRequest } from "../proto/blobs.ts";
+import { pieceListBytesMax, type BlobAnswer, type BlobRequest } from "../proto/blobs.ts";
 import { parseSha256, type RunId, type Sha256 } from "../proto/ids.ts";
 import { parseBlobAnswer } from "../proto/parse/blobs.ts";
 import type { Held } from "../sdk/wire/worker-items.ts";
@@ -118,6 +118,7 @@ test("a question that cannot be read is refused, and the worker goes on", async 
     [{ kind: "delete", sha256: startBlob }],
     [{ kind: "get", sha256: "../ledger.db" }],
     Array(501).fill(get(startBlob)),
+    [{ kind: "putList", sha256: startBlob, size: pieceListBytesMax + 1, checksum: startBlob }],
   ]) {
     assert.equal((await ask(worker, of, requests)).kind, "refused");
   }

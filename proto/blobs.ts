@@ -23,6 +23,9 @@ export type BlobPlace =
 
 export type HttpPort = { readonly port: number; readonly tls: boolean };
 
+/** Of a list of pieces: whoever reads one holds all of it. Enough for a blob of some terabytes. */
+export const pieceListBytesMax = 16 * 1024 * 1024;
+
 /**
  * A request to be let read one blob, or write one of exactly this content. `size` in bytes. A large blob may be stored in
  * pieces, which are blobs too, and a list of them under the large blob's name.

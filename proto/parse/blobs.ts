@@ -1,6 +1,14 @@
 // Parsers of where blobs are, and of requests for grants and their answers.
 
-import { blobRequestsMax, type BlobAnswer, type BlobGrant, type BlobPlace, type BlobRequest, type HttpPort } from "../blobs.ts";
+import {
+  blobRequestsMax,
+  pieceListBytesMax,
+  type BlobAnswer,
+  type BlobGrant,
+  type BlobPlace,
+  type BlobRequest,
+  type HttpPort,
+} from "../blobs.ts";
 import {
   arrayOf,
   boolean,
@@ -27,12 +35,18 @@ const place = union<BlobPlace>({
 /** @throws ParseError */
 export const parseBlobPlaces: Parser<readonly BlobPlace[]> = root("blobs", arrayOf(place));
 
+const listSize: Parser<number> = (value) => {
+  const size = count(value);
+  if (size <= pieceListBytesMax) return size;
+  throw new ParseError("", `expected at most ${pieceListBytesMax} bytes, got ${size}`);
+};
+
 const request = union<BlobRequest>({
   get: object({ kind, sha256, of: optional(sha256) }),
   head: object({ kind, sha256, list: optional(boolean) }),
   put: object({ kind, sha256, size: count, replace: optional(boolean) }),
   getList: object({ kind, sha256 }),
-  putList: object({ kind, sha256, size: count, checksum: sha256, replace: optional(boolean) }),
+  putList: object({ kind, sha256, size: listSize, checksum: sha256, replace: optional(boolean) }),
 });
 
 /** @throws ParseError */

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { pieceListBytesMax } from "../../proto/blobs.ts";
 import { parseSha256 } from "../../proto/ids.ts";
 import type { Sha256 } from "../../proto/ids.ts";
+import { writePieceList } from "../../sdk/artifact/s3/piece-list.ts";
 import { describeStoreOverS3 } from "./conformance.ts";
 import { bucket, keyIn, TestStores } from "./fixture.ts";
 
@@ -95,6 +97,21 @@ test("the list of a blob's pieces is never replaced by another over a URL", asyn
   assert.ok(object?.content.kind === "memory");
   const own = { ...lie, size: object.content.size, checksum: nameOf(object.content.bytes) };
   assert.equal((await stores.store.sign([own], { expiresInSeconds: 60 })).length, 1);
+});
+
+test("a list of pieces that is larger than one may be is not taken into memory, by whoever signs or reads", async () => {
+  await using stores = await TestStores.open({ pieceBytes: 1000 });
+  const name = await stores.store.put(Buffer.alloc(2500, "pieces"));
+  const count = Math.ceil(pieceListBytesMax / 65);
+  const bytes = writePieceList({ sha256: name, size: count, pieceBytes: 1, pieces: Array<Sha256>(count).fill(name) });
+  const { objects } = stores.server.bucket(bucket);
+  const key = `${keyIn(name)}.pieces`;
+  const object = objects.get(key);
+  assert.ok(object !== undefined && bytes.length > pieceListBytesMax);
+  objects.set(key, { ...object, content: { kind: "memory", size: bytes.length, bytes } });
+  const own = { kind: "putList", sha256: name, size: bytes.length, checksum: nameOf(bytes), replace: true } as const;
+  await assert.rejects(stores.store.sign([own], { expiresInSeconds: 60 }), { problem: "denied" });
+  await assert.rejects(stores.store.piecesOf(name), { problem: "corrupt" });
 });
 
 function nameOf(of: Uint8Array): Sha256 {

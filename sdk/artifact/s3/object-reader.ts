@@ -35,6 +35,13 @@ export async function readAll(open: OpenObject): Promise<Buffer> {
   return target.subarray(0, await readInto(open, target));
 }
 
+/** Null where there are more bytes than that, of which none are kept. */
+export async function readAtMost(open: OpenObject, bytesMax: number): Promise<Buffer | null> {
+  if (open.size <= bytesMax) return readAll(open);
+  await readInto(open, new Uint8Array(0));
+  return null;
+}
+
 /** How many bytes there were; more than the target has room for are not read to their end. */
 export async function readInto({ bytes }: OpenObject, target: Uint8Array): Promise<number> {
   let at = 0;

@@ -35,6 +35,17 @@ describe("the list of the pieces of a blob", () => {
     assert.equal(parsePieceList(writePieceList({ ...list, pieces: list.pieces.slice(1) }), list.sha256), null, "too few pieces");
   });
 
+  test("is none where its sum is right and what it says cannot be", () => {
+    const list: PieceList = { sha256: nameOf("blob"), size: 25, pieceBytes: 25, pieces: [nameOf("a")] };
+    const forged: readonly Partial<PieceList>[] = [
+      { size: -25, pieceBytes: -25 },
+      { size: 0.5 },
+      { size: 2 ** 60, pieceBytes: 2 ** 60 },
+      { pieces: ["../../etc/passwd" as Sha256] },
+    ];
+    for (const over of forged) assert.equal(parsePieceList(writePieceList({ ...list, ...over }), list.sha256), null);
+  });
+
   test("gives for any range the parts that make it up, in order, and nothing else", () => {
     fc.assert(
       fc.property(lists, fc.nat(1000), fc.nat(1000), (list, a, b) => {

@@ -42,8 +42,14 @@ export function parsePieceList(bytes: Uint8Array, blob: Sha256): PieceList | nul
   const [first, head = "", ...rest] = text.slice(0, sumAt - 1).split("\n");
   const [sha256, size, pieceBytes] = head.split(" ");
   if (first !== firstLine || sha256 !== blob) return null;
+  // Whoever may write a list may write any: its sum says only that it came whole.
+  if (![size, pieceBytes].every(isLength) || !rest.every((piece) => /^[0-9a-f]{64}$/.test(piece))) return null;
   const list: PieceList = { sha256: blob, size: Number(size), pieceBytes: Number(pieceBytes), pieces: rest.map(parseSha256) };
   return list.pieces.length === Math.ceil(list.size / list.pieceBytes) ? list : null;
+}
+
+function isLength(text: string | undefined): boolean {
+  return /^[1-9]\d{0,15}$/.test(text ?? "") && Number.isSafeInteger(Number(text));
 }
 
 /** The pieces, or parts of them, that bytes `from` to `to` of the blob are in. */

@@ -7,12 +7,13 @@
 // P5. Bytes on their way are bounded over all readers and writers of the store.
 
 import { createHash } from "node:crypto";
+import { pieceListBytesMax } from "../../../proto/blobs.ts";
 import { parseSha256 } from "../../../proto/ids.ts";
 import type { Sha256 } from "../../../proto/ids.ts";
 import { identify } from "../codec.ts";
 import type { ArtifactStore, ByteRange } from "../store.ts";
 import { cutPieces } from "./cut-pieces.ts";
-import { openObject, readAll, readInto } from "./object-reader.ts";
+import { openObject, readAll, readAtMost, readInto } from "./object-reader.ts";
 import type { OpenObject, ReadPacing } from "./object-reader.ts";
 import { ObjectWriter } from "./object-writer.ts";
 import type { BlobObjects, ObjectRange } from "./objects.ts";
@@ -280,7 +281,8 @@ export class PiecedArtifactStore implements ArtifactStore {
       const wanted = { name: { sha256, part: "list" }, range: { from: 0, to: null } } as const;
       const open = await openObject(this.#objects, wanted, this.#pacing);
       if (open === null) return null;
-      const list = parsePieceList(await readAll(open), sha256);
+      const bytes = await readAtMost(open, pieceListBytesMax);
+      const list = bytes === null ? null : parsePieceList(bytes, sha256);
       if (list !== null) return this.#remember(list);
     }
     throw corruptBlob(sha256, this.#objects.place);
