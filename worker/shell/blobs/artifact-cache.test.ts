@@ -47,6 +47,21 @@ test("a blob is fetched once, however many ask for it at the same time", async (
   assert.ok(has(cache, sha256));
 });
 
+test("what one attempt is refused, another that asked at the same time still gets", async () => {
+  using folder = temporaryFolder();
+  const { store, blobs } = await storeOf(1, 100);
+  const [sha256] = blobs as [Sha256];
+  const cache = await open(folder.path);
+  const without = new SlowStore();
+  const refused = cache.fetch(sha256, without);
+  await without.asked(1);
+  const granted = cache.fetch(sha256, store);
+  without.release();
+  await assert.rejects(refused, { problem: "missing" });
+  await granted;
+  assert.ok(has(cache, sha256));
+});
+
 test("what was used longest ago goes first, and what is yet to be uploaded stays", async () => {
   using folder = temporaryFolder();
   const { store, blobs } = await storeOf(5, 1000);

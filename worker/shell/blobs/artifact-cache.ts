@@ -64,7 +64,8 @@ export class ArtifactCache {
   /** Resolves when the blob lies where task processes look. @throws ArtifactStoreError */
   async fetch(sha256: Sha256, upstream: ArtifactStore): Promise<void> {
     const known = this.#fetching.get(sha256); // C2
-    if (known !== undefined) return known;
+    // It may fail for what is another attempt's own affair, such as its lease.
+    if (known !== undefined) return known.catch(() => this.fetch(sha256, upstream));
     const fetching = this.#fetch(sha256, upstream).finally(() => this.#fetching.delete(sha256));
     this.#fetching.set(sha256, fetching);
     return fetching;
