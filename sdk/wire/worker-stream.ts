@@ -86,14 +86,17 @@ class ConnectingStream implements WorkerStream {
     const batcher = new Batcher<WorkerItem>(call, writeWorkerItem);
     for (const item of this.#state.waiting) batcher.send(item);
     this.#state = { kind: "open", call, batcher, channel };
+    let served = false;
     call.on("data", (items: readonly CoordinatorItem[]) => {
+      served = true;
       if (this.#state.kind === "open") this.#events.onItems(items);
     });
     // The status tells the same and always comes; without a listener an error would end the process.
     call.on("error", () => undefined);
     call.on("status", ({ code, details }: StatusObject) => {
       const reason = code === status.OK ? "the coordinator ended the stream" : details;
-      this.#failed({ reason, refused: refusals.includes(code) }, code === status.UNAVAILABLE);
+      // Where there was a connection, why it broke needs no asking: a thousand workers would ask at once.
+      this.#failed({ reason, refused: refusals.includes(code) }, code === status.UNAVAILABLE && !served);
     });
   }
 
