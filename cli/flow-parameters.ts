@@ -75,11 +75,12 @@ function readParameterWords(context: Pick<Context, "rest" | "command">, specs: r
 
 /** Everybody on the machine can read the words of a command while it runs. */
 function secretOnCommandLine({ name }: ParameterSpec): CliError {
+  const variable = parameterVariables + name.toUpperCase();
   return new CliError(
-    "badValue",
-    `${name} is a secret parameter, and its value must not stand on the command line, where others can read it`,
+    "badParameters",
+    `parameter ${name}: it is secret, and must not stand on the command line, where others can read it`,
     {
-      hint: `set ${parameterVariables}${name.toUpperCase()}, or pass a JSON file with --params FILE (/dev/stdin reads what is piped in)`,
+      hint: `set ${variable}, or give a JSON file with --params FILE; --params /dev/stdin reads what is piped in`,
     },
   );
 }

@@ -138,6 +138,20 @@ test("a switch follows the artifact, be it text, number or boolean", async () =>
   });
 });
 
+test("neither a switch nor a foreach takes a secret parameter, since both keep what they look at", async () => {
+  const secret = async (name: string, value: unknown) => ({ secrets: [name], parameters: await kept({ [name]: value }) });
+  const expected = {
+    choose: [await secret("size", "big"), "this.size is a secret parameter, and a switch keeps the value that it looked at"],
+    fanOverNothing: [await secret("sets", ["a"]), "this.sets is a secret parameter, and a foreach keeps the elements of its list"],
+  } as const;
+  for (const [step, [order, message]] of Object.entries(expected)) {
+    assert.deepEqual(bad(await run(`PlainFlow.${step}`, order)).failure, {
+      kind: "badTransition",
+      message: `step ${step}: ${message}; set an artifact of another name for that`,
+    });
+  }
+});
+
 test("a value that cannot be kept is refused with the place inside it", async () => {
   const outcome = bad(await run("PlainFlow.keepsFunction", { keepOnFailure: true }));
   assert.equal(outcome.failure.kind, "refusedArtifact");

@@ -123,6 +123,6 @@ void test("a list of artifacts names all, parameters too, but for secret ones", 
   assert.doesNotMatch(table, /token/);
   const { exit, err, out } = await project.say("get latest/end/0/token");
   assert.equal(exit, 2);
-  assert.match(err, /token is a secret parameter of KindsFlow\/1, and its value is not shown/);
+  assert.match(err, /token is a secret parameter of KindsFlow\/1: its value is not kept where it could be read/);
   assert.doesNotMatch(err + out, /sesame/);
 });
