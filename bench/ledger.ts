@@ -93,8 +93,9 @@ async function bareLoop(appenders: number, name: string): Promise<Measured> {
 async function ledgerLoop(appenders: number, name: string): Promise<Measured> {
   const ledger = new SqliteLedger(join(folder, `${name}.db`));
   const owner = { id: "bench", pid: process.pid, host: "bench", address: "" };
-  const create = (): Promise<RunId> =>
-    ledger.create(parseFlowName("BenchFlow"), owner, (run) => ({ events: [eventOf(0)], index: indexOf(run, 0) }));
+  const beginning = { flow: parseFlowName("BenchFlow"), owner };
+  const create = async (): Promise<RunId> =>
+    (await ledger.create(beginning, (run) => ({ events: [eventOf(0)], index: indexOf(run, 0) }))).run;
   const runs = await Promise.all(Array.from({ length: appenders }, create));
   const measured = await loop(appenders, async (appender, seq) => {
     const run = runs[appender];

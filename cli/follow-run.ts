@@ -114,7 +114,7 @@ function interruptFirst(interrupt: Interrupt, { context, local, followed, presen
   presenter.note(`cancelling, waiting for ${tasks} (grace ${stopGraceSeconds} s); ^C again to kill now`, "^C again kills now");
   const by = interrupt.cause === "timeout" ? `--timeout ${context.options.text("timeout")}` : signalBy(interrupt.cause, context);
   // The run may have ended in this very moment; then there is nothing left to cancel.
-  local.control.cancel(followed.run, by).catch(() => undefined);
+  local.control.cancel(followed.run, { by }).catch(() => undefined);
 }
 
 function signalBy(signal: string, { settings }: Context): string {

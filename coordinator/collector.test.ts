@@ -120,7 +120,7 @@ test("a run that no rule keeps gives up what it alone needs, says so, and can be
   assert.equal(view.collectedAtMs, yard.house.clock.nowMs());
   const conflict = { code: "conflict", message: /the artifacts of Linear\/1 were collected as garbage: run its flow anew/ };
   await assert.rejects(yard.resume(first, yard.store.put("package")), conflict);
-  await assert.rejects(yard.coordinator.control.retry(first, "ada", null), conflict);
+  await assert.rejects(yard.coordinator.control.retry(first, { by: "ada" }, null), conflict);
   assert.equal((await yard.coordinator.control.run(second)).collectedAtMs, undefined);
 });
 
@@ -128,7 +128,7 @@ test("each rule keeps: days, the newest, tags, another namespace", async (contex
   const yard = await Yard.open(context);
   yard.makes = ({ run }) => ({ contents: [run], fails: false });
   const [oldest, tagged] = [await yard.run(), await yard.run()];
-  await yard.coordinator.control.tag(tagged, "ada", { add: ["release"], remove: [] });
+  await yard.coordinator.control.tag(tagged, { by: "ada" }, { add: ["release"], remove: [] });
   yard.later(100);
   const newest = await yard.run();
   const collected = async (rules: Partial<Retention>): Promise<readonly RunId[]> => (await yard.collect(rules, true)).runs;
@@ -239,7 +239,7 @@ class Storm {
     if (kind <= 1 || some === undefined) await yard.run(`package ${this.#random.below(3)}`);
     else if (kind === 2) await yard.resume(some, yard.store.put(`package ${this.#random.below(3)}`));
     else {
-      await yard.coordinator.control.retry(some, "ada", null);
+      await yard.coordinator.control.retry(some, { by: "ada" }, null);
       await finished(yard.coordinator, some);
     }
   }

@@ -31,7 +31,7 @@ void test("a run that is taken up again before its claim was given back stays cl
   house.logs.flush = () => written.promise;
   worker.finish("start/0", failed("no"));
   await finished(coordinator, run);
-  await coordinator.control.retry(run, "ana", null);
+  await coordinator.control.retry(run, { by: "ana" }, null);
   written.resolve();
   await worker.until(() => worker.assigned("start/0").length === 2);
   await settle();
@@ -79,12 +79,12 @@ void test("a run can be submitted, tagged, cancelled and retried from afar", opt
   const { coordinator, worker } = await running(t);
   const client = remote(t, coordinator);
   const run = await client.submit(submission(graph));
-  assert.deepEqual(await client.tag(run, "ada", { add: ["good"], remove: [] }), ["good"]);
-  assert.equal(await client.cancel(run, "ada"), undefined);
+  assert.deepEqual(await client.tag(run, { by: "ada" }, { add: ["good"], remove: [] }), ["good"]);
+  assert.equal(await client.cancel(run, { by: "ada" }), undefined);
   await finished(coordinator, run);
   assert.equal((await client.run(run)).status, "cancelled");
   await toTheEnd(worker);
-  await client.retry(run, "ada", null);
+  await client.retry(run, { by: "ada" }, null);
   await worker.until(() => worker.received.some((item) => item.kind === "assign" && item.of.run === run));
   assert.equal((await client.run(run)).status, "running");
 });
@@ -94,10 +94,10 @@ void test("what is wrong with a request comes back as it was said", options, asy
   const client = remote(t, coordinator);
   for (const control of [coordinator.control, client]) {
     await assert.rejects(control.run(absent), { name: "ControlError", code: "notFound", message: /there is no run Linear\/99/ });
-    await assert.rejects(control.cancel(absent, "ada"), { code: "notFound" });
+    await assert.rejects(control.cancel(absent, { by: "ada" }), { code: "notFound" });
     await assert.rejects(control.task(run, parseTaskId("end/0")), { code: "notFound", message: /no task end\/0 in Linear\/1/ });
     await assert.rejects(Array.fromAsync(control.events(absent, 0)), { code: "notFound" });
-    await assert.rejects(control.tag(run, "ada", { add: ["x".repeat(501)], remove: [] }), { code: "invalid" });
+    await assert.rejects(control.tag(run, { by: "ada" }, { add: ["x".repeat(501)], remove: [] }), { code: "invalid" });
   }
   await assert.rejects(client.runs({ limit: -1 }), { code: "invalid", message: /runs\.limit: expected/ });
   await assert.rejects(client.run("nonsense" as RunId), { code: "invalid", message: /"nonsense" is not a run/ });
@@ -203,13 +203,13 @@ void test("lines of an attempt that is no longer current are dropped", options, 
 void test("a request about a run that another process drives is answered by that process", options, async (t) => {
   const { house, coordinator, worker, run } = await running(t);
   const other = await house.start({ name: "c2", listen: null });
-  assert.deepEqual(await other.control.tag(run, "ada", { add: ["seen"], remove: [] }), ["seen"]);
-  await other.control.cancel(run, "ada");
+  assert.deepEqual(await other.control.tag(run, { by: "ada" }, { add: ["seen"], remove: [] }), ["seen"]);
+  await other.control.cancel(run, { by: "ada" });
   await worker.until(() => worker.count("stop") === 1);
   assert.equal((await coordinator.control.run(run)).owner, `${process.pid}@here`);
   worker.finish("start/0", failed("stopped"));
   await finished(coordinator, run);
-  await assert.rejects(other.control.cancel(run, "ada"), { code: "conflict" });
+  await assert.rejects(other.control.cancel(run, { by: "ada" }), { code: "conflict" });
 });
 
 void test("what another process drives is read, and followed, from the ledger", options, async (t) => {
@@ -268,8 +268,8 @@ void test("tags of a finished run change, and the change is durable when it is a
     return append(...words);
   };
   for (const control of [coordinator.control, other.control]) {
-    assert.deepEqual(await control.tag(run, "ada", { add: ["good", "best"], remove: [] }), ["good", "best"]);
-    assert.deepEqual(await control.tag(run, "ada", { add: [], remove: ["good", "best"] }), []);
+    assert.deepEqual(await control.tag(run, { by: "ada" }, { add: ["good", "best"], remove: [] }), ["good", "best"]);
+    assert.deepEqual(await control.tag(run, { by: "ada" }, { add: [], remove: ["good", "best"] }), []);
   }
   assert.deepEqual((await other.control.run(run)).tags, []);
 });
@@ -286,7 +286,7 @@ void test("a failed run is retried in place with the outcomes that it has", opti
   await finished(coordinator, run);
   assert.equal((await coordinator.control.run(run)).status, "failed");
   broken = false;
-  await coordinator.control.retry(run, "ada", null);
+  await coordinator.control.retry(run, { by: "ada" }, null);
   await finished(coordinator, run);
   assert.equal((await coordinator.control.run(run)).status, "succeeded");
   assert.equal((await house.kinds(run)).filter((kind) => kind === "taskStarted start/0").length, 1);

@@ -202,7 +202,7 @@ void test("an outcome that cannot be read fails its attempt and nothing else", o
 
 void test("a cancelled run stops what runs and starts nothing more", options, async (t) => {
   const { coordinator, worker, run } = await started(t);
-  await coordinator.control.cancel(run, "ada");
+  await coordinator.control.cancel(run, { by: "ada" });
   await worker.until(() => worker.count("stop") === 1);
   worker.finish("start/0", {
     kind: "failed",
@@ -213,20 +213,20 @@ void test("a cancelled run stops what runs and starts nothing more", options, as
   await finished(coordinator, run);
   assert.equal((await coordinator.control.run(run)).status, "cancelled");
   assert.equal(worker.count("assign"), 1);
-  await assert.rejects(coordinator.control.cancel(run, "ada"), { name: "ControlError", code: "conflict" });
+  await assert.rejects(coordinator.control.cancel(run, { by: "ada" }), { name: "ControlError", code: "conflict" });
 });
 
 void test("a worker that was away is told to stop when it comes back", options, async (t) => {
   const { coordinator, worker, run } = await started(t);
   worker.disconnect();
-  await coordinator.control.cancel(run, "ada");
+  await coordinator.control.cancel(run, { by: "ada" });
   await worker.connect();
   await worker.until(() => worker.count("stop") === 1);
 });
 
 void test("an attempt that its worker does not stop is ended without it", options, async (t) => {
   const { house, coordinator, worker, run } = await started(t);
-  await coordinator.control.cancel(run, "ada");
+  await coordinator.control.cancel(run, { by: "ada" });
   const seen = finished(coordinator, run);
   await beating(house, worker, 40);
   await seen;

@@ -132,6 +132,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     audit: options.access?.audit ?? noAudit,
     access: accessOf(options),
     unfinishedRuns: async (of) => (await ledger.list({ ...of, status: unfinishedStatuses, limit: 0 })).total ?? 0,
+    isSubmitted: async (key) => (await ledger.submitted(key)) !== null,
     namespaceOf: (run) => namespaceOf(run, drivers, history),
   };
   leases.opened();

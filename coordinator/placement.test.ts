@@ -381,7 +381,7 @@ void test("who asks elsewhere why tasks wait is answered by the process that dri
   const expected = [{ step: parseStepName("start"), reason: { kind: "noWorker", pool: "default" }, tasks: 1, examples: ["start/0"] }];
   assert.deepEqual((await second.control.waits(run)).waiting, expected);
   assert.deepEqual((await first.control.waits(run)).waiting, expected);
-  await first.control.cancel(run, "ada");
+  await first.control.cancel(run, { by: "ada" });
   await finished(first, run);
   assert.deepEqual((await first.control.waits(run)).waiting, []);
 });

@@ -132,14 +132,14 @@ void test("a run that was stopping when its coordinator died can be retried by t
   await worker.until(() => worker.count("assign") === 1);
   house.clock.advance(100);
   await settle();
-  first.control.cancel(run, "ada").catch(() => undefined);
+  first.control.cancel(run, { by: "ada" }).catch(() => undefined);
   await ledger.died;
   worker.disconnect();
   ledger.bury();
   house.dead.add("c1");
   assert.equal((await house.kinds(run)).at(-1), "cancelRequested");
   const second = await house.start({ name: "c2", adoptGraceMs: 0 });
-  await second.control.retry(run, "ada", null);
+  await second.control.retry(run, { by: "ada" }, null);
   await house.worker(second, { id: "w2", slots: 1, execute: obedient(linear(["start", "end"])) });
   await finished(second, run);
   assert.equal((await second.control.run(run)).status, "succeeded");
@@ -148,7 +148,7 @@ void test("a run that was stopping when its coordinator died can be retried by t
 void test("a run whose coordinator died is cancelled by whoever is asked", options, async (t) => {
   const { house, run } = await abandoned(t);
   const second = await house.start({ name: "c2", adoptGraceMs: 0, listen: null });
-  await second.control.cancel(run, "ada");
+  await second.control.cancel(run, { by: "ada" });
   await finished(second, run);
   assert.equal((await second.control.run(run)).status, "cancelled");
 });
@@ -238,7 +238,7 @@ void test(
     const followed = finished(coordinator, run);
     await assert.rejects(followed, /the disk cannot be written/);
     broken = false;
-    await coordinator.control.retry(run, "ana", null);
+    await coordinator.control.retry(run, { by: "ana" }, null);
     await worker.until(() => worker.count("accepted") === 2);
     await finished(coordinator, run);
     assert.equal((await coordinator.control.run(run)).status, "succeeded");

@@ -27,6 +27,15 @@ export type SubmitRequest = {
   readonly user: string;
   /** Set for a resumed run. */
   readonly resume: ResumeRequest | null;
+  /** Made anew for each submission: one that is asked for again with it, since no answer came, is answered with the run of the first. */
+  readonly key?: string;
+};
+
+/** Who asks for a change of a run. */
+export type Asker = {
+  readonly by: string;
+  /** Made anew for each change: one that is asked for again with it, since no answer came, is made once. */
+  readonly key?: string;
 };
 
 export type ResumeRequest = {
@@ -88,6 +97,11 @@ export type LogsQuery = {
   readonly follow?: boolean;
 };
 
+export type TagChange = { readonly add: readonly string[]; readonly remove: readonly string[] };
+
+/** Of a key: as many characters as it may have. */
+export const keyCharactersMax = 100;
+
 /** Between the abort signal of a cancelled attempt and its end by force. */
 export const stopGraceSeconds = 5;
 
@@ -106,14 +120,14 @@ export class ControlError extends Error {
 }
 
 export interface Control {
-  /** Durable when it resolves. @throws ControlError invalid */
+  /** Durable when it resolves. @throws ControlError invalid, conflict (its key belongs to another submission) */
   submit(request: SubmitRequest): Promise<RunId>;
   plan(request: SubmitRequest & { readonly resume: ResumeRequest }): Promise<ResumePlan>;
   /** Resolves when the request is recorded, not when the tasks have stopped. @throws ControlError notFound, conflict (already finished) */
-  cancel(run: RunId, by: string): Promise<void>;
+  cancel(run: RunId, asker: Asker): Promise<void>;
   /** Failed and cancelled tasks of a finished run become ready again; also takes up a run whose coordinator died. */
-  retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void>;
-  tag(run: RunId, by: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }): Promise<readonly string[]>;
+  retry(run: RunId, asker: Asker, tasks: readonly TaskId[] | null): Promise<void>;
+  tag(run: RunId, asker: Asker, change: TagChange): Promise<readonly string[]>;
   /** Names of the flows that have runs, in alphabetical order: of those in the namespace, or all for null. `within` as for runs. */
   flows(namespace: string | null, within?: string): Promise<readonly FlowName[]>;
   runs(query: RunsQuery): Promise<Page<ListedRun>>;

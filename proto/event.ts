@@ -43,6 +43,7 @@ export type RunEvent =
       readonly codePackage: Sha256;
       /** Parameter values and class constants, but for secrets. */
       readonly parameters: Artifacts;
+      /** Names of the parameters whose values are kept apart. Histories from before they were have them among the parameters. */
       readonly secrets: readonly string[];
       readonly options: RunOptions;
       readonly context: RunContext;
@@ -83,13 +84,21 @@ export type RunEvent =
     }
   /** The back-off of a failed attempt is over. */
   | { readonly kind: "retryDue"; readonly atMs: number; readonly task: TaskId; readonly attempt: number }
-  | { readonly kind: "cancelRequested"; readonly atMs: number; readonly by: string }
+  /** `key` of this and the next ones: of the request, by which one that is repeated is known. */
+  | { readonly kind: "cancelRequested"; readonly atMs: number; readonly by: string; readonly key?: string }
   /** `stepwell retry` and `resume --in-place`: failed and cancelled tasks become ready again. `tasks` null means all. */
-  | { readonly kind: "retryRequested"; readonly atMs: number; readonly by: string; readonly tasks: readonly TaskId[] | null }
+  | {
+      readonly kind: "retryRequested";
+      readonly atMs: number;
+      readonly by: string;
+      readonly key?: string;
+      readonly tasks: readonly TaskId[] | null;
+    }
   | {
       readonly kind: "tagsChanged";
       readonly atMs: number;
       readonly by: string;
+      readonly key?: string;
       readonly add: readonly string[];
       readonly remove: readonly string[];
     }

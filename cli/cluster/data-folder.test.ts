@@ -54,7 +54,10 @@ test("the coordinator of a folder has what the folder's coordinator had, whereve
   });
   // Nobody can see from here whether the container still lives.
   const before = ownerNamed(folder.identity, { host: "container-1", pid: 7 });
-  const run = await ledger.create(parseFlowName("KeptFlow"), before, (id) => ({ events: [eventAt(1)], index: indexOf(id) }));
+  const { run } = await ledger.create({ flow: parseFlowName("KeptFlow"), owner: before }, (id) => ({
+    events: [eventAt(1)],
+    index: indexOf(id),
+  }));
   const stranger = ownerNamed("another", { host: "container-2" });
   assert.equal((await ledger.claim(run, stranger)).id, folder.identity);
   const after = ownerNamed(folder.identity, { host: "container-2" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ControlError, type Control } from "../../proto/control.ts";
+import { ControlError, type Asker, type Control } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import { parseTaskId, runIdOf, parseFlowName } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
@@ -34,7 +34,7 @@ function played(answers: readonly (readonly unknown[])[]): { readonly control: C
       yield item as never;
     }
   }
-  const methods: readonly (keyof Control)[] = ["submit", "cancel", "run", "blobPlaces"];
+  const methods: readonly (keyof Control)[] = ["submit", "cancel", "drainWorker", "run", "blobPlaces"];
   const calls = Object.fromEntries(methods.map((name) => [name, (...args: unknown[]) => once(name, ...args)]));
   const follows = { events: (...args: unknown[]) => follow("events", ...args), logs: (...args: unknown[]) => follow("logs", ...args) };
   // Only what the tests ask for.
@@ -83,11 +83,15 @@ test("a question is asked again once the coordinator has answered before, and is
   await assert.rejects(lasting([[lost]]).control.run(run), lost);
 });
 
-test("what changes something is never asked twice (L1)", async () => {
-  const { control, asked } = lasting([["view"], [lost]]);
+test("what changes something is asked again with the key that it had, and what has no key is not (L1)", async () => {
+  const { control, asked } = lasting([["view"], [lost], [lost], [undefined], [lost]]);
   await control.run(run);
-  await assert.rejects(control.cancel(run, "ada"), lost);
-  assert.equal(asked.length, 2);
+  await control.cancel(run, { by: "ada" });
+  const askers = asked.slice(1).map(([, , asker]) => asker as Asker);
+  assert.match(askers[0]?.key ?? "", /^[0-9a-f-]{36}$/);
+  assert.deepEqual(askers, Array(3).fill({ by: "ada", key: askers[0]?.key }));
+  await assert.rejects(control.drainWorker("w-1", "ada", null), lost);
+  assert.equal(asked.length, 5);
 });
 
 test("what the coordinator itself answers is passed on as it is", async () => {

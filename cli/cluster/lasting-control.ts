@@ -1,12 +1,14 @@
 // A Control over a connection that may be lost: what reads is asked again until the coordinator answers, and what is followed
 // goes on where it was cut off.
 //
-// L1. What changes something is never asked twice: it may have been done although nobody said so.
+// L1. What changes something may have been done although nobody said so: it is asked again only with the key that it had, by which
+//     it is known; without one (a drain, a collection, tokens) it is never asked twice.
 // L2. A follower gets every event and every line once, in order, however often the connection breaks.
 // L3. Only a coordinator that has answered once is waited for, and not for ever.
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
-import { ControlError, type Control, type LogsQuery } from "../../proto/control.ts";
+import { ControlError, type Asker, type Control, type LogsQuery } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
@@ -25,6 +27,23 @@ export function lastingControl(control: Control, connection: Connection): Contro
   };
   return {
     ...control,
+    // L1
+    submit: (request) => {
+      const keyed = { ...request, key: request.key ?? randomUUID() };
+      return patience.through(() => control.submit(keyed));
+    },
+    cancel: (run, asker) => {
+      const keyed = withKey(asker);
+      return patience.through(() => control.cancel(run, keyed));
+    },
+    retry: (run, asker, tasks) => {
+      const keyed = withKey(asker);
+      return patience.through(() => control.retry(run, keyed, tasks));
+    },
+    tag: (run, asker, change) => {
+      const keyed = withKey(asker);
+      return patience.through(() => control.tag(run, keyed, change));
+    },
     plan: asking(control.plan),
     runs: asking(control.runs),
     flows: asking(control.flows),
@@ -39,6 +58,10 @@ export function lastingControl(control: Control, connection: Connection): Contro
     events: (run, afterSeq) => followEvents(control, patience, { run, afterSeq }),
     logs: (query) => followLogs(control, patience, query),
   };
+}
+
+function withKey(asker: Asker): Asker {
+  return { ...asker, key: asker.key ?? randomUUID() };
 }
 
 class Patience {

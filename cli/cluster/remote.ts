@@ -77,9 +77,9 @@ function lateControl(client: () => Promise<Control>): Control {
   return {
     submit: async (request) => (await client()).submit(request),
     plan: async (request) => (await client()).plan(request),
-    cancel: async (run, by) => (await client()).cancel(run, by),
-    retry: async (run, by, tasks) => (await client()).retry(run, by, tasks),
-    tag: async (run, by, change) => (await client()).tag(run, by, change),
+    cancel: async (run, asker) => (await client()).cancel(run, asker),
+    retry: async (run, asker, tasks) => (await client()).retry(run, asker, tasks),
+    tag: async (run, asker, change) => (await client()).tag(run, asker, change),
     runs: async (query) => (await client()).runs(query),
     flows: async (namespace) => (await client()).flows(namespace),
     latest: async (query) => (await client()).latest(query),

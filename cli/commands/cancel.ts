@@ -14,7 +14,7 @@ export function cancel(context: Context): Promise<ExitCode> {
       try {
         const run = await resolveRun(text, { control, namespace: context.settings.namespace });
         await viewRun(run, control); // For an error that tells which runs there are.
-        await control.cancel(run, context.settings.user);
+        await control.cancel(run, { by: context.settings.user });
         results.push({ run, cancelled: true, error: null });
       } catch (error) {
         if (context.operands.length === 1) throw error;

@@ -28,7 +28,7 @@ export async function retryInPlace(context: Context, run: RunId, tasks: readonly
   try {
     const before = await cluster.control.run(run);
     const sinceMs = context.nowMs();
-    await cluster.control.retry(run, user, tasks);
+    await cluster.control.retry(run, { by: user }, tasks);
     if (detached) return showDetached(context, run);
     await cluster.join(run);
     // No event tells that: the run never ended.

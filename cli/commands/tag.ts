@@ -12,7 +12,7 @@ export function tag(context: Context): Promise<ExitCode> {
     const { systemTags, tags: before } = await viewRun(run, control);
     const verb = context.command.name.slice("tag ".length);
     const change = { add: verb === "add" ? tags : [], remove: verb === "rm" ? tags : [] };
-    const now = verb === "list" ? before : await control.tag(run, context.settings.user, change);
+    const now = verb === "list" ? before : await control.tag(run, { by: context.settings.user }, change);
     if (wantsJson(context)) printDocument(context, { run, tags: now, systemTags });
     else
       printLines(context, [

@@ -55,7 +55,7 @@ export class RunningRun<F> {
   /** Resolves when the wish is recorded; `finished` resolves when the tasks have ended. A run that has ended stays as it is. */
   async cancel(): Promise<void> {
     try {
-      await this.#control.cancel(this.id, `the program of ${this.#parts.session.user}`);
+      await this.#control.cancel(this.id, { by: `the program of ${this.#parts.session.user}` });
     } catch (error) {
       if ((await this.read()).finished) return;
       throw error;

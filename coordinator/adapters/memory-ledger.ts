@@ -3,7 +3,16 @@
 import type { Page, RunsQuery } from "../../proto/control.ts";
 import type { RecordedEvent, RunEvent } from "../../proto/event.ts";
 import { runIdOf, type FlowName, type RunId } from "../../proto/ids.ts";
-import { LedgerError, type Appended, type Conflict, type Ledger, type Owner, type RunIndex } from "../ports/ledger.ts";
+import {
+  LedgerError,
+  type Appended,
+  type Beginning,
+  type Conflict,
+  type Created,
+  type Ledger,
+  type Owner,
+  type RunIndex,
+} from "../ports/ledger.ts";
 import { startOfProcess } from "./process-identity.ts";
 
 type Entry = { readonly key: number; readonly events: string[]; index: RunIndex; owner: Owner | null };
@@ -16,6 +25,7 @@ export type MemoryLedgerOptions = {
 export class MemoryLedger implements Ledger {
   /** In the order of creation. */
   readonly #entries = new Map<RunId, Entry>();
+  readonly #submitted = new Map<string, RunId>();
   readonly #lastNumbers = new Map<FlowName, number>();
   readonly #isAlive: (owner: Owner) => boolean;
 
@@ -24,16 +34,22 @@ export class MemoryLedger implements Ledger {
   }
 
   async create(
-    flow: FlowName,
-    owner: Owner,
+    { flow, owner, key }: Beginning,
     first: (run: RunId) => { readonly events: readonly RunEvent[]; readonly index: RunIndex },
-  ): Promise<RunId> {
+  ): Promise<Created> {
+    const before = key === undefined ? undefined : this.#submitted.get(key);
+    if (before !== undefined) return { run: before, isNew: false };
     const number = (this.#lastNumbers.get(flow) ?? 0) + 1;
     const run = runIdOf(flow, number);
     const { events, index } = first(run);
     this.#lastNumbers.set(flow, number);
     this.#entries.set(run, { key: this.#entries.size + 1, events: events.map((event) => JSON.stringify(event)), index, owner });
-    return run;
+    if (key !== undefined) this.#submitted.set(key, run);
+    return { run, isNew: true };
+  }
+
+  async submitted(key: string): Promise<RunId | null> {
+    return this.#submitted.get(key) ?? null;
   }
 
   // oxlint-disable-next-line max-params -- the port has four, all of which every call needs

@@ -8,7 +8,7 @@ import { LedgerError } from "../ports/ledger.ts";
 import { lostCommitInWal } from "./sqlite-wal.ts";
 
 /** Raised with every change of the tables; kept in the file as `user_version`. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /** How long a statement may wait, blocking, for another process; whoever needs longer waits without blocking. */
 const busyBlockMs = 10;
@@ -19,7 +19,7 @@ const openBusyMs = 5_000;
  * Events lie in the order of their arrival, and an index finds those of a run: with events kept together by run, a commit of a
  * hundred runs' events would write a hundred pages instead of a dozen, and was 3.5 times slower.
  */
-const schema = `
+const firstTables = `
   CREATE TABLE flows (flow TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE runs (key INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, last_seq INTEGER NOT NULL) STRICT;
   CREATE TABLE events (
@@ -37,8 +37,13 @@ const schema = `
   CREATE TABLE owners (
     run_key INTEGER PRIMARY KEY, id TEXT NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL, address TEXT NOT NULL, start TEXT
   ) STRICT;
-  PRAGMA user_version = ${schemaVersion};
 `;
+
+/** What each version added to the one before. */
+const additions: readonly string[] = [
+  firstTables,
+  "CREATE TABLE submissions (key TEXT PRIMARY KEY, run_key INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+];
 
 /** @throws LedgerError readOnly, corrupt, version, busy, full */
 export function openFile(path: string): DatabaseSync {
@@ -93,10 +98,12 @@ function prepareFile(database: DatabaseSync, path: string): void {
   if (version > schemaVersion) throw newerVersion(path, version);
   // Before the tables: a file that has tables is in WAL mode, and `checkHeader` counts on it.
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;");
-  if (version === 0) {
+  if (version < schemaVersion) {
     database.exec("BEGIN IMMEDIATE");
     version = readPragma(database, "user_version");
-    database.exec(version === 0 ? `${schema}; COMMIT` : "ROLLBACK");
+    for (const addition of additions.slice(version)) database.exec(addition);
+    if (version < schemaVersion) database.exec(`PRAGMA user_version = ${schemaVersion}`);
+    database.exec("COMMIT");
     if (version > schemaVersion) throw newerVersion(path, version);
   }
   database.exec(`PRAGMA busy_timeout = ${busyBlockMs}`);

@@ -196,7 +196,10 @@ describe("SqliteLedger among several processes", () => {
   test("an owner on another host counts as alive", async () => {
     await withLedger(newPath(), async (ledger) => {
       const far = ownerNamed("far", { host: "elsewhere.example", pid: 1 });
-      const run = await ledger.create(parseFlowName("FarFlow"), far, (run) => ({ events: [eventAt(1)], index: indexOf(run) }));
+      const { run } = await ledger.create({ flow: parseFlowName("FarFlow"), owner: far }, (run) => ({
+        events: [eventAt(1)],
+        index: indexOf(run),
+      }));
       assert.deepEqual(await ledger.claim(run, ownerNamed("near")), far);
     });
   });
@@ -209,10 +212,28 @@ describe("SqliteLedger says what is wrong with its file", () => {
     tamper(path, "PRAGMA user_version = 99");
     assert.throws(
       () => new SqliteLedger(path),
-      isError("version", /written by a newer stepwell \(format 99; this one knows up to 1\): update/),
+      isError("version", /written by a newer stepwell \(format 99; this one knows up to 2\): update/),
     );
-    tamper(path, "PRAGMA user_version = 1");
+    tamper(path, "PRAGMA user_version = 2");
     await withLedger(path, async (ledger) => assert.equal((await ledger.list({ limit: 1 })).total, 1));
+  });
+
+  test("a file of the first format gets what it lacks, and keeps its runs", async () => {
+    const path = newPath();
+    await withLedger(path, async (ledger) => void (await createRun(ledger, "TrainFlow")));
+    tamper(path, "DROP TABLE submissions; PRAGMA user_version = 1");
+    await withLedger(path, async (ledger) => {
+      assert.equal((await ledger.list({ limit: 1 })).total, 1);
+      assert.equal(await ledger.submitted("key"), null);
+    });
+  });
+
+  test("a submission is known after a restart", async () => {
+    const path = newPath();
+    const beginning = { flow: parseFlowName("TrainFlow"), owner: ownerNamed("creator"), key: "key" };
+    const first = (run: RunId) => ({ events: [eventAt(1)], index: indexOf(run) });
+    for (const isNew of [true, false])
+      await withLedger(path, async (ledger) => assert.deepEqual(await ledger.create(beginning, first), { run: "TrainFlow/1", isNew }));
   });
 
   test("a file that is something else is refused", () => {

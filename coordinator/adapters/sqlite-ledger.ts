@@ -9,7 +9,16 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Page, RunsQuery } from "../../proto/control.ts";
 import type { RecordedEvent, RunEvent } from "../../proto/event.ts";
 import { flowOf, numberOf, parseRunId, runIdOf, type FlowName, type RunId } from "../../proto/ids.ts";
-import { LedgerError, type Appended, type Conflict, type Ledger, type Owner, type RunIndex } from "../ports/ledger.ts";
+import {
+  LedgerError,
+  type Appended,
+  type Beginning,
+  type Conflict,
+  type Created,
+  type Ledger,
+  type Owner,
+  type RunIndex,
+} from "../ports/ledger.ts";
 import { checksumOf, parseEventRow } from "./event-row.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { IndexThrottle, type LateIndex } from "./index-throttle.ts";
@@ -38,6 +47,8 @@ function prepareStatements(database: DatabaseSync) {
       "INSERT INTO flows (flow, last_number) VALUES (?, 1) ON CONFLICT (flow) DO UPDATE SET last_number = last_number + 1 RETURNING last_number",
     ),
     lastNumber: prepare("SELECT last_number FROM flows WHERE flow = ?"),
+    selectKey: prepare("SELECT r.run FROM submissions s JOIN runs r ON r.key = s.run_key WHERE s.key = ?"),
+    insertKey: prepare("INSERT INTO submissions (key, run_key) VALUES (?, ?)"),
     insertRun: prepare("INSERT INTO runs (run, last_seq) VALUES (?, ?)"),
     selectRun: prepare("SELECT key, last_seq FROM runs WHERE run = ?"),
     advance: prepare("UPDATE runs SET last_seq = ? WHERE run = ? AND last_seq = ? RETURNING key"),
@@ -81,19 +92,27 @@ export class SqliteLedger implements Ledger {
     }
   }
 
-  async create(flow: FlowName, owner: Owner, first: (run: RunId) => First): Promise<RunId> {
+  async create({ flow, owner, key: submission }: Beginning, first: (run: RunId) => First): Promise<Created> {
     const { run, index } = await this.#commit.run(() => {
+      const before = submission === undefined ? null : this.#runOfKey(submission);
+      if (before !== null) return { run: before, index: null };
       const run = runIdOf(flow, Number(this.#sql.number.get(flow)?.["last_number"]));
       const { events, index } = first(run);
       const key = Number(this.#sql.insertRun.run(run, events.length).lastInsertRowid);
       this.#insertEvents(run, key, { after: 0, payloads: events.map((event) => JSON.stringify(event)) });
       this.#writeIndex(key, index);
       this.#owners.claim(key, owner);
+      if (submission !== undefined) this.#sql.insertKey.run(submission, key);
       return { run, index };
     });
+    if (index === null) return { run, isNew: false };
     this.#throttle.written(index);
     this.#tagsWritten.set(run, tagsKey(index));
-    return run;
+    return { run, isNew: true };
+  }
+
+  async submitted(key: string): Promise<RunId | null> {
+    return await this.#whenFree(() => this.#runOfKey(key));
   }
 
   // oxlint-disable-next-line max-params -- the port has four, all of which every call needs
@@ -164,6 +183,11 @@ export class SqliteLedger implements Ledger {
     this.#throttle.drain();
     await this.#commit.idle();
     this.#database.close();
+  }
+
+  #runOfKey(key: string): RunId | null {
+    const row = this.#sql.selectKey.get(key);
+    return row === undefined ? null : parseRunId(String(row["run"]));
   }
 
   async #readRows(run: RunId, afterSeq: number): Promise<readonly EventRow[]> {

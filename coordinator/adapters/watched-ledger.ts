@@ -1,8 +1,8 @@
 // A ledger whose writes are timed, and their failures told.
 
-import type { FlowName, RunId } from "../../proto/ids.ts";
+import type { RunId } from "../../proto/ids.ts";
 import type { RunEvent } from "../../proto/event.ts";
-import { LedgerError, type Ledger, type Owner, type RunIndex } from "../ports/ledger.ts";
+import { LedgerError, type Beginning, type Ledger, type RunIndex } from "../ports/ledger.ts";
 
 export interface LedgerWatcher {
   /** Events of one append are durable. */
@@ -25,7 +25,8 @@ export function watchedLedger(ledger: Ledger, watcher: LedgerWatcher): Ledger {
     }
   };
   return {
-    create: (flow: FlowName, owner: Owner, first: Parameters<Ledger["create"]>[2]) => {
+    create: (beginning: Beginning, first: Parameters<Ledger["create"]>[1]) => {
+      // Of a submission that was there before, nothing is appended.
       let count = 0;
       const counted: typeof first = (run) => {
         const made = first(run);
@@ -34,7 +35,7 @@ export function watchedLedger(ledger: Ledger, watcher: LedgerWatcher): Ledger {
       };
       return watched(
         () => count,
-        () => ledger.create(flow, owner, counted),
+        () => ledger.create(beginning, counted),
       );
     },
     append: (run: RunId, after: number, events: readonly RunEvent[], index: RunIndex) =>
@@ -42,6 +43,7 @@ export function watchedLedger(ledger: Ledger, watcher: LedgerWatcher): Ledger {
         () => events.length,
         () => ledger.append(run, after, events, index),
       ),
+    submitted: (key) => ledger.submitted(key),
     read: (run, afterSeq) => ledger.read(run, afterSeq),
     list: (query) => ledger.list(query),
     flows: (namespace, within) => ledger.flows(namespace, within),

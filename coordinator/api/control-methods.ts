@@ -1,11 +1,18 @@
 // The methods of Control by name, with their arguments parsed: what a request may ask for, and nothing else.
 
-import { ControlError } from "../../proto/control.ts";
+import { ControlError, type TagChange } from "../../proto/control.ts";
 import { parseRunId, parseTaskId, type RunId, type TaskId } from "../../proto/ids.ts";
 import { parseBlobRequests } from "../../proto/parse/blobs.ts";
 import { parseCollectRequest } from "../../proto/parse/collect.ts";
 import { parseTokenRequest } from "../../proto/parse/token.ts";
-import { parseLogsQuery, parsePlanRequest, parseRunsQuery, parseSubmitRequest, parseTasksQuery } from "../../proto/parse/control.ts";
+import {
+  parseAsker,
+  parseLogsQuery,
+  parsePlanRequest,
+  parseRunsQuery,
+  parseSubmitRequest,
+  parseTasksQuery,
+} from "../../proto/parse/control.ts";
 import type { Askable } from "./access/permissions.ts";
 
 type Arguments = readonly unknown[];
@@ -16,10 +23,10 @@ export function callsOf(control: Askable): CallTable {
   return table({
     submit: ([request]: Arguments) => control.submit(parseSubmitRequest(request)),
     plan: ([request]: Arguments) => control.plan(parsePlanRequest(request)),
-    cancel: ([run, by]: Arguments) => control.cancel(parseRun(run), parseText(by, "by")),
-    retry: ([run, by, tasks]: Arguments) =>
-      control.retry(parseRun(run), parseText(by, "by"), tasks === null ? null : parseList(tasks, "tasks", parseTask)),
-    tag: ([run, by, change]: Arguments) => control.tag(parseRun(run), parseText(by, "by"), parseTagChange(change)),
+    cancel: ([run, asker]: Arguments) => control.cancel(parseRun(run), parseAsker(asker)),
+    retry: ([run, asker, tasks]: Arguments) =>
+      control.retry(parseRun(run), parseAsker(asker), tasks === null ? null : parseList(tasks, "tasks", parseTask)),
+    tag: ([run, asker, change]: Arguments) => control.tag(parseRun(run), parseAsker(asker), parseTagChange(change)),
     runs: ([query]: Arguments) => control.runs(parseRunsQuery(query)),
     flows: ([namespace]: Arguments) => control.flows(namespace === null ? null : parseText(namespace, "namespace")),
     latest: ([query]: Arguments) => control.latest(parseRunsQuery(query)),
@@ -70,7 +77,7 @@ function parseList<T>(value: unknown, name: string, parse: (item: unknown) => T)
   return value.map(parse);
 }
 
-function parseTagChange(value: unknown): { readonly add: readonly string[]; readonly remove: readonly string[] } {
+function parseTagChange(value: unknown): TagChange {
   const { add, remove } =
     typeof value === "object" && value !== null ? (value as { readonly add?: unknown; readonly remove?: unknown }) : {};
   return {

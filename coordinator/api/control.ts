@@ -2,6 +2,7 @@
 
 import {
   ControlError,
+  type Asker,
   type Control,
   type LogsQuery,
   type Page,
@@ -9,6 +10,7 @@ import {
   type ResumeRequest,
   type RunsQuery,
   type SubmitRequest,
+  type TagChange,
   type TasksQuery,
 } from "../../proto/control.ts";
 import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
@@ -74,12 +76,31 @@ export class CoordinatorControl implements Control {
   async submit(request: SubmitRequest): Promise<RunId> {
     const objection = objectionToSubmission(request);
     if (objection !== null) throw new ControlError("invalid", objection);
+    const before = request.key === undefined ? null : await this.#ports.ledger.submitted(request.key);
+    if (before !== null) return this.#again(before, request);
     const secrets = await this.#secretsOf(request);
     const reused = request.resume === null ? [] : (await this.#planned({ ...request, resume: request.resume }, secrets)).reused;
     const { clock, drivers } = this.#ports;
     const events = (id: RunId) => firstEvents(request, { run: id, reused, atMs: clock.nowMs() });
-    const run = await drivers.create(request.graph.flow, events, secrets.values);
+    const { flow } = request.graph;
+    const beginning = request.key === undefined ? { flow } : { flow, key: request.key };
+    const { run, isNew } = await drivers.create(beginning, events, secrets.values);
+    if (!isNew) return this.#again(run, request);
     if (request.resume !== null) await this.#checkOrigin(run, request.resume.origin);
+    return run;
+  }
+
+  /** The submission was carried out before, and nobody heard so. It may even have been recorded by a ledger that reported an error. */
+  async #again(run: RunId, { graph, namespace, key }: SubmitRequest): Promise<RunId> {
+    const state = await this.#read(run);
+    const { submitted } = state;
+    if (submitted.graph.flow !== graph.flow || submitted.context.namespace !== namespace)
+      throw new ControlError("conflict", `the key ${JSON.stringify(key)} belongs to another submission: make a new one for each`);
+    if (state.finishedAtMs === null) {
+      await this.#ports.drivers.adopt(run).catch((error: unknown) => {
+        if (!(error instanceof OwnedElsewhere || error instanceof DriverEnded)) throw error;
+      });
+    }
     return run;
   }
 
@@ -87,7 +108,7 @@ export class CoordinatorControl implements Control {
   async #checkOrigin(run: RunId, origin: RunId): Promise<void> {
     const objection = collectedObjection(await this.#read(origin));
     if (objection === null) return;
-    await this.cancel(run, "garbage collection");
+    await this.cancel(run, { by: "garbage collection" });
     throw new ControlError("conflict", objection);
   }
 
@@ -95,28 +116,28 @@ export class CoordinatorControl implements Control {
     return (await this.#planned(request, await this.#secretsOf(request))).plan;
   }
 
-  cancel(run: RunId, by: string): Promise<void> {
+  cancel(run: RunId, asker: Asker): Promise<void> {
     return this.#change(run, {
-      decide: (state, atMs) => decideCancel(state, { by, atMs }),
-      forward: (control) => control.cancel(run, by),
+      decide: (state, atMs) => decideCancel(state, { ...asker, atMs }),
+      forward: (control) => control.cancel(run, asker),
       result: () => undefined,
     });
   }
 
-  async retry(run: RunId, by: string, tasks: readonly TaskId[] | null): Promise<void> {
+  async retry(run: RunId, asker: Asker, tasks: readonly TaskId[] | null): Promise<void> {
     await this.#endStopping(run);
     await this.#checkSecrets(run);
     return this.#change(run, {
-      decide: (state, atMs) => decideRetry(state, { by, tasks, atMs }),
-      forward: (control) => control.retry(run, by, tasks),
+      decide: (state, atMs) => decideRetry(state, { ...asker, tasks, atMs }),
+      forward: (control) => control.retry(run, asker, tasks),
       result: () => undefined,
     });
   }
 
-  tag(run: RunId, by: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }): Promise<readonly string[]> {
+  tag(run: RunId, asker: Asker, change: TagChange): Promise<readonly string[]> {
     return this.#change(run, {
-      decide: (state, atMs) => decideTags(state, { by, add: change.add, remove: change.remove, atMs }),
-      forward: (control) => control.tag(run, by, change),
+      decide: (state, atMs) => decideTags(state, { ...asker, add: change.add, remove: change.remove, atMs }),
+      forward: (control) => control.tag(run, asker, change),
       result: (state) => state.tags,
     });
   }

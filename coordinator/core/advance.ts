@@ -9,6 +9,7 @@ import type { Artifacts } from "../../proto/artifact.ts";
 import type { RunEvent } from "../../proto/event.ts";
 import { parseStepName, type TaskId } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
+import { noteChange } from "./changes.ts";
 import { stopOf, type Effect } from "./effect.ts";
 import { fateOf, type Fate } from "./fate.ts";
 import { begin, makeReady, settle, succeed, type Work } from "./follow.ts";
@@ -25,6 +26,7 @@ const start = parseStepName("start");
 export function advance(state: RunState, event: RunEvent): Effect[] {
   const work: Work = { state, effects: [], atMs: event.atMs, succeeded: [] };
   state.seq += 1;
+  if ("key" in event && event.key !== undefined) noteChange(state, event.key);
   apply(work, event);
   settle(work);
   finishIfDone(work);

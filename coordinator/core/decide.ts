@@ -3,11 +3,13 @@
 // D1. An outcome is accepted once, of the attempt that runs, under the lease that it runs under: everything else is stale.
 // D2. A decision never changes the state; only the event does, once it is in the ledger.
 
+import type { Asker } from "../../proto/control.ts";
 import type { RunEvent } from "../../proto/event.ts";
 import type { Failure } from "../../proto/failure.ts";
 import type { TaskId } from "../../proto/ids.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { retried } from "./advance.ts";
+import { askerOf, isRepeated } from "./changes.ts";
 import { collectedObjection } from "./collect.ts";
 import { accepted, refused, type Decision, type Refused } from "./decision.ts";
 import { fateOf } from "./fate.ts";
@@ -23,7 +25,7 @@ export type OutcomeReport = Held & { readonly outcome: TaskOutcome; readonly atM
 /** `undelivered`: the worker never named it; `drained`: the worker was to leave. */
 export type LossReport = Held & { readonly worker: string; readonly how: "lost" | "undelivered" | "drained"; readonly atMs: number };
 export type DueRequest = { readonly task: TaskId; readonly attempt: number; readonly atMs: number };
-export type RetryRequest = { readonly by: string; readonly tasks: readonly TaskId[] | null; readonly atMs: number };
+export type RetryRequest = Asker & { readonly tasks: readonly TaskId[] | null; readonly atMs: number };
 
 /** Ends a submission: nothing more is taken over. */
 export function decideBegin(state: RunState, request: { readonly atMs: number }): Decision {
@@ -81,14 +83,16 @@ export function decideRetryDue(state: RunState, due: DueRequest): Decision {
 }
 
 /** Asking again while the run stops changes nothing. */
-export function decideCancel(state: RunState, request: { readonly by: string; readonly atMs: number }): Decision {
+export function decideCancel(state: RunState, request: Asker & { readonly atMs: number }): Decision {
+  if (isRepeated(state, request)) return accepted();
   if (state.finishedAtMs !== null) return refused("conflict", `${state.submitted.run} has ended already: ${statusOf(state)}`);
   if (state.stopping !== null) return accepted();
-  return accepted({ kind: "cancelRequested", atMs: request.atMs, by: request.by });
+  return accepted({ kind: "cancelRequested", atMs: request.atMs, ...askerOf(request) });
 }
 
 /** Also for a run that nobody finished: what failed until then is made ready, what is under way goes on. */
 export function decideRetry(state: RunState, request: RetryRequest): Decision {
+  if (isRepeated(state, request)) return accepted();
   const { run } = state.submitted;
   const status = statusOf(state);
   const collected = collectedObjection(state);
@@ -101,7 +105,7 @@ export function decideRetry(state: RunState, request: RetryRequest): Decision {
   const missing = request.tasks?.find((id) => !state.tasks.has(id));
   if (missing !== undefined) return noTask(state, missing);
   const tasks = retried(state, request.tasks);
-  if (tasks.length > 0) return accepted({ kind: "retryRequested", atMs: request.atMs, by: request.by, tasks: request.tasks });
+  if (tasks.length > 0) return accepted({ kind: "retryRequested", atMs: request.atMs, ...askerOf(request), tasks: request.tasks });
   if (status === "running") return accepted();
   return refused("conflict", `${run}: none of the tasks asked for has failed or was cancelled`);
 }

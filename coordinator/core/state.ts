@@ -30,6 +30,8 @@ export type RunState = {
   /** Why nothing new starts any more, and who wanted it; null while the run goes on. */
   stopping: Stopping | null;
   tags: readonly string[];
+  /** Of the latest changes that were asked for: what is asked for again by the same one has been done. */
+  readonly changeKeys: Set<string>;
   readonly tasks: Map<TaskId, Task>;
   /** The tasks in the order of their creation, which is the order of pages. */
   readonly order: Task[];
@@ -163,6 +165,7 @@ export function initialState(submitted: RunSubmitted): RunState {
     collectedAtMs: null,
     stopping: null,
     tags: submitted.context.tags,
+    changeKeys: new Set(),
     tasks: new Map(),
     order: [],
     ready: new Set(),

@@ -1,11 +1,12 @@
 // Changing a run's tags: removals first, then additions, all or nothing. What the system gave stays.
 
+import type { Asker } from "../../proto/control.ts";
 import { tagCharactersMax, tagsMax } from "../../proto/event.ts";
+import { askerOf, isRepeated } from "./changes.ts";
 import { accepted, refused, type Decision } from "./decision.ts";
 import type { RunState } from "./state.ts";
 
-export type TagRequest = {
-  readonly by: string;
+export type TagRequest = Asker & {
   readonly add: readonly string[];
   readonly remove: readonly string[];
   readonly atMs: number;
@@ -13,6 +14,7 @@ export type TagRequest = {
 
 /** Adding a tag that is there and removing one that is not change nothing; so does adding what equals a system tag. */
 export function decideTags(state: RunState, request: TagRequest): Decision {
+  if (isRepeated(state, request)) return accepted();
   const { systemTags } = state.submitted;
   const fixed = request.remove.find((tag) => systemTags.includes(tag));
   if (fixed !== undefined) return refused("invalid", `"${fixed}" is a system tag of ${state.submitted.run} and cannot be removed`);
@@ -31,7 +33,7 @@ export function decideTags(state: RunState, request: TagRequest): Decision {
     );
   }
   if (add.length === 0 && remove.length === 0) return accepted();
-  return accepted({ kind: "tagsChanged", atMs: request.atMs, by: request.by, add, remove });
+  return accepted({ kind: "tagsChanged", atMs: request.atMs, ...askerOf(request), add, remove });
 }
 
 /** What is wrong with a tag; null where it may be given to a run. Characters are Unicode code points. */

@@ -49,7 +49,8 @@ export function ownerNamed(id: string, change: Partial<Owner> = {}): Owner {
 }
 
 export async function createRun(ledger: Ledger, flow: string, change: Partial<RunIndex> = {}): Promise<RunId> {
-  return await ledger.create(parseFlowName(flow), ownerNamed("creator"), (run) => ({ events: [eventAt(1)], index: indexOf(run, change) }));
+  const beginning = { flow: parseFlowName(flow), owner: ownerNamed("creator") };
+  return (await ledger.create(beginning, (run) => ({ events: [eventAt(1)], index: indexOf(run, change) }))).run;
 }
 
 export async function history(ledger: Ledger, run: RunId, afterSeq = 0): Promise<RecordedEvent[]> {
@@ -79,7 +80,7 @@ export function describeLedger(name: string, open: () => Promise<Ledger>): void 
     test("a submission that throws leaves nothing behind, not even a gap in the numbers", async () => {
       const flow = parseFlowName("ThrowFlow");
       await assert.rejects(
-        ledger.create(flow, ownerNamed("a"), () => {
+        ledger.create({ flow, owner: ownerNamed("a") }, () => {
           throw new RangeError("no such graph");
         }),
         RangeError,
@@ -90,13 +91,30 @@ export function describeLedger(name: string, open: () => Promise<Ledger>): void 
 
     test("one that throws takes no concurrent one with it", async () => {
       const flow = parseFlowName("NeighbourFlow");
-      const failing = ledger.create(flow, ownerNamed("a"), () => {
+      const failing = ledger.create({ flow, owner: ownerNamed("a") }, () => {
         throw new RangeError("no");
       });
       const [good, bad, alsoGood] = await Promise.allSettled([createRun(ledger, flow), failing, createRun(ledger, flow)]);
       assert.equal(bad.status, "rejected");
       const created = [good, alsoGood].flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
       assert.deepEqual(new Set(created), new Set(["NeighbourFlow/1", "NeighbourFlow/2"]));
+    });
+
+    test("a submission with a key is one run, however often and by how many at once it is asked for", async () => {
+      const flow = parseFlowName("KeyFlow");
+      const submit = (key: string) =>
+        ledger.create({ flow, owner: ownerNamed("creator"), key }, (run) => ({ events: [eventAt(1)], index: indexOf(run) }));
+      assert.equal(await ledger.submitted("key-1"), null);
+      const all = await Promise.all([submit("key-1"), submit("key-1"), submit("key-2")]);
+      assert.deepEqual(all, [
+        { run: "KeyFlow/1", isNew: true },
+        { run: "KeyFlow/1", isNew: false },
+        { run: "KeyFlow/2", isNew: true },
+      ]);
+      assert.deepEqual(await submit("key-1"), { run: "KeyFlow/1", isNew: false });
+      assert.deepEqual([await ledger.submitted("key-1"), await ledger.submitted("key-2")], ["KeyFlow/1", "KeyFlow/2"]);
+      assert.deepEqual(await list({ flow }), ["KeyFlow/2", "KeyFlow/1"]);
+      assert.equal(await createRun(ledger, "KeyFlow"), "KeyFlow/3");
     });
 
     test("what was appended is read back equal, in order, numbered from 1", async () => {
@@ -313,7 +331,7 @@ function describeClaims(ledger: () => Ledger): void {
     const { pid } = spawnSync(process.execPath, ["-e", "0"]);
     const dead = ownerNamed("dead", { pid });
     const flow = parseFlowName("DeadFlow");
-    const run = await ledger().create(flow, dead, (run) => ({ events: [eventAt(1)], index: indexOf(run) }));
+    const { run } = await ledger().create({ flow, owner: dead }, (run) => ({ events: [eventAt(1)], index: indexOf(run) }));
     assert.equal(await ledger().owner(run), null);
     const owners = await Promise.all(["a", "b", "c"].map((id) => ledger().claim(run, ownerNamed(id))));
     assert.equal(new Set(owners.map(({ id }) => id)).size, 1);

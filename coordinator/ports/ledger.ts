@@ -19,6 +19,12 @@ export type Conflict = { readonly kind: "conflict"; readonly lastSeq: number };
  */
 export type Owner = { readonly id: string; readonly pid: number; readonly host: string; readonly address: string };
 
+/** Where a new run begins. `key` is that of the submission: the ledger keeps it with the run, for ever. */
+export type Beginning = { readonly flow: FlowName; readonly owner: Owner; readonly key?: string };
+
+/** Not new: another submission with the key was there before, and nothing was written. */
+export type Created = { readonly run: RunId; readonly isNew: boolean };
+
 /**
  * The append-only history of every run: the truth. Durable when a promise resolves.
  * Errors: `LedgerError` corrupt (a checksum fails: never skipped, the run is closed to writing), full, readOnly, busy.
@@ -28,11 +34,9 @@ export interface Ledger {
    * Gives the run the next number of its flow, records the owner's claim, and appends what `first` makes of the id.
    * `first` may be called more than once, and in vain; the last call counts. What it keeps elsewhere is of a run that may come to nothing.
    */
-  create(
-    flow: FlowName,
-    owner: Owner,
-    first: (run: RunId) => { readonly events: readonly RunEvent[]; readonly index: RunIndex },
-  ): Promise<RunId>;
+  create(beginning: Beginning, first: (run: RunId) => { readonly events: readonly RunEvent[]; readonly index: RunIndex }): Promise<Created>;
+  /** The run that was created with the key; null where none was. */
+  submitted(key: string): Promise<RunId | null>;
   /**
    * Appends all of `events` if the last sequence number is still `after`, else nothing. Concurrent calls share a commit.
    * Where it rejects, the events were most likely not recorded, but a disk's error can't tell: reading does.

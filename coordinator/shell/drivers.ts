@@ -4,12 +4,12 @@
 // R2. The claim on a finished run is given back when its lines can be read by everybody: followers elsewhere wait for that.
 
 import type { Artifacts } from "../../proto/artifact.ts";
-import type { FlowName, RunId } from "../../proto/ids.ts";
+import type { RunId } from "../../proto/ids.ts";
 import type { RunEvent } from "../../proto/event.ts";
 import { advance } from "../core/advance.ts";
 import { initialState, type RunState, type RunSubmitted } from "../core/state.ts";
 import { summaryOf } from "../core/view.ts";
-import { LedgerError, type Owner } from "../ports/ledger.ts";
+import { LedgerError, type Beginning, type Created, type Owner } from "../ports/ledger.ts";
 import { LeaseNumbers } from "./lease-numbers.ts";
 import { errorField } from "./log.ts";
 import { DriverEnded, RunDriver, type DriverFailure, type RunDriverEvents, type RunDriverPorts, type Taken } from "./run-driver.ts";
@@ -79,11 +79,19 @@ export class Drivers {
     return this.#drivers.values();
   }
 
-  /** `events` makes the run's first events of its id. Durable when it resolves; the values of its secrets are before. */
-  async create(flow: FlowName, events: (run: RunId) => readonly [RunSubmitted, ...RunEvent[]], secretValues: Artifacts): Promise<RunId> {
+  /**
+   * `events` makes the run's first events of its id. Durable when it resolves; the values of its secrets are before. A submission
+   * that was there before is left to whoever drives its run.
+   */
+  async create(
+    beginning: Omit<Beginning, "owner">,
+    events: (run: RunId) => readonly [RunSubmitted, ...RunEvent[]],
+    secretValues: Artifacts,
+  ): Promise<Created> {
     let state: RunState | null = null;
     let first: readonly RunEvent[] = [];
-    const run = await this.#options.ledger.create(flow, this.#options.owner, (id) => {
+    const { ledger, owner } = this.#options;
+    const created = await ledger.create({ ...beginning, owner }, (id) => {
       const [submitted, ...others] = events(id);
       const made = initialState(submitted);
       for (const event of others) advance(made, event);
@@ -93,10 +101,11 @@ export class Drivers {
       this.#options.secrets?.put(id, secretValues);
       return { events: first, index: summaryOf(made) };
     });
-    if (state === null) throw new Error(`the ledger made ${run} without asking for its events`);
+    if (!created.isNew) return created;
+    if (state === null) throw new Error(`the ledger made ${created.run} without asking for its events`);
     this.#options.observer.recorded(state, first);
     this.#drive({ state, leases: LeaseNumbers.ofNewRun() }).begin();
-    return run;
+    return created;
   }
 
   /** Drives the run from now on, if nobody else does. @throws OwnedElsewhere, LedgerError */

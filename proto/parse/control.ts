@@ -1,10 +1,19 @@
 // Parsers of what clients ask of a coordinator.
 
-import type { LogsQuery, ResumeRequest, RunsQuery, SubmitRequest, TasksQuery } from "../control.ts";
+import {
+  keyCharactersMax,
+  type Asker,
+  type LogsQuery,
+  type ResumeRequest,
+  type RunsQuery,
+  type SubmitRequest,
+  type TasksQuery,
+} from "../control.ts";
 import {
   arrayOf,
   boolean,
   count,
+  named,
   nullable,
   number,
   object,
@@ -28,6 +37,11 @@ const resume = object<ResumeRequest>({
   rerunCaught: boolean,
 });
 
+const key = named((text) => {
+  if (text === "" || text.length > keyCharactersMax) throw new RangeError(`a key has 1 to ${keyCharactersMax} characters`);
+  return text;
+});
+
 const submission: Omit<Fields<SubmitRequest>, "resume"> = {
   graph: flowGraph,
   codePackage: sha256,
@@ -39,7 +53,11 @@ const submission: Omit<Fields<SubmitRequest>, "resume"> = {
   systemTags: arrayOf(string),
   namespace: string,
   user: string,
+  key: optional(key),
 };
+
+/** @throws ParseError */
+export const parseAsker: Parser<Asker> = root("asker", object<Asker>({ by: string, key: optional(key) }));
 
 /** @throws ParseError */
 export const parseSubmitRequest: Parser<SubmitRequest> = root("submit", object<SubmitRequest>({ ...submission, resume: nullable(resume) }));

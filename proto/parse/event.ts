@@ -31,6 +31,7 @@ export const runOptions: Parser<RunOptions> = object<RunOptions>({
 const reusedTask = object<ReusedTask>({ task: taskId, origin: runId, attempt: count, taken, artifacts, caught: nullable(failure) });
 const atMs = number;
 const held = { task: taskId, attempt: count, lease: count };
+const asked = { by: string, key: optional(string) };
 
 /** @throws ParseError */
 export const parseRunEvent: Parser<RunEvent> = root(
@@ -54,9 +55,9 @@ export const parseRunEvent: Parser<RunEvent> = root(
     taskSucceeded: object({ kind, atMs, ...held, taken, artifacts, usage }),
     taskFailed: object({ kind, atMs, ...held, failure, artifacts, usage: nullable(usage) }),
     retryDue: object({ kind, atMs, task: taskId, attempt: count }),
-    cancelRequested: object({ kind, atMs, by: string }),
-    retryRequested: object({ kind, atMs, by: string, tasks: nullable(arrayOf(taskId)) }),
-    tagsChanged: object({ kind, atMs, by: string, add: arrayOf(string), remove: arrayOf(string) }),
+    cancelRequested: object({ kind, atMs, ...asked }),
+    retryRequested: object({ kind, atMs, ...asked, tasks: nullable(arrayOf(taskId)) }),
+    tagsChanged: object({ kind, atMs, ...asked, add: arrayOf(string), remove: arrayOf(string) }),
     artifactsCollected: object({ kind, atMs, by: string }),
   }),
 );

@@ -115,7 +115,7 @@ export class ListedRun<F = AnyFlow> {
 
   /** Resolves when the wish is recorded; `wait()` for the end. @throws ControlError conflict when the run has ended */
   async cancel(): Promise<void> {
-    await this.#session.connection.control.cancel(this.id, this.#session.user);
+    await this.#session.connection.control.cancel(this.id, { by: this.#session.user });
   }
 
   /** @throws ControlError invalid */
@@ -132,7 +132,8 @@ export class ListedRun<F = AnyFlow> {
    */
   async replaceTags(change: { readonly add?: readonly string[]; readonly remove?: readonly string[] }): Promise<void> {
     const { control } = this.#session.connection;
-    const tags = await control.tag(this.id, this.#session.user, { add: change.add ?? [], remove: change.remove ?? [] });
+    const asker = { by: this.#session.user };
+    const tags = await control.tag(this.id, asker, { add: change.add ?? [], remove: change.remove ?? [] });
     this.#summary = { ...this.#summary, tags };
   }
 

@@ -30,9 +30,9 @@ export function connectControl(endpoint: Endpoint): ControlClient {
   return {
     submit: (request) => call<RunId>("submit", request),
     plan: (request) => call<ResumePlan>("plan", request),
-    cancel: (run, by) => call("cancel", run, by),
-    retry: (run, by, tasks) => call("retry", run, by, tasks),
-    tag: (run, by, change) => call<readonly string[]>("tag", run, by, change),
+    cancel: (run, asker) => call("cancel", run, asker),
+    retry: (run, asker, tasks) => call("retry", run, asker, tasks),
+    tag: (run, asker, change) => call<readonly string[]>("tag", run, asker, change),
     runs: (query) => call("runs", query),
     flows: (namespace) => call<readonly FlowName[]>("flows", namespace),
     latest: (query) => call<RunView | null>("latest", query),

@@ -90,7 +90,7 @@ void test("a cancel that races the end of the run is refused or obeyed, and the 
       const started = place.start("run", "flow.ts", "--json");
       await until("the run", async () => (await control.runs({ namespace: null, limit: 1 })).items[0]?.run === run);
       await pause((round % 12) * 15);
-      const obeyed = await control.cancel(run, "tester").then(() => true, refusalOf);
+      const obeyed = await control.cancel(run, { by: "tester" }).then(() => true, refusalOf);
       const ran = await started.ended;
       const { status } = JSON.parse(ran.stdout) as RunDocument;
       assert.ok(

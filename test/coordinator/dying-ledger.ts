@@ -4,7 +4,7 @@
 import type { RunsQuery, Page } from "../../proto/control.ts";
 import type { RecordedEvent, RunEvent } from "../../proto/event.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
-import type { Appended, Conflict, Ledger, Owner, RunIndex } from "../../coordinator/ports/ledger.ts";
+import type { Appended, Beginning, Conflict, Created, Ledger, Owner, RunIndex } from "../../coordinator/ports/ledger.ts";
 
 export type Death = { readonly atAppend: number; readonly when: "before" | "after" };
 
@@ -39,11 +39,14 @@ export class DyingLedger implements Ledger {
   }
 
   create(
-    flow: FlowName,
-    owner: Owner,
+    beginning: Beginning,
     first: (run: RunId) => { readonly events: readonly RunEvent[]; readonly index: RunIndex },
-  ): Promise<RunId> {
-    return this.#alive(() => this.#inner.create(flow, owner, first));
+  ): Promise<Created> {
+    return this.#alive(() => this.#inner.create(beginning, first));
+  }
+
+  submitted(key: string): Promise<RunId | null> {
+    return this.#alive(() => this.#inner.submitted(key));
   }
 
   // oxlint-disable-next-line max-params -- the port has four

@@ -21,14 +21,16 @@ test("a user has 1,000 runs under way at most, and so has a namespace that a tok
   const { coordinator, client, token } = await openBorder(context);
   const { control } = coordinator;
   const runs = await Promise.all(Array.from({ length: 999 }, () => control.submit(submission(graph))));
-  const any = client({ token: token({ role: "runner" }) });
+  const any = client({ token: token({ role: "runner", name: "ada" }) });
   await any.submit(submission(graph));
   await assert.rejects(any.submit(submission(graph)), { code: "conflict", message: /ada has 1000 runs that have not ended/ });
-  await any.submit({ ...submission(graph), user: "bob" });
-  const limited = client({ token: token({ role: "runner", namespace: "user:ada" }) });
+  // Whose runs they are, a token says itself.
+  await assert.rejects(any.submit({ ...submission(graph), user: "bob" }), { code: "conflict" });
+  await client({ token: token({ role: "runner", name: "bob" }) }).submit(submission(graph));
+  const limited = client({ token: token({ role: "runner", name: "bob", namespace: "user:ada" }) });
   await assert.rejects(limited.submit({ ...submission(graph), user: "bob" }), { code: "conflict", message: /user:ada has 1001 runs/ });
   const [first, second] = runs;
   assert.ok(first !== undefined && second !== undefined);
-  await any.cancel(first, "ada");
+  await any.cancel(first, { by: "ada" });
   await any.submit(submission(graph));
 });

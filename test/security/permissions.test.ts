@@ -53,9 +53,9 @@ function argumentsFor(run: RunId): { readonly [M in keyof Askable]: Parameters<A
   return {
     submit: [request],
     plan: [{ ...request, resume: { origin: run, ...resume } }],
-    cancel: [run, "test"],
-    retry: [run, "test", null],
-    tag: [run, "test", { add: ["seen"], remove: [] }],
+    cancel: [run, { by: "test" }],
+    retry: [run, { by: "test" }, null],
+    tag: [run, { by: "test" }, { add: ["seen"], remove: [] }],
     runs: [{ limit: 10 }],
     latest: [{ limit: 1 }],
     flows: [null],
@@ -229,6 +229,28 @@ test("blobs are read by who may read their run, and written by who may submit on
   const eve = client({ token: token({ namespace: "user:eve" }) });
   await assert.rejects(eve.grantBlobs(run, [{ kind: "get", sha256: codePackage }]), { code: "denied" });
 });
+
+test(
+  "a runner's token is recorded under its name, whatever its holder says; an admin says itself for whom it acts",
+  options,
+  async (context) => {
+    const { house, coordinator, token, client } = await openBorder(context);
+    for (const [role, user, by] of [
+      ["runner", "nightly", "nightly"],
+      ["admin", "ada", "eve"],
+    ] as const) {
+      const one = client({ token: token({ role, name: "nightly" }) });
+      const run = await one.submit(submission(graph));
+      await one.tag(run, { by: "eve" }, { add: ["seen"], remove: [] });
+      await one.cancel(run, { by: "eve" });
+      assert.equal((await coordinator.control.run(run)).user, user);
+      const asked = (await house.events(run)).flatMap(({ event }) => ("by" in event ? [event.by] : []));
+      assert.deepEqual(asked, [by, by]);
+    }
+    const nameless = client({ token: token({ role: "runner", name: "" }) });
+    assert.equal((await coordinator.control.run(await nameless.submit(submission(graph)))).user, "ada");
+  },
+);
 
 test("what is in no table is asked for in vain", options, async (context) => {
   const { coordinator, token } = await openBorder(context, { tls: "off" });

@@ -16,8 +16,8 @@ const run = parseRunId("Linear/1");
 
 const deeds: Readonly<Record<string, (client: ControlClient) => Promise<unknown>>> = {
   submit: (client) => client.submit(submission(graph)),
-  cancel: (client) => client.cancel(run, "test"),
-  tag: (client) => client.tag(run, "test", { add: ["tag"], remove: [] }),
+  cancel: (client) => client.cancel(run, { by: "test" }),
+  tag: (client) => client.tag(run, { by: "test" }, { add: ["tag"], remove: [] }),
   runs: (client) => client.runs({ limit: 5 }),
   logs: (client) => Array.fromAsync(client.logs({ run })),
   tokens: (client) => client.tokens(),

@@ -14,6 +14,8 @@ export type GuardPorts = {
   readonly audit: AuditTrail;
   /** Runs that have not ended, of a namespace or of a user. */
   unfinishedRuns(of: { readonly within: string } | { readonly user: string }): Promise<number>;
+  /** Whether a run was begun with the key. */
+  isSubmitted(key: string): Promise<boolean>;
   /** Null where there is no such run. */
   namespaceOf(run: RunId): Promise<string | null>;
 };
@@ -119,14 +121,16 @@ function methodOf(name: Method, { control, tokens }: GuardTargets): AnyMethod {
 /** Runs of one user, or of a namespace that a token is limited to, that may be under way at once. */
 const unfinishedRunsMax = 1000;
 
-function limitsOf({ namespace, tokenId, role }: Principal, { namespaceOf, unfinishedRuns }: GuardPorts): Limits {
+function limitsOf({ namespace, tokenId, tokenName, role }: Principal, { namespaceOf, unfinishedRuns, isSubmitted }: GuardPorts): Limits {
   const holds = async (run: RunId): Promise<boolean> => namespace === null || (await namespaceOf(run)) === namespace;
   return {
     role,
     namespace,
+    // An admin gives out tokens of any name: it may as well say itself for whom it acts.
+    name: role === "admin" || tokenName === "" ? null : tokenName,
     holds,
-    checkRoom: async (user) => {
-      if (tokenId === null) return;
+    checkRoom: async ({ user, key }) => {
+      if (tokenId === null || (key !== undefined && (await isSubmitted(key)))) return;
       const count = await unfinishedRuns(namespace === null ? { user } : { within: namespace });
       if (count < unfinishedRunsMax) return;
       throw new ControlError(

@@ -4,7 +4,7 @@
 // P2. A principal that is limited to a namespace asks about runs of that namespace only: each row says how its arguments
 //     are kept to it.
 
-import { ControlError, type Control, type RunsQuery, type SubmitRequest } from "../../../proto/control.ts";
+import { ControlError, type Asker, type Control, type RunsQuery, type SubmitRequest } from "../../../proto/control.ts";
 import type { RunId } from "../../../proto/ids.ts";
 import type { WorkerView } from "../../../proto/view.ts";
 import type { Role, TokenControl } from "../../../proto/token.ts";
@@ -17,10 +17,15 @@ export interface Limits {
   readonly role: Role;
   /** Null: nothing. */
   readonly namespace: string | null;
+  /** As whom the principal is recorded, whatever it says; null: as it says. */
+  readonly name: string | null;
   /** Whether the run is one that the principal may know of. */
   holds(run: RunId): Promise<boolean>;
-  /** @throws ControlError conflict, when too many runs of the principal's namespace, or else of the user, have not ended */
-  checkRoom(user: string): Promise<void>;
+  /**
+   * For a submission, unless it is one that was carried out before.
+   * @throws ControlError conflict, when too many runs of the principal's namespace, or else of the user, have not ended
+   */
+  checkRoom(request: Pick<SubmitRequest, "user" | "key">): Promise<void>;
   /** @throws ControlError denied, for a run of another namespace or none at all */
   checkRun(run: RunId): Promise<void>;
 }
@@ -47,9 +52,9 @@ const admins: readonly Role[] = ["admin"];
 export const controlTable: { readonly [M in keyof Askable]: Row<M> } = {
   submit: { who: runners, kind: "change", limit: ofNewRun },
   plan: { who: readers, kind: "once", limit: ofSubmission },
-  cancel: { who: runners, kind: "change", limit: ofRun, run: first },
-  retry: { who: runners, kind: "change", limit: ofRun, run: first },
-  tag: { who: runners, kind: "change", limit: ofRun, run: first },
+  cancel: { who: runners, kind: "change", limit: ofChange, run: first },
+  retry: { who: runners, kind: "change", limit: ofChange, run: first },
+  tag: { who: runners, kind: "change", limit: ofChange, run: first },
   runs: { who: readers, kind: "once", limit: ([query], limits) => [within(query, limits)] },
   latest: { who: readers, kind: "once", limit: ([query], limits) => [within(query, limits)] },
   flows: { who: readers, kind: "once", limit: (args, { namespace }) => (namespace === null ? args : [args[0], namespace]) },
@@ -130,6 +135,13 @@ async function ofRun<Args extends readonly [RunId, ...unknown[]]>(args: Args, li
   return args;
 }
 
+async function ofChange<Args extends readonly [RunId, Asker, ...unknown[]]>(args: Args, limits: Limits): Promise<Args> {
+  const [run, asker, ...others] = args;
+  await limits.checkRun(run);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same arguments, under another name
+  return [run, { ...asker, by: limits.name ?? asker.by }, ...others] as unknown as Args;
+}
+
 async function ofQuery<Args extends readonly [{ readonly run: RunId }]>(args: Args, limits: Limits): Promise<Args> {
   await limits.checkRun(args[0].run);
   return args;
@@ -143,10 +155,11 @@ async function ofGrant<Args extends readonly [RunId | null, ...unknown[]]>(args:
   return args;
 }
 
-async function ofNewRun<Args extends readonly [SubmitRequest]>(args: Args, limits: Limits): Promise<Args> {
-  const permitted = await ofSubmission(args, limits);
-  await limits.checkRoom(args[0].user);
-  return permitted;
+async function ofNewRun([request]: readonly [SubmitRequest], limits: Limits): Promise<[SubmitRequest]> {
+  const permitted = { ...request, user: limits.name ?? request.user };
+  await ofSubmission([permitted], limits);
+  await limits.checkRoom(permitted);
+  return [permitted];
 }
 
 async function ofSubmission<Args extends readonly [SubmitRequest]>(args: Args, { namespace, checkRun }: Limits): Promise<Args> {
