@@ -11,6 +11,7 @@ import { agreedProtocol, protocolVersions, type CoordinatorItem, type Hello, typ
 import type { AuditTrail } from "../ports/audit-trail.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Dispatcher } from "../shell/dispatcher.ts";
+import type { Drivers } from "../shell/drivers.ts";
 import type { Grants } from "../shell/grants.ts";
 import type { Leases } from "../shell/leases.ts";
 import type { LogIntake } from "../shell/log-intake.ts";
@@ -25,6 +26,7 @@ export type WorkerSessionPorts = {
   readonly audit: AuditTrail;
   readonly workers: Workers;
   readonly leases: Leases;
+  readonly drivers: Pick<Drivers, "get">;
   readonly dispatcher: Dispatcher;
   readonly intake: LogIntake;
   readonly grants: Grants;
@@ -97,13 +99,16 @@ export class WorkerSession implements WorkerLine {
   }
 
   #greet(hello: Hello): void {
-    const { workers, leases, grants, clock, log, version, leaseMs, beatMs } = this.#ports;
+    const { workers, leases, drivers, grants, clock, log, version, leaseMs, beatMs } = this.#ports;
     if (this.#worker !== null) return this.#finish({ kind: "misused", reason: "a worker says hello once" }); // S1
     const protocol = agreedProtocol(hello, protocolVersions);
     if (protocol === null) return this.#finish({ kind: "unfit", reason: noProtocol(hello, version) });
     const mistake = objectionToHello(hello);
     if (mistake !== null) return this.#finish({ kind: "misused", reason: mistake });
-    const objection = objectionToWorker(hello, this.#caller.principal, workers.get(hello.worker));
+    const objection = objectionToWorker(hello, this.#caller.principal, {
+      known: workers.get(hello.worker),
+      namespaceOf: (run) => drivers.get(run)?.state.submitted.context.namespace ?? null,
+    });
     this.#audit(hello, objection === null ? "done" : "denied");
     if (objection !== null) return this.#finish({ kind: "denied", reason: objection });
     const { tokenId, namespace } = this.#caller.principal;

@@ -92,6 +92,35 @@ test("nobody is taken for a worker of another token, and nothing that is said of
   assert.deepEqual(await linesOf(border, run), []);
 });
 
+test("after a restart nobody is taken for a worker whose work it could not have been given", options, async (context) => {
+  const border = await openBorder(context);
+  const { house, tokens, authority } = border;
+  const run = await border.coordinator.control.submit(submission(graph));
+  const token = border.token({ role: "worker" });
+  const worker = await workerOf(context, border, { token });
+  await worker.until(() => worker.count("assign") === 1);
+  const [held] = worker.assigned("start/0");
+  assert.ok(held !== undefined);
+  await border.coordinator.close();
+  const audit = { record: () => undefined, close: () => Promise.resolve() };
+  const coordinator = await house.start({
+    adoptUnfinished: true,
+    listen: { host: "127.0.0.1", port: 0, tls: authority.server },
+    access: { tokens, audit, issueCertificate: null },
+  });
+  const again = { ...border, coordinator };
+  for (const over of [{ namespace: "user:eve" }, { pool: "gpu" }, { role: "runner" as const }]) {
+    const offer = { pool: over.pool ?? "" };
+    const forged = { token: border.token({ role: "worker", ...over }), offer, runs: over.role === "runner" ? ["Flow/9" as RunId] : [] };
+    const thief = await workerOf(context, again, forged);
+    assert.match(thief.end?.reason ?? "", /expected back with work that this token sw_\w+ is not for/);
+  }
+  await worker.connect(coordinator.address);
+  worker.finish("start/0", succeeded({ kind: "linear", to: step("end") }));
+  await worker.until(() => worker.received.some((item) => item.kind === "accepted" && !item.refused));
+  assert.ok((await house.kinds(run)).includes("taskSucceeded start/0"));
+});
+
 async function linesOf({ coordinator }: Border, run: RunId): Promise<readonly string[]> {
   return (await Array.fromAsync(coordinator.control.logs({ run }))).map(({ text }) => text);
 }

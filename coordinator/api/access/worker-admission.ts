@@ -2,7 +2,9 @@
 
 import { ControlError } from "../../../proto/control.ts";
 import { defaultPool } from "../../../proto/graph.ts";
+import type { RunId } from "../../../proto/ids.ts";
 import type { Hello } from "../../../sdk/wire/worker-items.ts";
+import type { Assignment } from "../../shell/assignment.ts";
 import type { Worker } from "../../shell/workers.ts";
 import { authorize } from "./permissions.ts";
 import type { Principal } from "./principal.ts";
@@ -27,12 +29,16 @@ export function objectionToHello({ worker, slots, cpu, memoryMiB, gpu, labels, r
   return runs.length > runsMax ? `a worker takes part in at most ${runsMax} runs by name` : null;
 }
 
-/** Null where it may. `known` is the worker of that name that is there, or is expected back. */
-export function objectionToWorker(
-  hello: Pick<Hello, "worker" | "pool" | "runs" | "unbounded">,
-  principal: Principal,
-  known: Worker | undefined,
-): string | null {
+type Introduced = Pick<Hello, "worker" | "pool" | "runs" | "unbounded">;
+
+export type Namesake = {
+  /** The worker of that name that is there, or is expected back. */
+  readonly known: Worker | undefined;
+  readonly namespaceOf: (run: RunId) => string | null;
+};
+
+/** Null where it may. */
+export function objectionToWorker(hello: Introduced, principal: Principal, { known, namespaceOf }: Namesake): string | null {
   try {
     authorize(principal, "connect");
   } catch (error) {
@@ -51,5 +57,20 @@ export function objectionToWorker(
   if (known !== undefined && known.tokenId !== null && known.tokenId !== tokenId) {
     return `the worker ${hello.worker} is connected with another token: give this one another name`;
   }
+  // What it held under a coordinator before this one says who it can not have been, now that its token is forgotten.
+  const isExpected = known !== undefined && known.tokenId === null;
+  if (isExpected && [...known.assignments].some((held) => !couldBeGiven(held, namespaceOf(held.run), { hello, principal }))) {
+    return `a worker ${hello.worker} is expected back with work that this token ${tokenId} is not for: give this one another name`;
+  }
   return null;
+}
+
+function couldBeGiven(
+  { run, needs }: Assignment,
+  namespace: string | null,
+  { hello, principal }: { readonly hello: Introduced; readonly principal: Principal },
+): boolean {
+  if (principal.namespace !== null && principal.namespace !== namespace) return false;
+  if (principal.pool !== null && principal.pool !== needs.pool) return false;
+  return principal.role !== "runner" || hello.runs.includes(run);
 }
