@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import type { Sha256 } from "../../../proto/ids.ts";
 import { FileArtifactStore } from "../../../sdk/artifact/file-store.ts";
@@ -195,9 +196,31 @@ test("an upload that is refused is told in words, and the next attempt tries aga
 test("two workers of one machine never share a folder, and a later one takes over what an earlier one left", async () => {
   using folder = temporaryFolder();
   const [first, second] = [await claimFolder(folder.path), await claimFolder(folder.path)];
-  assert.notEqual(first, second);
-  writeFileSync(join(first, "pid"), "999999999");
-  assert.equal(await claimFolder(folder.path), first);
+  assert.notEqual(first.folder, second.folder);
+  first.release();
+  const third = await claimFolder(folder.path);
+  assert.equal(third.folder, first.folder);
+  third.release();
+  second.release();
+});
+
+test("the folder of a worker that was killed is free, and that of one that lives is not", { timeout: 20_000 }, async (context) => {
+  using folder = temporaryFolder();
+  const program = `import { claimFolder } from ${JSON.stringify(import.meta.resolve("./cache-folder.ts"))};
+    console.log((await claimFolder(process.argv[1])).folder); setInterval(() => undefined, 1000);`;
+  const other = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", program, folder.path], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  context.after(() => other.kill("SIGKILL"));
+  const [line] = (await once(other.stdout, "data")) as [Buffer];
+  const beside = await claimFolder(folder.path);
+  assert.notEqual(beside.folder, String(line).trim());
+  beside.release();
+  other.kill("SIGKILL");
+  await once(other, "exit");
+  const after = await claimFolder(folder.path);
+  assert.equal(after.folder, String(line).trim());
+  after.release();
 });
 
 test("a full disk makes the cache smaller; only a blob that finds no room at all is an error", async (context) => {

@@ -1,6 +1,6 @@
 // The files of the artifact cache: ROOT/blobs and ROOT/before, each laid out as a store of files.
 
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parseSha256, type Sha256 } from "../../../proto/ids.ts";
 
@@ -46,39 +46,39 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 
 /** Folders of one machine's workers under the same root. */
 const foldersMax = 256;
+/** SQLite's number for a lock that somebody else holds. */
+const busy = 5;
+
+export type ClaimedFolder = { readonly folder: string; release(): void };
 
 /**
- * A folder under `root` that is this process's alone as long as it lives: the first one whose owner is gone, so that what an
- * earlier worker left is used again. A number that another process has got since only costs a cold cache.
+ * A folder under `root` that is this worker's alone until it lets go of it or its process ends, however: the first one that
+ * nobody has, so that what an earlier worker left is used again.
  */
-export async function claimFolder(root: string): Promise<string> {
+export async function claimFolder(root: string): Promise<ClaimedFolder> {
   for (let number = 0; number < foldersMax; number += 1) {
     const folder = join(root, String(number));
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, "pid");
-    const owner = Number(await readFile(path, "utf8").catch(() => "0"));
-    if (owner !== 0 && isAlive(owner)) continue;
-    if (owner !== 0) await rm(path, { force: true });
-    if (await tryWrite(path)) return folder;
+    const lock = await lockOf(join(folder, "lock"));
+    if (lock !== null) return { folder, release: () => lock.close() };
   }
   throw new Error(`${root} holds the caches of ${foldersMax} workers that run; give this one another folder`);
 }
 
-async function tryWrite(path: string): Promise<boolean> {
-  const file = await open(path, "wx").catch(() => null);
-  if (file === null) return false;
-  await file.write(String(process.pid));
-  await file.close();
-  // Two that found the same owner gone may both have removed his file, one of them that of the other.
-  return (await readFile(path, "utf8").catch(() => "")) === String(process.pid);
+/** The system lets go of it with its process: a number of a process would be another's, in a container often the next one's. */
+async function lockOf(path: string): Promise<{ close(): void } | null> {
+  const { DatabaseSync } = await import("node:sqlite");
+  const lock = new DatabaseSync(path);
+  try {
+    lock.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (error instanceof Error && "errcode" in error && error.errcode === busy) return null;
+    throw new Error(`${path} cannot be locked: put the cache on a disk of this machine (${textOf(error)})`, { cause: error });
+  }
 }
 
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

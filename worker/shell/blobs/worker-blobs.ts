@@ -3,7 +3,7 @@
 //
 // W1. What was chosen at the first welcome stays: processes that run have it already.
 
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobPlace } from "../../../proto/blobs.ts";
 import { parseBlobPlaces } from "../../../proto/parse/blobs.ts";
@@ -14,7 +14,7 @@ import type { WorkerLog } from "../../ports/log.ts";
 import type { BlobFigures } from "../worker-metrics.ts";
 import { ArtifactCache } from "./artifact-cache.ts";
 import { AttemptBlobs } from "./attempt-blobs.ts";
-import { claimFolder } from "./cache-folder.ts";
+import { claimFolder, type ClaimedFolder } from "./cache-folder.ts";
 import { GrantDesk } from "./grant-desk.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -40,7 +40,7 @@ type Chosen =
   | {
       readonly kind: "cache";
       readonly place: RemotePlace;
-      readonly folder: string;
+      readonly claim: ClaimedFolder;
       readonly cache: ArtifactCache;
       readonly uploads: Uploads;
     };
@@ -119,7 +119,7 @@ export class WorkerBlobs {
 
   /** The cache stays for the next worker of this machine. */
   async close(): Promise<void> {
-    if (this.#chosen?.kind === "cache") await rm(join(this.#chosen.folder, "pid"), { force: true });
+    if (this.#chosen?.kind === "cache") this.#chosen.claim.release();
   }
 
   async #choose(places: readonly BlobPlace[]): Promise<Chosen> {
@@ -136,10 +136,19 @@ export class WorkerBlobs {
 
   async #openCache(place: RemotePlace): Promise<Chosen> {
     const { root, bytesMax, log } = this.#options;
-    const folder = await claimFolder(root);
-    const cache = await ArtifactCache.open({ root: folder, bytesMax, log });
-    log.info({ event: "cache.opened", folder, bytes: cache.bytes, bytes_max: bytesMax, from: place.kind }, "artifacts go through a cache");
-    return { kind: "cache", place, folder, cache, uploads: new Uploads(cache) };
+    const claim = await claimFolder(root);
+    const { folder } = claim;
+    try {
+      const cache = await ArtifactCache.open({ root: folder, bytesMax, log });
+      log.info(
+        { event: "cache.opened", folder, bytes: cache.bytes, bytes_max: bytesMax, from: place.kind },
+        "artifacts go through a cache",
+      );
+      return { kind: "cache", place, claim, cache, uploads: new Uploads(cache) };
+    } catch (error) {
+      claim.release();
+      throw error;
+    }
   }
 }
 
