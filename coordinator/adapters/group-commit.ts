@@ -43,7 +43,7 @@ export class GroupCommit {
 
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await twoTurns();
       const works = this.#waiting.splice(0, worksMax);
       const error = await this.#commitTogether(works);
       if (error === null) continue;
@@ -91,4 +91,10 @@ export class GroupCommit {
 function isGeneral(error: unknown): boolean {
   if (!(error instanceof LedgerError)) return false;
   return error.problem === "full" || error.problem === "readOnly" || error.problem === "busy";
+}
+
+/** What is sent in this turn, such as the order to a worker that has just become free, leaves before the sync holds everything up. */
+async function twoTurns(): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -45,7 +45,9 @@ class StreamCarrier implements WorkerCarrier {
   }
 
   send(item: CoordinatorItem): void {
-    this.#batcher.send(item);
+    // The worker keeps what it has said until then, and waits for nothing.
+    if (item.kind === "accepted") this.#batcher.sendLater(item);
+    else this.#batcher.send(item);
     if (this.#batcher.waitingBytes > waitingBytesMax) this.#stream.destroy(new Error("the worker reads too slowly"));
   }
 

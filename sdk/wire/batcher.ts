@@ -1,7 +1,8 @@
 // Lets the items that are sent in one turn of the event loop share one message.
 //
 // B1. Items leave in the order of the calls.
-// B2. While the stream asks its writer to wait, nothing is written to it: items gather here and then leave together.
+// B2. What nobody waits for lingers a moment, so that it can leave with something else: a message costs more than what is in it.
+// B3. While the stream asks its writer to wait, nothing is written to it: items gather here and then leave together.
 
 import { ProtoWriter } from "./proto-writer.ts";
 
@@ -14,6 +15,8 @@ export interface BatchStream {
 
 /** A batch that has grown beyond this leaves at once, so that no message is much longer than its longest item. Bytes. */
 const batchBytesMax = 256 * 1024;
+/** How long an item may linger. Milliseconds. */
+const lingerMs = 10;
 
 export class Batcher<Item> {
   readonly #stream: BatchStream;
@@ -23,6 +26,7 @@ export class Batcher<Item> {
   #full: Buffer[] = [];
   #fullBytes = 0;
   #scheduled = false;
+  #lingering: NodeJS.Timeout | null = null;
   #blocked = false;
   #closed = false;
 
@@ -37,12 +41,18 @@ export class Batcher<Item> {
   }
 
   send(item: Item): void {
-    if (this.#closed) return;
-    this.#writeItem(this.#writer, item);
-    if (this.#writer.length >= batchBytesMax) this.#cut();
-    if (this.#scheduled || this.#blocked) return;
+    if (!this.#write(item) || this.#scheduled || this.#blocked) return;
     this.#scheduled = true;
     setImmediate(() => this.flush());
+  }
+
+  /** With what is sent next, or after a moment. (B2) */
+  sendLater(item: Item): void {
+    if (!this.#write(item)) return;
+    this.#lingering ??= setTimeout(() => {
+      this.#lingering = null;
+      if (!this.#scheduled) this.flush();
+    }, lingerMs);
   }
 
   /** Writes what waits, as far as the stream takes it. */
@@ -66,6 +76,15 @@ export class Batcher<Item> {
     this.#full = [];
     this.#fullBytes = 0;
     this.#writer.take();
+    if (this.#lingering !== null) clearTimeout(this.#lingering);
+  }
+
+  /** Whether there is still somebody to write to. */
+  #write(item: Item): boolean {
+    if (this.#closed) return false;
+    this.#writeItem(this.#writer, item);
+    if (this.#writer.length >= batchBytesMax) this.#cut();
+    return true;
   }
 
   #cut(): void {

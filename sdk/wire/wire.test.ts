@@ -207,6 +207,22 @@ void test("while the stream asks to wait nothing is written, and then everything
   assert.equal(batcher.waitingBytes, 0);
 });
 
+void test("what may linger leaves with what is sent after it, in order, and alone after a moment", { timeout: 10_000 }, async () => {
+  const stream = new TestStream();
+  const batcher = new Batcher(stream, writeWorkerItem);
+  batcher.sendLater(credit(1));
+  batcher.sendLater(credit(2));
+  await turn();
+  assert.deepEqual(stream.written, []);
+  batcher.send(credit(3));
+  batcher.sendLater(credit(4));
+  await turn();
+  assert.deepEqual(stream.written, [[1, 2, 3, 4].map(credit)]);
+  batcher.sendLater(credit(5));
+  while (stream.written.length < 2) await turn();
+  assert.deepEqual(stream.written[1], [credit(5)]);
+});
+
 void test("a batch is cut before it grows large, and large items lose nothing", async () => {
   const stream = new TestStream();
   const batcher = new Batcher(stream, writeWorkerItem);

@@ -85,6 +85,7 @@ class NatsTaskQueue implements TaskQueue {
     try {
       await stream.ready(manager);
       const messages = packHints(tasks).map(({ data, count }) => ({ data, count, subject: stream.subjectOf(count) }));
+      pull.sayAcknowledged();
       let published = await this.#pipeline.publish(messages);
       if (published.homeless.length > 0) {
         pull.streamLost(); // N2
@@ -116,6 +117,7 @@ class NatsTaskQueue implements TaskQueue {
     const { manager } = this.#reached(); // N1
     const ask = async (): Promise<number> => {
       await stream.ready(manager);
+      pull.sayAcknowledged();
       return Math.max(0, (await stream.depth(manager)) - pull.taken);
     };
     try {

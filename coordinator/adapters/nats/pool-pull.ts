@@ -3,7 +3,9 @@
 // L1. What lies here longer than the server's acknowledgement time is dropped: the server gives it out again.
 // L2. A message that comes again while it lies here lies here once (parcel.ts).
 // L3. What an earlier consumer gave is never acknowledged to a later one, where it might name another message.
-// L4. The server is asked for no more than `prefetchMax` messages ahead, and only while somebody takes.
+// L4. An acknowledgement waits a moment for something to be written with it. It is never needed at once: what is given out again
+//     for want of it is known to be out.
+// L5. The server is asked for no more than `prefetchMax` messages ahead, and only while somebody takes.
 
 import { createInbox, type JetStreamManager, type Msg, type NatsConnection, type NatsError } from "nats";
 import type { Clock } from "../../ports/clock.ts";
@@ -21,6 +23,8 @@ const requestMs = 10_000;
 const silenceMs = 1000;
 /** What the server has said is on its way. */
 const onItsWayMs = 1000;
+/** How long an acknowledgement waits for company. */
+const acknowledgeMs = 20;
 /** Of the time after which the server gives a message to somebody else. */
 const freshShare = 0.8;
 
@@ -56,6 +60,8 @@ export class PoolPull {
   #asked = 0;
   #asking: Line | null = null;
   #life: Life = { consumerSeq: 0 };
+  /** Where the server waits for an acknowledgement that is due. */
+  #unsaid: string[] = [];
   #line: Line | null = null;
   #closed = false;
 
@@ -90,6 +96,7 @@ export class PoolPull {
 
   /** Everything that is not acknowledged comes again. */
   #begin(): void {
+    this.#unsaid = []; // L3
     this.#life = { consumerSeq: 0 };
     this.#requests = [];
     this.#waiting.clear();
@@ -109,6 +116,7 @@ export class PoolPull {
   /** Lets those who wait go. The next consumer gets what lies here. */
   close(): void {
     this.#closed = true;
+    this.sayAcknowledged();
     this.#waiting.clear();
     for (const taker of this.#takers.splice(0)) taker.serve([]);
     this.#line = null;
@@ -174,12 +182,23 @@ export class PoolPull {
       case "acknowledge":
         this.#parcels.delete(seq);
         this.#waiting.delete(seq);
-        return this.#say(parcel.ackSubject, acknowledged);
+        return this.#acknowledge(parcel.ackSubject);
       case "refuse":
         return this.#say(parcel.ackSubject, refusal(verdict.delayMs));
       default:
         return unreachable(verdict);
     }
+  }
+
+  /** L4 */
+  #acknowledge(ackSubject: string): void {
+    this.#unsaid.push(ackSubject);
+    if (this.#unsaid.length === 1) this.#options.clock.after(acknowledgeMs, () => this.sayAcknowledged(), { background: true });
+  }
+
+  /** To be called when something else is about to be written, or is to see the effect. */
+  sayAcknowledged(): void {
+    for (const ackSubject of this.#unsaid.splice(0)) this.#say(ackSubject, acknowledged);
   }
 
   /** What cannot be said now is taken for unsaid: the message comes again. */
@@ -199,7 +218,7 @@ export class PoolPull {
     let open = 0;
     for (const parcel of this.#waiting.values()) open += parcel.waiting;
     for (const { remaining } of this.#requests) open += remaining;
-    const batch = prefetchMax - open; // L4
+    const batch = prefetchMax - open; // L5
     if (batch < prefetchMax / 2) return;
     this.#asking = line;
     try {

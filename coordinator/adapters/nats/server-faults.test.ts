@@ -66,6 +66,15 @@ describe("a server that others meddle with", () => {
     await server.close();
   });
 
+  test("what was acknowledged just before the queue closes is gone", options, async (t) => {
+    const { queue, prefix } = await open(t, server);
+    await queue.publish("cpu", [queuedTask(0), queuedTask(1)]);
+    for (const taken of await takeAll(queue, 2)) taken.ack();
+    await queue.close();
+    const manager = await other.jetstreamManager();
+    await until(async () => (await manager.streams.info(`${prefix}=cpu`)).state.messages === 0);
+  });
+
   test("a stream that was deleted is made again for who publishes, and for who waits", options, async (t) => {
     const { queue, prefix } = await open(t, server);
     await queue.publish("cpu", [queuedTask(0)]);
