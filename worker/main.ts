@@ -88,7 +88,7 @@ export function startWorker(options: WorkerOptions): Worker {
   const pool = new ProcessPool({ processes, slots: options.slots });
   // Before anything else: starting it takes longer than connecting does.
   if (blobs === null) pool.prewarm(options.isolation === "process" ? "once" : "warm");
-  // Now that somebody will remove it, come what may.
+  processes.guardFolder();
   mkdirSync(tempRoot, { recursive: true, mode: 0o700 });
   const agent = new Agent({
     hello: {

@@ -97,6 +97,11 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     return spawned;
   }
 
+  /** From now on the folder goes with this worker, also when it is killed before its first task. */
+  guardFolder(): void {
+    this.#reaper.begin();
+  }
+
   #ownEnvironment(): NodeJS.ProcessEnv {
     const own = { ...process.env };
     const parameters = Object.keys(own).filter((name) => name.startsWith(parameterVariables));
