@@ -1,7 +1,7 @@
 // Health and metrics of a cluster as people start it: read over HTTP and gRPC, and held against what a run did.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
@@ -70,7 +70,8 @@ test("metrics of coordinator and worker say what a run did, and are those of the
     `file:${join(folder.path, "s")}`,
   ]);
   await using coordinator = cluster.coordinator;
-  // Of another folder, so that its artifacts go through a cache.
+  // Without it workers don't know the folder, and artifacts go through a cache.
+  rmSync(join(folder.path, "s", "mark"));
   await using worker = await startWorker(cluster, 0, ["--http", "127.0.0.1:0", "--slots", "2"]);
   const { http } = await coordinator.event("coordinator.listening");
   const { http: workerHttp } = await worker.event("worker.http");
@@ -151,6 +152,15 @@ test("metrics of coordinator and worker say what a run did, and are those of the
     [2, 0],
   );
   assert.ok(valueOf(ofWorker, "stepwell_agent_task_processes") >= 1);
+  // The array is written once, and found in the cache by the tasks that read it; the code package is fetched.
+  const large = 8 * 100_000;
+  assert.ok(valueOf(ofWorker, "stepwell_agent_cache_bytes") > large);
+  assert.ok(valueOf(ofWorker, "stepwell_agent_uploaded_bytes_total") > large);
+  assert.ok(valueOf(ofWorker, "stepwell_agent_uploads_total", { result: "ok" }) >= 1);
+  assert.equal(valueOf(ofWorker, "stepwell_agent_uploads_total", { result: "failed" }), 0);
+  assert.equal(valueOf(ofWorker, "stepwell_agent_cache_misses_total"), 1);
+  assert.ok(valueOf(ofWorker, "stepwell_agent_fetched_bytes_total") > 1000);
+  assert.ok(valueOf(ofWorker, "stepwell_agent_cache_hits_total") >= 1);
   assert.equal((await get(`http://${workerHttp}/healthz`)).text, "ok\n");
   assert.equal((await get(`http://${workerHttp}/other`)).status, 404);
 
