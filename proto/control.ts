@@ -138,9 +138,9 @@ export interface Control {
   task(run: RunId, task: TaskId): Promise<TaskView>;
   /** Why tasks of the run wait at this moment. */
   waits(run: RunId): Promise<WaitsView>;
-  /** Every event after `seq`, then live ones; ends after the event that finishes the run. */
-  events(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent>;
-  logs(query: LogsQuery): AsyncIterable<LogLine>;
+  /** Every event after `seq`, then live ones; ends after the event that finishes the run, and with `until`, also while it waits. */
+  events(run: RunId, afterSeq: number, until?: AbortSignal): AsyncIterable<RecordedEvent>;
+  logs(query: LogsQuery, until?: AbortSignal): AsyncIterable<LogLine>;
   /** In the order of their names. */
   workers(): Promise<readonly WorkerView[]>;
   /** How the coordinator's parts are. */

@@ -17,7 +17,7 @@ import type { Askable } from "./access/permissions.ts";
 
 type Arguments = readonly unknown[];
 export type CallTable = Readonly<Record<string, (args: Arguments) => Promise<unknown>>>;
-export type FollowTable = Readonly<Record<string, (args: Arguments) => AsyncIterable<unknown>>>;
+export type FollowTable = Readonly<Record<string, (args: Arguments, until: AbortSignal) => AsyncIterable<unknown>>>;
 
 export function callsOf(control: Askable): CallTable {
   return table({
@@ -49,8 +49,8 @@ export function callsOf(control: Askable): CallTable {
 
 export function followsOf(control: Askable): FollowTable {
   return table({
-    events: ([run, afterSeq]: Arguments) => control.events(parseRun(run), parseCount(afterSeq, "afterSeq")),
-    logs: ([query]: Arguments) => control.logs(parseLogsQuery(query)),
+    events: ([run, afterSeq]: Arguments, until: AbortSignal) => control.events(parseRun(run), parseCount(afterSeq, "afterSeq"), until),
+    logs: ([query]: Arguments, until: AbortSignal) => control.logs(parseLogsQuery(query), until),
   });
 }
 

@@ -72,8 +72,8 @@ export class ControlService {
       throw new ControlError("conflict", `${following} runs are followed with this token at once, which is the most: let some of them go`);
     const handle = followsOf(this.#ports.admission.controlFor(caller))[method];
     if (handle === undefined) throw new ControlError("invalid", `there is no method "${method}" that can be followed`);
-    const items = handle(parseArguments(bytes))[Symbol.asyncIterator]();
     const over = new AbortController();
+    const items = handle(parseArguments(bytes), over.signal)[Symbol.asyncIterator]();
     const ended = new Promise<never>((_, reject) => {
       over.signal.addEventListener("abort", () => reject(over.signal.reason));
     });
@@ -90,8 +90,8 @@ export class ControlService {
       this.#ports.traffic.follows -= 1;
       stopWaiting();
       over.abort(new ControlError("unavailable", "the stream has ended"));
-      // What it waits for may come late, or never: nobody waits with it.
-      void items.return?.();
+      // What it waits for ends with the signal; nobody waits with it.
+      items.return?.().catch(() => undefined);
     }
   }
 

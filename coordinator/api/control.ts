@@ -178,14 +178,14 @@ export class CoordinatorControl implements Control {
     return waitsView(this.#ports, run, await this.#read(run));
   }
 
-  async *events(run: RunId, afterSeq: number): AsyncIterable<RecordedEvent> {
+  async *events(run: RunId, afterSeq: number, until?: AbortSignal): AsyncIterable<RecordedEvent> {
     await this.#read(run);
-    yield* followEvents(this.#ports, run, afterSeq);
+    yield* followEvents(this.#ports, run, { afterSeq, until });
   }
 
-  async *logs(query: LogsQuery): AsyncIterable<LogLine> {
+  async *logs(query: LogsQuery, until?: AbortSignal): AsyncIterable<LogLine> {
     await this.#read(query.run);
-    yield* followLogs(this.#ports, query);
+    yield* followLogs(this.#ports, query, until);
   }
 
   async workers(): Promise<readonly WorkerView[]> {

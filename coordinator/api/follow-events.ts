@@ -23,9 +23,13 @@ class EventFeed {
   #wake: (() => void) | null = null;
   readonly #stop: () => void;
   readonly #driver: RunDriver;
+  readonly #until: AbortSignal | undefined;
+  readonly #left = (): void => this.#wake?.();
 
-  constructor(driver: RunDriver) {
+  constructor(driver: RunDriver, until: AbortSignal | undefined) {
     this.#driver = driver;
+    this.#until = until;
+    until?.addEventListener("abort", this.#left);
     this.#stop = driver.follow((events) => {
       // A reader that is too slow to keep up finds a gap, and reads again.
       if (this.#waiting.length > waitingMax) this.#waiting = [];
@@ -34,26 +38,41 @@ class EventFeed {
     });
   }
 
-  /** What has come since; null once nothing will come any more. */
+  /** What has come since; null once nothing will come any more, or nobody reads any more. */
   async take(): Promise<readonly RecordedEvent[] | null> {
-    if (this.#waiting.length === 0 && !this.#driver.ended) await new Promise<void>((resolve) => (this.#wake = resolve));
+    if (this.#waiting.length === 0 && !this.#isOver) await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#wake = null;
     const events = this.#waiting;
     this.#waiting = [];
-    return events.length === 0 && this.#driver.ended ? null : events;
+    return events.length === 0 && this.#isOver ? null : events;
   }
 
   close(): void {
     this.#stop();
+    this.#until?.removeEventListener("abort", this.#left);
+  }
+
+  get #isOver(): boolean {
+    return this.#driver.ended || this.#until?.aborted === true;
   }
 }
 
-export async function* followEvents(ports: FollowPorts, run: RunId, afterSeq: number): AsyncGenerator<RecordedEvent, void, undefined> {
+export type Following = {
+  readonly afterSeq: number;
+  /** Nobody reads any more: what waits for the next event ends. */
+  readonly until: AbortSignal | undefined;
+};
+
+export async function* followEvents(
+  ports: FollowPorts,
+  run: RunId,
+  { afterSeq, until }: Following,
+): AsyncGenerator<RecordedEvent, void, undefined> {
   let seq = afterSeq;
   const elsewhere = new Elsewhere(ports, run);
-  for (;;) {
+  while (until?.aborted !== true) {
     const driver = ports.drivers.get(run);
-    const feed = driver === undefined ? null : new EventFeed(driver);
+    const feed = driver === undefined ? null : new EventFeed(driver, until);
     try {
       for await (const event of ports.ledger.read(run, seq)) {
         seq = event.seq;

@@ -18,13 +18,14 @@ export type LogPorts = FollowPorts & { readonly logs: LogStore; readonly intake:
 /** Lines that wait for a reader before it is sent back to the store. */
 const waitingMax = 50_000;
 
-export async function* followLogs(ports: LogPorts, query: LogsQuery): AsyncGenerator<LogLine, void, undefined> {
+/** `until`: nobody reads any more, and what waits for the next line ends. */
+export async function* followLogs(ports: LogPorts, query: LogsQuery, until?: AbortSignal): AsyncGenerator<LogLine, void, undefined> {
   const { stream, follow, ...wanted } = query;
   const seen = new Map<string, number>();
   const elsewhere = new Elsewhere(ports, query.run);
-  for (;;) {
+  while (until?.aborted !== true) {
     const driver = ports.drivers.get(query.run);
-    const live = driver === undefined ? null : new LiveLines(ports, query, driver);
+    const live = driver === undefined ? null : new LiveLines(ports, { query, driver, until });
     try {
       const ended = await hasEnded(ports, query);
       await ports.logs.flush();
@@ -48,12 +49,16 @@ export async function* followLogs(ports: LogPorts, query: LogsQuery): AsyncGener
   }
 }
 
+type Reading = { readonly query: LogsQuery; readonly driver: RunDriver; readonly until: AbortSignal | undefined };
+
 /** Lines that arrive at this coordinator while a reader is at work. */
 class LiveLines {
   readonly #ports: LogPorts;
   readonly #query: LogsQuery;
   readonly #stopLines: () => void;
   readonly #stopEvents: () => void;
+  readonly #until: AbortSignal | undefined;
+  readonly #left = (): void => this.#wakeUp();
   #waiting: LinesTaken[] = [];
   #count = 0;
   #overflowed = false;
@@ -61,9 +66,11 @@ class LiveLines {
   #woken = false;
   #wake: (() => void) | null = null;
 
-  constructor(ports: LogPorts, query: LogsQuery, driver: RunDriver) {
+  constructor(ports: LogPorts, { query, driver, until }: Reading) {
     this.#ports = ports;
     this.#query = query;
+    this.#until = until;
+    until?.addEventListener("abort", this.#left);
     this.#stopLines = ports.intake.follow(query.run, (taken) => this.#take(taken));
     // The end of the driver, told without events, or one that may be the end of the task.
     this.#stopEvents = driver.follow((events) => {
@@ -73,7 +80,7 @@ class LiveLines {
 
   /** Ends when the driver has, when what was asked for has ended, or when the reader is too slow: then the store is to be read again. */
   async *unseen(seen: Map<string, number>, stream: LogLine["stream"] | undefined): AsyncGenerator<LogLine, void, undefined> {
-    for (;;) {
+    while (this.#until?.aborted !== true) {
       this.#woken = false;
       const ended = await hasEnded(this.#ports, this.#query);
       const waiting = this.#waiting;
@@ -94,6 +101,7 @@ class LiveLines {
   close(): void {
     this.#stopLines();
     this.#stopEvents();
+    this.#until?.removeEventListener("abort", this.#left);
   }
 
   #take(taken: LinesTaken): void {

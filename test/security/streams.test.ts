@@ -208,6 +208,32 @@ function framed(request: Parameters<typeof writeControlRequest>[0]): Buffer {
   return Buffer.concat([head, message]);
 }
 
+test("what waits for a reader that has left ends with it, though nothing happens in the run", options, async (context) => {
+  const border = await openBorder(context);
+  const { control } = border.coordinator;
+  const run = await control.submit(submission(graph));
+  const ended = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  const [events, logs] = [control.events.bind(control), control.logs.bind(control)];
+  control.events = (...args) => telling(events(...args), ended[0].resolve);
+  control.logs = (...args) => telling(logs(...args), ended[1].resolve);
+  const client = border.client({ token: border.token({}) });
+  for await (const { event } of client.events(run, 0)) if (event.kind === "runStarted") break;
+  const next = client.logs({ run, follow: true })[Symbol.asyncIterator]().next();
+  await client.run(run);
+  await settle();
+  client.close();
+  await assert.rejects(next);
+  await Promise.all(ended.map(({ promise }) => promise));
+});
+
+async function* telling<T>(items: AsyncIterable<T>, ended: () => void): AsyncIterable<T> {
+  try {
+    yield* items;
+  } finally {
+    ended();
+  }
+}
+
 test(
   "who keeps trying without a token that counts waits for each answer, and fills no trail; others don't wait",
   options,
