@@ -28,7 +28,7 @@ export type Assignment = {
 };
 
 /** Of the worker's own numbering of the lines that the attempt printed. */
-export type Output = {
+type Output = {
   /** Lines before this one have been taken in; null where only the log store knows. */
   next: number | null;
   /** What that was a beat ago: so many have been written by now. */

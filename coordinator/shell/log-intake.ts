@@ -48,13 +48,16 @@ export class LogIntake {
     const waiting = this.#waiting.get(assignment);
     if (waiting !== undefined) return void waiting.push(then);
     this.#waiting.set(assignment, [then]);
-    void this.#count(assignment).then((lines) => {
-      assignment.lines = lines;
-      assignment.output.next = lines ?? 0;
-      const all = this.#waiting.get(assignment) ?? [];
-      this.#waiting.delete(assignment);
-      for (const each of all) each();
-    });
+    void this.#countAndGoOn(assignment);
+  }
+
+  async #countAndGoOn(assignment: Assignment): Promise<void> {
+    const lines = await this.#count(assignment);
+    assignment.lines = lines;
+    assignment.output.next = lines ?? 0;
+    const waiting = this.#waiting.get(assignment) ?? [];
+    this.#waiting.delete(assignment);
+    for (const each of waiting) each();
   }
 
   /** Null where the store cannot tell: lines twice are better than none. */

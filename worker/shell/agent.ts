@@ -8,11 +8,8 @@
 // W4. A worker that slept for longer than its lease asks anew what it may keep, on a new stream: the old one may be dead
 //     without anybody having noticed.
 
-import type { Failure } from "../../proto/failure.ts";
-import type { TaskOutcome } from "../../proto/order.ts";
 import { unreachable } from "../../proto/unreachable.ts";
 import { creditToAsk } from "../core/credit.ts";
-import { requestBytesMax } from "../../sdk/wire/channel-options.ts";
 import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "../../sdk/wire/worker-items.ts";
 import type { WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
 import { nextRetryMs } from "../core/reconnect.ts";
@@ -21,6 +18,7 @@ import { AttemptRun } from "./attempt-run.ts";
 import type { WorkerBlobs } from "./blobs/worker-blobs.ts";
 import { parseOrderHead, type OrderHead } from "./order-head.ts";
 import { keyOf, Outbox } from "./outbox.ts";
+import { failedToStart, reportable } from "./own-outcome.ts";
 import { Wakefulness } from "./wakefulness.ts";
 import type { ProcessPool } from "./process-pool.ts";
 import type { WorkerFigures } from "./worker-metrics.ts";
@@ -54,8 +52,6 @@ type Connection =
 
 /** Tries before the first welcome that are nothing to worry about: together about a second. */
 const quietTries = 6;
-/** What a coordinator takes of one task: references, and the values that ride inline. Bytes. */
-const outcomeBytesMax = requestBytesMax / 2;
 /** A coordinator that accepts a stream and says nothing is taken for broken. Milliseconds. */
 const welcomeMsMax = 10_000;
 /** An attempt that runs for longer is named without waiting for the next beat: its assignment has arrived. Milliseconds. */
@@ -342,7 +338,7 @@ export class Agent {
 
   #outcome(of: Held, reported: Uint8Array): void {
     if (this.#connection.kind === "closed") return;
-    const outcome = reported.length <= outcomeBytesMax ? reported : failedToStart(tooLarge(reported.length));
+    const outcome = reportable(reported);
     const how = outcomeOf(outcome);
     this.#ended[how] += 1;
     this.#options.log.debug({ event: "attempt.ended", ...aboutHeld(of), outcome: how }, "an attempt has ended");
@@ -385,21 +381,4 @@ function outcomeOf(outcome: Uint8Array): "succeeded" | "failed" {
 
 function aboutHeld({ run, task, attempt, lease }: Held): Readonly<Record<string, unknown>> {
   return { run_id: run, task_id: task, attempt, lease };
-}
-
-function tooLarge(bytes: number): string {
-  const mebibytes = (size: number): number => Math.ceil(size / 1024 / 1024);
-  return `the outcome takes ${mebibytes(bytes)} MiB, and at most ${mebibytes(outcomeBytesMax)} can be reported: keep fewer artifacts, or hold them together in one`;
-}
-
-function failedToStart(message: string): Uint8Array {
-  const failure: Failure = { kind: "start", message };
-  const nowMs = Date.now();
-  const outcome: TaskOutcome = {
-    kind: "failed",
-    failure,
-    artifacts: {},
-    usage: { startedAtMs: nowMs, finishedAtMs: nowMs, cpuMs: 0, peakMiB: 0 },
-  };
-  return Buffer.from(JSON.stringify(outcome));
 }

@@ -37,14 +37,14 @@ after(async () => {
 type Ended = { readonly outcome: TaskOutcome; readonly texts: readonly string[] };
 type Order = { readonly step: string; readonly [field: string]: unknown };
 
-function start(order: Order, over: { timeoutSeconds?: number; codePackage?: string; isolated?: boolean } = {}) {
+function start(order: Order, over: { timeoutSeconds?: number; memoryMiB?: number; codePackage?: string; isolated?: boolean } = {}) {
   const texts: string[] = [];
   const { promise, resolve } = Promise.withResolvers<Ended>();
   let outcome: TaskOutcome | null = null;
-  const { timeoutSeconds = null, codePackage = "none", isolated = true } = over;
+  const { timeoutSeconds = null, memoryMiB = null, codePackage = "none", isolated = true } = over;
   const bytes = Buffer.from(JSON.stringify({ ...order, timeoutSeconds }));
   const run = new AttemptRun(
-    { bytes, head: { codePackage, environment: {}, isolated, timeoutSeconds, memoryMiB: null, hasSecrets: false } },
+    { bytes, head: { codePackage, environment: {}, isolated, timeoutSeconds, memoryMiB, hasSecrets: false } },
     pool,
     {
       blobs: null,
@@ -152,3 +152,15 @@ test("what a step started goes with it, in its group and out of it, and so does 
   written.run.stop("ann", 0);
   await until(() => readdirSync(temp).length === 0);
 });
+
+for (const [step, what] of [
+  ["swell", "a step"],
+  ["swellElsewhere", "what a step has started"],
+]) {
+  test(`${what} that holds more memory than the attempt may ends it as out of memory, with peak and limit`, async () => {
+    const { outcome } = await start({ step: step ?? "", sizeMiB: 400 }, { memoryMiB: 200 }).ended;
+    assert.ok(outcome.kind === "failed" && outcome.failure.kind === "outOfMemory", JSON.stringify(outcome));
+    assert.equal(outcome.failure.limitMiB, 200);
+    assert.ok(outcome.failure.peakMiB > 200, `peak ${outcome.failure.peakMiB} MiB`);
+  });
+}

@@ -38,7 +38,7 @@ export class Outbox {
     }
     const message = numbered(printed, lines);
     this.#keep(printed, message);
-    while (sent && this.#characters > linesCharactersMax) this.#dropOldest(printed);
+    if (sent) while (this.#characters > linesCharactersMax) this.#dropOldest(printed);
     return message;
   }
 
