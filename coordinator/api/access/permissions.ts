@@ -142,7 +142,7 @@ async function ofChange<Args extends readonly [RunId, Asker, ...unknown[]]>(args
   return [run, { ...asker, by: limits.name ?? asker.by }, ...others] as unknown as Args;
 }
 
-async function ofQuery<Args extends readonly [{ readonly run: RunId }]>(args: Args, limits: Limits): Promise<Args> {
+async function ofQuery<Args extends readonly [{ readonly run: RunId }, ...unknown[]]>(args: Args, limits: Limits): Promise<Args> {
   await limits.checkRun(args[0].run);
   return args;
 }
