@@ -1,8 +1,6 @@
 // A ledger whose writes are timed, and their failures told.
 
-import type { RunId } from "../../proto/ids.ts";
-import type { RunEvent } from "../../proto/event.ts";
-import { LedgerError, type Beginning, type Ledger, type RunIndex } from "../ports/ledger.ts";
+import { LedgerError, type Beginning, type Ledger } from "../ports/ledger.ts";
 
 export interface LedgerWatcher {
   /** Events of one append are durable. */
@@ -38,10 +36,10 @@ export function watchedLedger(ledger: Ledger, watcher: LedgerWatcher): Ledger {
         () => ledger.create(beginning, counted),
       );
     },
-    append: (run: RunId, after: number, events: readonly RunEvent[], index: RunIndex) =>
+    append: (...args) =>
       watched(
-        () => events.length,
-        () => ledger.append(run, after, events, index),
+        () => args[2].length,
+        () => ledger.append(...args),
       ),
     submitted: (key) => ledger.submitted(key),
     read: (run, afterSeq) => ledger.read(run, afterSeq),

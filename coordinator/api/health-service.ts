@@ -60,15 +60,16 @@ export async function watchHealth(call: HealthWatch, { health, clock, whenEnded 
     over.resolve();
   });
   call.on("cancelled", () => over.resolve());
-  let ended = false;
-  void over.promise.then(() => (ended = true));
-  for (let told: Serving | null = null; !ended;) {
+  for (let told: Serving | null = null; ;) {
     const now = services.includes(call.request.service) ? await servingOf(health) : servingStatus.serviceUnknown;
     if (now !== told) call.write((told = now));
     let cancel = (): void => undefined;
-    const later = new Promise<void>((resolve) => (cancel = clock.after(lookEveryMs, resolve, { background: true })));
-    await Promise.race([later, over.promise]);
+    const later = new Promise<"look again">((resolve) => {
+      cancel = clock.after(lookEveryMs, () => resolve("look again"), { background: true });
+    });
+    const next = await Promise.race([later, over.promise]);
     cancel();
+    if (next !== "look again") break;
   }
   stopWaiting();
 }

@@ -13,7 +13,7 @@ export type MetricSpec = {
   readonly buckets?: readonly number[];
 };
 
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 export type Counter = { add(labels?: Labels, by?: number): void };
 /** Values that are set when somebody reads: all that was set before is forgotten then. */

@@ -76,7 +76,7 @@ function checkFamily({ name, type, samples }: Family): void {
   assert.equal(new Set(keys).size, keys.length, `${name}: each series once`);
   if (type === "counter") for (const { value } of samples) assert.ok(value >= 0, `${name} counts up`);
   if (type !== "histogram") return;
-  const groups = Map.groupBy(samples, ({ labels: { le: _, ...others } }) => JSON.stringify(others));
+  const groups = Map.groupBy(samples, ({ labels }) => JSON.stringify({ ...labels, le: "" }));
   for (const group of groups.values()) {
     const buckets = group.filter((sample) => sample.name === `${name}_bucket`);
     const bounds = buckets.map(({ labels }) => (labels["le"] === "+Inf" ? Infinity : Number(labels["le"])));
