@@ -119,6 +119,13 @@ export class ControlError extends Error {
   }
 }
 
+/** That nobody reads any more: so much of an AbortSignal. */
+export interface Until {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 export interface Control {
   /** Durable when it resolves. @throws ControlError invalid, conflict (its key belongs to another submission) */
   submit(request: SubmitRequest): Promise<RunId>;
@@ -139,8 +146,8 @@ export interface Control {
   /** Why tasks of the run wait at this moment. */
   waits(run: RunId): Promise<WaitsView>;
   /** Every event after `seq`, then live ones; ends after the event that finishes the run, and with `until`, also while it waits. */
-  events(run: RunId, afterSeq: number, until?: AbortSignal): AsyncIterable<RecordedEvent>;
-  logs(query: LogsQuery, until?: AbortSignal): AsyncIterable<LogLine>;
+  events(run: RunId, afterSeq: number, until?: Until): AsyncIterable<RecordedEvent>;
+  logs(query: LogsQuery, until?: Until): AsyncIterable<LogLine>;
   /** In the order of their names. */
   workers(): Promise<readonly WorkerView[]>;
   /** How the coordinator's parts are. */

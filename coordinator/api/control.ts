@@ -12,6 +12,7 @@ import {
   type SubmitRequest,
   type TagChange,
   type TasksQuery,
+  type Until,
 } from "../../proto/control.ts";
 import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
 import type { CollectReport, CollectRequest } from "../../proto/collect.ts";
@@ -178,12 +179,12 @@ export class CoordinatorControl implements Control {
     return waitsView(this.#ports, run, await this.#read(run));
   }
 
-  async *events(run: RunId, afterSeq: number, until?: AbortSignal): AsyncIterable<RecordedEvent> {
+  async *events(run: RunId, afterSeq: number, until?: Until): AsyncIterable<RecordedEvent> {
     await this.#read(run);
     yield* followEvents(this.#ports, run, { afterSeq, until });
   }
 
-  async *logs(query: LogsQuery, until?: AbortSignal): AsyncIterable<LogLine> {
+  async *logs(query: LogsQuery, until?: Until): AsyncIterable<LogLine> {
     await this.#read(query.run);
     yield* followLogs(this.#ports, query, until);
   }
