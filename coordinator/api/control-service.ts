@@ -42,11 +42,11 @@ export class ControlService {
     this.#answer(request, caller).then(
       (value) => {
         this.#ports.traffic.onAnswered(request.method, "ok");
-        answer(null, value === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(value)));
+        return answer(null, value === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(value)));
       },
       (error: unknown) => {
         this.#ports.traffic.onAnswered(methodNamed(request.method), error instanceof ControlError ? error.code : "internal");
-        answer(serviceErrorOf(error));
+        return answer(serviceErrorOf(error));
       },
     );
   }
