@@ -1,26 +1,36 @@
-// `npm run test:chaos`: clusters of real processes under faults, round after round, until the time is over. Says what it did as
-// lines of JSON; the last one sums up. Exit code 1 where anything was wrong, and then the seed that shows it is in the line.
+// `npm run test:chaos`: clusters of real processes under faults. First each part is killed in turn while one run goes on, then
+// clients meddle with the same runs, then round follows round until the time is over. Says what it did as lines of JSON; the last
+// one sums up. Exit code 1 where anything was wrong, and then the seed that shows it is in the line.
 //
-//   --minutes N   how long (default 2)      --rounds N   at most so many rounds
-//   --seed N      the first cluster's seed; the next has the next number
-//   --keep        leaves the folders of clusters that failed
+//   --minutes N      how long the rounds go on (default 1.5)      --rounds N   at most so many of them
+//   --tasks N        of the run during which each part is killed (default 300)
+//   --clients N      seconds for which clients meddle (default 15)
+//   --seed N         the first cluster's; the next has the next number
+//   --keep           leaves the folders of clusters that failed
 
 import { parseArgs } from "node:util";
 import { hashOf, Random } from "../../simulation/random.ts";
 import { ChaosCluster, type ClusterShape } from "./chaos-cluster.ts";
 import { worsenS3 } from "./faults.ts";
 import { isInOwnNetwork, runInOwnNetwork, whyNoNetwork } from "./network.ts";
+import { killEachPart } from "./each-part.ts";
+import { playClients } from "./clients.ts";
 import { playRound, type RoundReport } from "./round.ts";
 import { Submitter } from "./submitted.ts";
 
 const type = "string";
 const { values } = parseArgs({
-  options: { minutes: { type }, rounds: { type }, seed: { type }, keep: { type: "boolean" } },
+  options: { minutes: { type }, rounds: { type }, tasks: { type }, clients: { type }, seed: { type }, keep: { type: "boolean" } },
 });
-const minutes = Number(values.minutes ?? 2);
+const minutes = Number(values.minutes ?? 1.5);
+const tasks = Number(values.tasks ?? 300);
+const clientSeconds = Number(values.clients ?? 15);
 const roundsMax = Number(values.rounds ?? 1_000_000);
 const firstSeed = Number(values.seed ?? Date.now() % 1_000_000);
 const roundsOfCluster = 4;
+/** Loss after loss is what the rounds are about. */
+const lossesMax = 1000;
+const plainShape = { queue: "nats", store: "presigned", workers: 3, slots: 4, isolation: "warm", cacheMiB: 64, threads: 4 } as const;
 
 const noNetwork = whyNoNetwork();
 if (!isInOwnNetwork() && noNetwork === null) process.exitCode = await runInOwnNetwork();
@@ -28,57 +38,89 @@ else process.exitCode = (await playAll(noNetwork)) ? 0 : 1;
 
 async function playAll(skipped: string | null): Promise<boolean> {
   say({ minutes, seed: firstSeed, network: skipped ?? "of its own" });
-  const endMs = Date.now() + minutes * 60_000;
-  const total = { clusters: 0, rounds: 0, runs: 0, tasks: 0, attempts: 0, repeated: 0, problems: 0 };
+  const problems = [...(await playParts()), ...(await playMeddling())];
+  const total = { clusters: 0, rounds: 0, runs: 0, tasks: 0, attempts: 0, repeated: 0 };
   const faults: Record<string, number> = {};
-  for (let seed = firstSeed; Date.now() < endMs && total.rounds < roundsMax; seed += 1) {
+  const endMs = Date.now() + minutes * 60_000;
+  const goOn = (): boolean => Date.now() < endMs && total.rounds < roundsMax;
+  for (let seed = firstSeed; goOn(); seed += 1) {
     total.clusters += 1;
-    for await (const report of playCluster(seed, () => Date.now() < endMs && total.rounds < roundsMax)) {
-      total.problems += report.problems.length;
-      if (!("runs" in report)) continue;
-      total.rounds += 1;
-      for (const name of ["runs", "tasks", "attempts", "repeated"] as const) total[name] += report[name];
-      for (const [name, count] of Object.entries(report.faults)) faults[name] = (faults[name] ?? 0) + count;
-    }
+    const shape = shapeFrom(new Random(hashOf(`shape ${seed}`)));
+    problems.push(
+      ...(await withCluster(seed, shape, (cluster) =>
+        playRounds(cluster, seed, {
+          goOn,
+          count: (report) => {
+            total.rounds += 1;
+            for (const name of ["runs", "tasks", "attempts", "repeated"] as const) total[name] += report[name];
+            for (const [name, count] of Object.entries(report.faults)) faults[name] = (faults[name] ?? 0) + count;
+          },
+        }),
+      )),
+    );
   }
-  say({ ...total, faults });
-  return total.problems === 0;
+  say({ ...total, problems: problems.length, faults });
+  return problems.length === 0;
 }
 
-type Left = { readonly problems: readonly string[] };
+async function playParts(): Promise<readonly string[]> {
+  if (tasks === 0) return [];
+  return withCluster(firstSeed, { ...plainShape, isNetworked: isInOwnNetwork() }, async (cluster) => {
+    const report = await killEachPart(cluster, new Random(firstSeed), tasks);
+    say({ seed: firstSeed, ...report });
+    return report.problems;
+  });
+}
 
-async function* playCluster(seed: number, goOn: () => boolean): AsyncGenerator<RoundReport | Left> {
-  const random = new Random(hashOf(`cluster ${seed}`));
-  const shape = shapeFrom(random);
+async function playMeddling(): Promise<readonly string[]> {
+  if (clientSeconds === 0) return [];
+  return withCluster(firstSeed, { ...plainShape, isNetworked: isInOwnNetwork() }, async (cluster) => {
+    const report = await playClients(cluster, { seed: firstSeed, clients: 6, seconds: clientSeconds });
+    say({ seed: firstSeed, ...report });
+    return report.problems;
+  });
+}
+
+type Counting = { readonly goOn: () => boolean; readonly count: (report: RoundReport) => void };
+
+async function playRounds(cluster: ChaosCluster, seed: number, { goOn, count }: Counting): Promise<readonly string[]> {
+  const random = new Random(hashOf(`rounds ${seed}`));
+  const submitter = new Submitter(cluster, { lossesMax });
+  // The first round has no faults: what is expected is what a cluster does that is left alone.
+  for (let round = 0; round < roundsOfCluster && (round === 0 || goOn()); round += 1) {
+    if (round === 1) await worsenS3(cluster);
+    const report = await playRound(cluster, { random, submitter, faultSeconds: round === 0 ? 0 : 12 + random.below(12) });
+    const coordinator = { residentMiB: cluster.coordinator.residentMiB(), openFiles: cluster.coordinator.openFiles() };
+    say({ seed, round, ...report, coordinator });
+    count(report);
+    if (report.problems.length > 0) return report.problems;
+  }
+  return [];
+}
+
+/** Resolves with what was wrong, also with what the cluster left when it had been ended. */
+async function withCluster(
+  seed: number,
+  shape: ClusterShape,
+  play: (cluster: ChaosCluster) => Promise<readonly string[]>,
+): Promise<readonly string[]> {
   say({ seed, cluster: shape });
   const cluster = await ChaosCluster.open(shape);
-  let failed = false;
+  const problems: string[] = [];
   try {
     await cluster.whole();
-    const submitter = new Submitter(cluster);
-    // The first round has no faults: what is expected is what a cluster does that is left alone.
-    for (let round = 0; round < roundsOfCluster && (round === 0 || goOn()); round += 1) {
-      if (round === 1) await worsenS3(cluster);
-      const report = await playRound(cluster, { random, submitter, faultSeconds: round === 0 ? 0 : 12 + random.below(12) });
-      say({ seed, round, ...report, coordinatorMiB: cluster.coordinator.residentMiB() });
-      failed ||= report.problems.length > 0;
-      yield report;
-      if (failed) break;
-    }
+    problems.push(...(await play(cluster)));
   } catch (error) {
-    failed = true;
-    const problems = [error instanceof Error ? (error.stack ?? error.message) : String(error), ...cluster.deaths];
+    problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error), ...cluster.deaths);
     say({ seed, problems });
-    yield { problems };
-  } finally {
-    await cluster.s3?.clearFaults();
-    const problems = await cluster.close();
-    if (problems.length > 0) say({ seed, problems });
-    failed ||= problems.length > 0;
-    if (failed && values.keep === true) say({ seed, kept: cluster.folder });
-    else cluster.remove();
-    yield { problems };
   }
+  await cluster.s3?.clearFaults();
+  const left = await cluster.close();
+  if (left.length > 0) say({ seed, problems: left });
+  problems.push(...left);
+  if (problems.length > 0 && values.keep === true) say({ seed, kept: cluster.folder });
+  else cluster.remove();
+  return problems;
 }
 
 function shapeFrom(random: Random): ClusterShape {

@@ -1,7 +1,7 @@
 // Runs of the chaos flow at a cluster that may be failing at the moment: submitted, followed to their end, judged.
 
 import { join } from "node:path";
-import { defaultRunOptions, type RecordedEvent } from "../../../proto/event.ts";
+import { defaultRunOptions, type RecordedEvent, type RunOptions } from "../../../proto/event.ts";
 import { ControlError, type SubmitRequest } from "../../../proto/control.ts";
 import type { FlowName, RunId } from "../../../proto/ids.ts";
 import { keepArtifacts } from "../../../sdk/artifact/keep.ts";
@@ -11,19 +11,19 @@ import { eventually, type ChaosCluster } from "./chaos-cluster.ts";
 import { effectsOf, judge, type Judged } from "./history.ts";
 import { expectedSummary, expectedTasks, type Shape } from "./workload.ts";
 
-/** Loss after loss is what these tests are about. */
-const lossesMax = 1000;
-
 /** `run` is null where the submission was cut off: it may have come through. `tag` finds it. */
 export type Submitted = { readonly shape: Shape; readonly tag: string; run: RunId | null };
 
 export class Submitter {
   readonly #cluster: ChaosCluster;
+  readonly #options: Partial<RunOptions>;
   readonly #checked: Promise<CheckedFlow>;
   #count = 0;
 
-  constructor(cluster: ChaosCluster) {
+  /** What is not given is as usual. */
+  constructor(cluster: ChaosCluster, options: Partial<RunOptions>) {
     this.#cluster = cluster;
+    this.#options = options;
     this.#checked = checkFlow(join(cluster.folder, "flow.ts"));
   }
 
@@ -50,7 +50,7 @@ export class Submitter {
       codePackage,
       parameters: kept,
       secrets: [],
-      options: { ...defaultRunOptions, lossesMax, workersMax: 1000 },
+      options: { ...defaultRunOptions, workersMax: 1000, ...this.#options },
       tags: [tag],
       systemTags: ["user:tester"],
       namespace: "user:tester",
