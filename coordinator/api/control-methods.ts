@@ -1,6 +1,6 @@
 // The methods of Control by name, with their arguments parsed: what a request may ask for, and nothing else.
 
-import { ControlError, type TagChange } from "../../proto/control.ts";
+import { ControlError, type Until, type TagChange } from "../../proto/control.ts";
 import { parseRunId, parseTaskId, type RunId, type TaskId } from "../../proto/ids.ts";
 import { parseBlobRequests } from "../../proto/parse/blobs.ts";
 import { parseCollectRequest } from "../../proto/parse/collect.ts";
@@ -17,7 +17,7 @@ import type { Askable } from "./access/permissions.ts";
 
 type Arguments = readonly unknown[];
 export type CallTable = Readonly<Record<string, (args: Arguments) => Promise<unknown>>>;
-export type FollowTable = Readonly<Record<string, (args: Arguments, until: AbortSignal) => AsyncIterable<unknown>>>;
+export type FollowTable = Readonly<Record<string, (args: Arguments, until: Until) => AsyncIterable<unknown>>>;
 
 export function callsOf(control: Askable): CallTable {
   return table({
@@ -49,8 +49,8 @@ export function callsOf(control: Askable): CallTable {
 
 export function followsOf(control: Askable): FollowTable {
   return table({
-    events: ([run, afterSeq]: Arguments, until: AbortSignal) => control.events(parseRun(run), parseCount(afterSeq, "afterSeq"), until),
-    logs: ([query]: Arguments, until: AbortSignal) => control.logs(parseLogsQuery(query), until),
+    events: ([run, afterSeq]: Arguments, until: Until) => control.events(parseRun(run), parseCount(afterSeq, "afterSeq"), until),
+    logs: ([query]: Arguments, until: Until) => control.logs(parseLogsQuery(query), until),
   });
 }
 

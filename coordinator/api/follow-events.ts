@@ -3,6 +3,7 @@
 // It fails where this coordinator had to let go of the run, or its process has died: nothing would come any more.
 // Every event is yielded once, in order: whatever the source, one that doesn't follow the last one is passed over or read again.
 
+import type { Until } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -23,10 +24,10 @@ class EventFeed {
   #wake: (() => void) | null = null;
   readonly #stop: () => void;
   readonly #driver: RunDriver;
-  readonly #until: AbortSignal | undefined;
+  readonly #until: Until | undefined;
   readonly #left = (): void => this.#wake?.();
 
-  constructor(driver: RunDriver, until: AbortSignal | undefined) {
+  constructor(driver: RunDriver, until: Until | undefined) {
     this.#driver = driver;
     this.#until = until;
     until?.addEventListener("abort", this.#left);
@@ -60,7 +61,7 @@ class EventFeed {
 export type Following = {
   readonly afterSeq: number;
   /** Nobody reads any more: what waits for the next event ends. */
-  readonly until: AbortSignal | undefined;
+  readonly until: Until | undefined;
 };
 
 export async function* followEvents(

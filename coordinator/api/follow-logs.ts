@@ -2,7 +2,7 @@
 //
 // Every line is yielded once: lines of an attempt are counted, so that what was read from the store is not told again.
 
-import type { LogsQuery } from "../../proto/control.ts";
+import type { LogsQuery, Until } from "../../proto/control.ts";
 import { stepOf, type TaskId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
 import type { RunState } from "../core/state.ts";
@@ -19,7 +19,7 @@ export type LogPorts = FollowPorts & { readonly logs: LogStore; readonly intake:
 const waitingMax = 50_000;
 
 /** `until`: nobody reads any more, and what waits for the next line ends. */
-export async function* followLogs(ports: LogPorts, query: LogsQuery, until?: AbortSignal): AsyncGenerator<LogLine, void, undefined> {
+export async function* followLogs(ports: LogPorts, query: LogsQuery, until?: Until): AsyncGenerator<LogLine, void, undefined> {
   const { stream, follow, ...wanted } = query;
   const seen = new Map<string, number>();
   const elsewhere = new Elsewhere(ports, query.run);
@@ -49,7 +49,7 @@ export async function* followLogs(ports: LogPorts, query: LogsQuery, until?: Abo
   }
 }
 
-type Reading = { readonly query: LogsQuery; readonly driver: RunDriver; readonly until: AbortSignal | undefined };
+type Reading = { readonly query: LogsQuery; readonly driver: RunDriver; readonly until: Until | undefined };
 
 /** Lines that arrive at this coordinator while a reader is at work. */
 class LiveLines {
@@ -57,7 +57,7 @@ class LiveLines {
   readonly #query: LogsQuery;
   readonly #stopLines: () => void;
   readonly #stopEvents: () => void;
-  readonly #until: AbortSignal | undefined;
+  readonly #until: Until | undefined;
   readonly #left = (): void => this.#wakeUp();
   #waiting: LinesTaken[] = [];
   #count = 0;
