@@ -156,7 +156,7 @@ async function showEnd(context: Context, local: Reader, { view, progress }: { vi
   const sink = narrative(context);
   if (!context.quiet) {
     const sameError = view.firstFailure === null ? 0 : progress.failedLike(view.firstFailure.failure);
-    const excerpt = await excerptOf(view.firstFailure?.failure ?? null, view.codePackage, local.store);
+    const excerpt = await excerptOf(view.firstFailure?.failure ?? null, view.codePackage, local.storeOf(view.run));
     const columns = sink.live ? sink.columns() : null;
     const { takenUpAtMs } = progress;
     sink.write(

@@ -39,7 +39,7 @@ export async function openLocal({ dir }: { readonly dir: string }): Promise<Read
   const log = openLog("warn");
   const ports = openPorts(dir, log);
   const coordinator = await coordinate(ports, { log, socket: null });
-  return { control: coordinator.control, store: ports.store, close: () => close(ports, coordinator) };
+  return { control: coordinator.control, ...storeOfAll(ports), close: () => close(ports, coordinator) };
 }
 
 /** @throws LedgerError */
@@ -74,7 +74,7 @@ export async function startLocal({ dir, slots, isolation, log: level }: LocalOpt
   const spare = killAtExit(kill);
   return {
     control: coordinator.control,
-    store: ports.store,
+    ...storeOfAll(ports),
     lasting: false,
     // The worker takes whatever its coordinator has.
     join: () => Promise.resolve(),
@@ -146,4 +146,9 @@ async function close({ ledger, logs, queue }: Ports, coordinator: Coordinator): 
   await queue.close();
   await logs.close();
   await ledger.close();
+}
+
+/** One folder has the blobs of all runs. */
+function storeOfAll({ store }: Ports): Pick<Reader, "store" | "storeOf"> {
+  return { store, storeOf: () => store };
 }

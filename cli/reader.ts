@@ -7,7 +7,10 @@ import type { ArtifactStore, BlockingReader } from "../sdk/artifact/store.ts";
 /** Reads and asks; runs nothing. */
 export type Reader = {
   readonly control: Control;
-  readonly store: ArtifactStore & BlockingReader;
+  /** Takes what a submission will name. */
+  readonly store: ArtifactStore;
+  /** What the run names can be read there. */
+  storeOf(run: RunId): ArtifactStore & BlockingReader;
   /** Where a connection may be lost: whoever follows a run tells of it. */
   readonly connection?: Connection;
   close(): Promise<void>;

@@ -21,6 +21,11 @@ export type BlobPlace =
    */
   | { readonly kind: "presigned"; readonly http: HttpPort | null };
 
+/** Whether the blobs outlive the coordinator's folder: then every value is to be among them, also what rides in the ledger. */
+export function isBucket(place: Exclude<BlobPlace, { kind: "files" }>): boolean {
+  return place.kind === "s3" || place.http === null;
+}
+
 export type HttpPort = { readonly port: number; readonly tls: boolean };
 
 /** Of a list of pieces: whoever reads one holds all of it. Enough for a blob of some terabytes. */

@@ -1,11 +1,10 @@
 // What the helper thread of a RemoteStore opens: a connection of its own.
 
-import type { ArtifactStore } from "../../sdk/artifact/store.ts";
+import type { Endpoint } from "../../sdk/wire/endpoint.ts";
 import { openRemote } from "./remote.ts";
-import type { ThreadOptions } from "./remote-store.ts";
+import type { RemoteStore } from "./remote-store.ts";
 
 /** `options` is what RemoteStore has given. */
-export function openArtifactStore(options: unknown): ArtifactStore {
-  const { endpoint, runs } = options as ThreadOptions;
-  return openRemote(endpoint, runs).store;
+export function openArtifactStore(options: unknown): RemoteStore {
+  return openRemote(options as Endpoint).store;
 }

@@ -1,68 +1,28 @@
 // A coordinator elsewhere, as commands and programs read from it. Nothing is loaded or sent before the first question.
 
 import type { Control } from "../../proto/control.ts";
-import type { RunId } from "../../proto/ids.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
 import type { ControlClient } from "../../sdk/wire/control-client.ts";
 import type { Connection, Reader } from "../reader.ts";
 import { lastingControl } from "./lasting-control.ts";
 import { RemoteStore } from "./remote-store.ts";
 
-export type Remote = Reader & { readonly connection: Connection };
+export type Remote = Reader & { readonly connection: Connection; readonly store: RemoteStore };
 
-/** `runs` are those whose blobs are wanted beside those that will be asked about. */
-export function openRemote(endpoint: Endpoint, runs: readonly RunId[] = []): Remote {
+export function openRemote(endpoint: Endpoint): Remote {
   const connection: Connection = { onAway: null, onBack: null };
   let opening: Promise<ControlClient> | null = null;
   const client = (): Promise<ControlClient> => (opening ??= connect(endpoint));
-  const known = new KnownRuns(runs);
-  const control = noting(lastingControl(lateControl(client), connection), known);
-  const store = new RemoteStore({ endpoint, control, runs: () => known.newestFirst });
+  const control = lastingControl(lateControl(client), connection);
+  const store = RemoteStore.open(endpoint, control);
   return {
     control,
     store,
+    storeOf: (run) => store.of(run),
     connection,
     close: async () => {
       await store.close();
       (await opening)?.close();
-    },
-  };
-}
-
-/** Those that were asked about last: whoever reads artifacts has asked for their run before. */
-class KnownRuns {
-  newestFirst: readonly RunId[];
-
-  constructor(runs: readonly RunId[]) {
-    this.newestFirst = runs;
-  }
-
-  note(run: RunId): void {
-    if (this.newestFirst[0] !== run) this.newestFirst = [run, ...this.newestFirst.filter((one) => one !== run)].slice(0, runsMax);
-  }
-}
-
-const runsMax = 16;
-
-function noting(control: Control, known: KnownRuns): Control {
-  return {
-    ...control,
-    run: (run) => {
-      known.note(run);
-      return control.run(run);
-    },
-    task: (run, task) => {
-      known.note(run);
-      return control.task(run, task);
-    },
-    tasks: (run, query) => {
-      known.note(run);
-      return control.tasks(run, query);
-    },
-    latest: async (query) => {
-      const view = await control.latest(query);
-      if (view !== null) known.note(view.run);
-      return view;
     },
   };
 }

@@ -7,6 +7,7 @@ import type { Control } from "../../proto/control.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { TaskView } from "../../proto/view.ts";
 import type { CardComponent } from "../../sdk/card/component.ts";
+import type { ArtifactStore, BlockingReader } from "../../sdk/artifact/store.ts";
 import { CardError } from "../../sdk/card/parse-component.ts";
 import { readCard } from "../../sdk/card/read-card.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
@@ -69,7 +70,8 @@ function hasCard({ artifacts, produced }: TaskView): boolean {
   return produced.includes(cardArtifact) && artifacts[cardArtifact] !== undefined;
 }
 
-async function cardOf(view: TaskView, { control, store }: Reader, nowMs: number): Promise<Shown> {
+async function cardOf(view: TaskView, { control, storeOf }: Reader, nowMs: number): Promise<Shown> {
+  const store = storeOf(view.run);
   const task = `${view.run}/${view.task}`;
   const own = await ownCard(view, task, store);
   if (own !== null) return { task, own: true, components: own };
@@ -78,7 +80,7 @@ async function cardOf(view: TaskView, { control, store }: Reader, nowMs: number)
   return { task, own: false, components: await defaultCard({ run, task: view, store, excerpt, nowMs }) };
 }
 
-async function ownCard(view: TaskView, task: string, store: Reader["store"]): Promise<readonly CardComponent[] | null> {
+async function ownCard(view: TaskView, task: string, store: ArtifactStore & BlockingReader): Promise<readonly CardComponent[] | null> {
   try {
     return await readStored(`the card of ${task}`, `make it again: stepwell resume ${view.run} ${view.step}`, read(view, store));
   } catch (error) {
@@ -88,7 +90,7 @@ async function ownCard(view: TaskView, task: string, store: Reader["store"]): Pr
   }
 }
 
-async function read(view: TaskView, store: Reader["store"]): Promise<readonly CardComponent[] | null> {
+async function read(view: TaskView, store: ArtifactStore & BlockingReader): Promise<readonly CardComponent[] | null> {
   return readCard(view, store);
 }
 

@@ -26,14 +26,14 @@ export function compare(context: Context): Promise<ExitCode> {
   });
 }
 
-async function parametersOf(view: ComparedRun["view"], { store }: Reader): Promise<Record<string, string>> {
+async function parametersOf(view: ComparedRun["view"], { storeOf }: Reader): Promise<Record<string, string>> {
   const values: Record<string, string> = {};
   for (const { name, kind } of view.graph.parameters) {
     const ref = view.parameters[name];
     if (view.secrets.includes(name)) values[name] = "****";
     else if (ref === undefined) continue;
     else if (kind === "file") values[name] = ref.kind === "stored" ? `file ${ref.sha256.slice(0, 12)}` : "-";
-    else values[name] = valueJson(await readArtifact(ref, store));
+    else values[name] = valueJson(await readArtifact(ref, storeOf(view.run)));
   }
   return values;
 }

@@ -19,7 +19,7 @@ import { artifactsOf } from "./artifacts.ts";
 type Format = "text" | "json" | "raw";
 
 export function get(context: Context): Promise<ExitCode> {
-  return reading(context, async ({ control, store }) => {
+  return reading(context, async ({ control, storeOf }) => {
     const text = context.operands[0] ?? "";
     const named = await resolvePath(text, { control, namespace: context.settings.namespace });
     const { artifact } = named.within;
@@ -33,7 +33,7 @@ export function get(context: Context): Promise<ExitCode> {
       found.collectedAtMs === null
         ? `make it again: stepwell resume ${named.run} ${stepOf(found.task)}`
         : `the artifacts of ${named.run} were deleted by stepwell gc on ${new Date(found.collectedAtMs).toISOString().slice(0, 10)}; run its flow anew`;
-    const value = await readStored(`artifact ${artifact} of ${named.run}/${found.task}`, hint, readArtifact(ref, store));
+    const value = await readStored(`artifact ${artifact} of ${named.run}/${found.task}`, hint, readArtifact(ref, storeOf(named.run)));
     await print(context, value);
     return exitCodes.ok;
   });

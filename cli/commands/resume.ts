@@ -71,13 +71,13 @@ async function namesRun(text: string, { control }: Scope): Promise<boolean> {
 
 type Prepared = { readonly request: SubmitRequest & { readonly resume: ResumeRequest }; readonly file: FlowFile | null };
 
-async function prepare(context: Context, { store }: Pick<Reader, "store">, origin: Origin): Promise<Prepared> {
+async function prepare(context: Context, { store, storeOf }: Pick<Reader, "store" | "storeOf">, origin: Origin): Promise<Prepared> {
   const { view } = origin;
-  const before = await codeOf(view, store);
+  const before = await codeOf(view, storeOf(view.run));
   const file = flowFileOf(context, view);
   const code = withDecorators(context, file === null ? before : await readFlow(context, file));
   if (file !== null) checkSameFlow(code, view, file.path);
-  const values = await resolveFlowParameters(context, code.definition, await valuesOf(view, code, store));
+  const values = await resolveFlowParameters(context, code.definition, await valuesOf(view, code, storeOf(view.run)));
   const inputs = await keepInputs(store, code, values);
   const rerunCaught = context.options.flag("rerun-caught");
   const resume = resumeRequest({ origin, before, code, parameters: inputs.parameters, rerunCaught });

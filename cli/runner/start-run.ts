@@ -178,12 +178,12 @@ async function valuesFor(
 type Resuming = { readonly settings: Settings; readonly local: Reader };
 
 async function requestToResume(origin: string | null, options: ResumeOptions, { settings, local }: Resuming): Promise<SubmitRequest> {
-  const { control, store } = local;
+  const { control, store, storeOf } = local;
   const scope = { control, namespace: settings.namespace };
   const view = await viewRun(origin === null ? await newestRun(null, scope) : await resolveRun(origin, scope), control);
   const { from = null, rerunCaught = false } = options;
   if (from !== null) checkStep(view, from);
-  const codeBefore = await codeOf(view, store);
+  const codeBefore = await codeOf(view, storeOf(view.run));
   const remembered = fileOf(view, settings.dir);
   const file =
     options.file !== undefined
@@ -193,7 +193,7 @@ async function requestToResume(origin: string | null, options: ResumeOptions, { 
         : null;
   const code = file === null ? codeBefore : await readCode({ path: file.path, flowName: file.flowName ?? view.flow });
   if (file !== null) checkSameFlow(code, view, file.path);
-  const before = await valuesOf(view, code, store);
+  const before = await valuesOf(view, code, storeOf(view.run));
   const values = await valuesFor(code.definition, { ...before, values: { ...before.values, ...options.parameters } }, settings);
   const inputs = await keepInputs(store, code, values);
   return submitRequest(

@@ -4,21 +4,21 @@ import { workerData } from "node:worker_threads";
 import { signals } from "./blocking.ts";
 import type { Answer, OpenArtifactStore, Question, ThreadData } from "./blocking.ts";
 import { ArtifactStoreError } from "./store.ts";
-import type { ArtifactStore } from "./store.ts";
 
 const { port, signal, moduleUrl, options } = workerData as ThreadData;
 
-let store: Promise<ArtifactStore> | undefined;
+let store: ReturnType<typeof openStore> | undefined;
 
-async function openStore(): Promise<ArtifactStore> {
+async function openStore(): Promise<Awaited<ReturnType<OpenArtifactStore>>> {
   const module = (await import(moduleUrl)) as { readonly openArtifactStore: OpenArtifactStore };
   return module.openArtifactStore(options);
 }
 
-async function answer({ sha256, range }: Question): Promise<Answer> {
+async function answer({ sha256, range, whom }: Question): Promise<Answer> {
   try {
     store ??= openStore();
-    const bytes = await (await store).get(sha256, range ?? undefined);
+    const opened = await store;
+    const bytes = await (whom === null ? opened : (opened.of?.(whom) ?? opened)).get(sha256, range ?? undefined);
     // A view of something larger, such as a pool, must not take that along.
     const isWhole = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
     return { kind: "bytes", bytes: isWhole ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes) };

@@ -12,12 +12,15 @@ import type { ArtifactStore, BlockingReader, ByteRange, StoreProblem } from "./s
 /** A module that exports `openArtifactStore`, and what to call it with: the thread opens a store of its own. */
 export type StoreModule = { readonly url: URL; readonly options: unknown };
 
+/** A store whose reads are on behalf of somebody may have a store for each. */
+type OpenedStore = ArtifactStore & { readonly of?: (whom: string) => ArtifactStore };
+
 /** What such a module exports. */
-export type OpenArtifactStore = (options: unknown) => ArtifactStore | Promise<ArtifactStore>;
+export type OpenArtifactStore = (options: unknown) => OpenedStore | Promise<OpenedStore>;
 
 /** What the caller and its thread agree on. The first word of `signal` is one of `signals`. */
 export type ThreadData = { readonly port: MessagePort; readonly signal: Int32Array; readonly moduleUrl: string; readonly options: unknown };
-export type Question = { readonly sha256: Sha256; readonly range: ByteRange | null };
+export type Question = { readonly sha256: Sha256; readonly range: ByteRange | null; readonly whom: string | null };
 export type Answer =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "problem"; readonly problem: StoreProblem; readonly message: string };
@@ -41,12 +44,22 @@ export class BlockingBridge implements BlockingReader {
   }
 
   getSync(sha256: Sha256, range?: ByteRange): Uint8Array {
+    return this.#ask({ sha256, range: range ?? null, whom: null });
+  }
+
+  /** Reads on behalf of somebody. */
+  of(whom: string): BlockingReader {
+    return { getSync: (sha256, range) => this.#ask({ sha256, range: range ?? null, whom }) };
+  }
+
+  #ask(question: Question): Uint8Array {
+    const { sha256 } = question;
     this.#thread ??= startThread(this.#module);
     const { port, signal } = this.#thread;
     if (Atomics.wait(signal, 0, signals.waiting, startMsMax) === "timed-out") throw this.#lost(sha256, "did not start");
     // It may have ended since the last answer.
     if (Atomics.exchange(signal, 0, signals.waiting) === signals.ended) throw this.#lost(sha256, "ended");
-    port.postMessage({ sha256, range: range ?? null } satisfies Question);
+    port.postMessage(question);
     const woken = Atomics.wait(signal, 0, signals.waiting, waitMsMax);
     const answer = receiveMessageOnPort(port)?.message as Answer | undefined;
     if (answer === undefined) throw this.#lost(sha256, woken === "timed-out" ? "did not answer" : "ended");

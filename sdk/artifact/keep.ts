@@ -44,7 +44,7 @@ export async function keepArtifacts(values: ReadonlyMap<string, unknown>, store:
   }
   const { inline, packed, alone } = placesOf(encoded);
   const refs = new Map<string, StoredRef>();
-  const copies = store.keepsInline === true && inline.length > 0; // K1
+  const copies = inline.length > 0 && (await store.keepsInline) === true; // K1
   if (copies) await keepPacked([...inline, ...packed], inline.length, { store, refs });
   else if (packed.length > 1) await keepPacked(packed, 0, { store, refs });
   for (const each of copies || packed.length > 1 ? alone : [...packed, ...alone]) {

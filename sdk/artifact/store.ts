@@ -12,7 +12,7 @@ export type ByteRange = { readonly offset: number; readonly length: number };
  */
 export interface ArtifactStore {
   /** Everything is to be in the store, also what rides inline: so that it holds every value without the ledger. */
-  readonly keepsInline?: boolean;
+  readonly keepsInline?: boolean | Promise<boolean>;
   put(bytes: Uint8Array): Promise<Sha256>;
   /** Bounded memory, whatever the length. */
   putStream(source: AsyncIterable<Uint8Array>): Promise<{ readonly sha256: Sha256; readonly size: number }>;

@@ -47,7 +47,7 @@ export class Artifact<T = unknown, F = AnyFlow> {
   /** Reads and decodes the value. @throws ArtifactStoreError when its bytes are missing or wrong */
   async value(): Promise<T> {
     // The flow's own class declares the type; nothing but the name is known here.
-    return (await readArtifact(this.#ref, this.#session.connection.store)) as T;
+    return (await readArtifact(this.#ref, this.#session.connection.storeOf(this.parent.parent.parent.id))) as T;
   }
 
   toJSON(): object {

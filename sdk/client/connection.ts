@@ -1,12 +1,14 @@
 // Where the client's objects get their answers from, on whose behalf they ask, and which part of the world they see.
 
 import type { Control } from "../../proto/control.ts";
+import type { RunId } from "../../proto/ids.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { ArtifactStore, BlockingReader } from "../artifact/store.ts";
 
 export type Connection = {
   readonly control: Control;
-  readonly store: ArtifactStore & BlockingReader;
+  /** What the run names can be read there. */
+  storeOf(run: RunId): ArtifactStore & BlockingReader;
   close(): Promise<void>;
 };
 

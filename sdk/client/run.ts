@@ -177,11 +177,11 @@ export class Run<F = AnyFlow> extends ListedRun<F> {
   /** Parameter values and class constants. Asking for a secret one throws: its value is not kept where it could be read. */
   get parameters(): DataOf<F> {
     const { run, parameters, secrets } = this.#view;
-    return withoutSecrets(dataOf<F>(openOf(parameters, secrets), this.#session.connection.store), secrets, run);
+    return withoutSecrets(dataOf<F>(openOf(parameters, secrets), this.#session.connection.storeOf(run)), secrets, run);
   }
   /** What is visible after the `end` step: `run.data.winner`. @throws Error while the run has not succeeded, telling why */
   get data(): DataOf<F> {
-    if (this.#view.result !== null) return dataOf<F>(this.#view.result, this.#session.connection.store);
+    if (this.#view.result !== null) return dataOf<F>(this.#view.result, this.#session.connection.storeOf(this.id));
     const failed = this.failure;
     const why = failed === null ? "" : ` (${failed.task}: ${describeFailure(failed.failure)})`;
     throw new Error(
@@ -222,7 +222,7 @@ export class Run<F = AnyFlow> extends ListedRun<F> {
 
   /** The code that the run was made of. @throws ArtifactStoreError */
   code(): Promise<RunCode> {
-    return readCode(this.#session.connection.store, this.#view.codePackage);
+    return readCode(this.#session.connection.storeOf(this.id), this.#view.codePackage);
   }
 
   /** Reads the run again, in place. */

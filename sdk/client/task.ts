@@ -94,7 +94,7 @@ export class Task<F = AnyFlow> {
   /** Everything that is visible after the task; `task.data.model` reads when touched. @throws Error while it has not succeeded */
   get data(): DataOf<F> {
     if (this.#view.status !== "succeeded") throw new Error(`${this.pathspec} is ${this.#describeStatus()}: it has no artifacts`);
-    return dataOf<F>(this.#view.artifacts, this.#session.connection.store);
+    return dataOf<F>(this.#view.artifacts, this.#session.connection.storeOf(this.#view.run));
   }
   /** The public artifacts; `produced` tells which of them this task set. */
   get artifacts(): readonly Artifact<unknown, F>[] {
@@ -109,7 +109,7 @@ export class Task<F = AnyFlow> {
 
   /** What the step put on its card; null where it put nothing. Read when touched. @throws CardError, ArtifactStoreError */
   get card(): readonly CardComponent[] | null {
-    return readCard(this.#view, this.#session.connection.store);
+    return readCard(this.#view, this.#session.connection.storeOf(this.#view.run));
   }
   /** The card as one page that needs nothing else and runs nothing; null where the task has no card. */
   async cardHtml(): Promise<string | null> {

@@ -5,7 +5,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BlobPlace } from "../../../proto/blobs.ts";
+import { isBucket, type BlobPlace } from "../../../proto/blobs.ts";
 import { parseBlobPlaces } from "../../../proto/parse/blobs.ts";
 import type { OpenStore, RemotePlace } from "../../../sdk/artifact/blob-place.ts";
 import type { ArtifactStore } from "../../../sdk/artifact/store.ts";
@@ -61,8 +61,7 @@ export class WorkerBlobs {
     if (chosen === null) throw new Error("nobody has said yet where blobs are");
     if (chosen.kind === "files") return { root: chosen.root, access: "files", hidden: [] };
     const { place, cache } = chosen;
-    // A bucket outlives the coordinator's ledger: it is to hold every value.
-    const access = place.kind === "s3" || place.http === null ? "cachedWhole" : "cached";
+    const access = isBucket(place) ? "cachedWhole" : "cached";
     return { root: cache.folder, access, hidden: place.kind === "s3" ? keyVariables : [] };
   }
 
