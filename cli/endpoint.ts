@@ -16,14 +16,28 @@ export type EndpointSettings = Pick<
 
 const defaultPort = 7420;
 
-/** Null where no coordinator is configured, or is not to be used. @throws CliError badConfig, AddressError */
+/** Null where no coordinator is configured, or is not to be used. @throws CliError badConfig, badValue */
 export function endpointOf(settings: EndpointSettings, env: Environment): Endpoint | null {
   if (settings.coordinator === "" || settings.local) return null;
-  const address = withPort(settings.coordinator);
-  parseAddress(address);
+  const address = addressOf(settings.coordinator);
   const token = tokenOf(settings, env);
   if (token !== null) hideInLogs(token);
   return { address, ...(token !== null && { token }), ...tlsOf(settings) };
+}
+
+/** @throws CliError badValue */
+function addressOf(coordinator: string): string {
+  const address = withPort(coordinator);
+  try {
+    parseAddress(address);
+    return address;
+  } catch (error) {
+    const host = /^[a-z]+:\/\/([^/]+)/.exec(coordinator)?.[1];
+    throw new CliError("badValue", `the coordinator's address is a host and a port like build.lan:${defaultPort}, not "${coordinator}"`, {
+      hint: host === undefined ? null : `without anything before or after it: ${host}`,
+      cause: error,
+    });
+  }
 }
 
 /** `build.lan` means its usual port. */

@@ -35,11 +35,14 @@ const controlKinds: Readonly<Record<string, ErrorKind>> = {
 };
 
 function kindOf(error: Error): ErrorKind {
-  const code = "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
+  if (isListening(error.cause)) return codeOf(error.cause) === "EADDRINUSE" ? "conflict" : "badValue";
   switch (error.name) {
     case "ControlError":
       return controlKinds[code] ?? "internal";
     case "NameError":
+    case "AddressError":
+    case "PlaceError":
       return "badValue";
     case "LedgerError":
     case "ArtifactStoreError":
@@ -49,6 +52,20 @@ function kindOf(error: Error): ErrorKind {
   }
 }
 
+function codeOf(error: Error): string {
+  return "code" in error ? String(error.code) : "";
+}
+
+/** The system refuses an address to listen at. */
+function isListening(cause: unknown): cause is Error {
+  return cause instanceof Error && "syscall" in cause && (cause.syscall === "listen" || cause.syscall === "bind");
+}
+
 function hintOf(error: Error): string | null {
+  if (isListening(error.cause)) {
+    return codeOf(error.cause) === "EADDRINUSE"
+      ? "another process listens there: give this one an address of its own, --listen HOST:PORT or --http HOST:PORT"
+      : "give it an address that this machine has, and a port that its user may have: --listen HOST:PORT or --http HOST:PORT";
+  }
   return "hint" in error && typeof error.hint === "string" ? error.hint : null;
 }

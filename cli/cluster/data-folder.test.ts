@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
@@ -62,4 +62,32 @@ test("the coordinator of a folder has what the folder's coordinator had, whereve
   assert.equal((await ledger.claim(run, stranger)).id, folder.identity);
   const after = ownerNamed(folder.identity, { host: "container-2" });
   assert.deepEqual(await ledger.claim(run, after), after);
+});
+
+test("a folder that is somebody else's is said to be, and not to be served", { skip: process.getuid?.() === 0 }, (context) => {
+  const path = temporary(context);
+  openDataFolder(path).release();
+  chmodSync(join(path, "lock"), 0o400);
+  assert.throws(() => openDataFolder(path), refusedFolder);
+  chmodSync(path, 0o500);
+  assert.throws(() => openDataFolder(path), refusedFolder);
+  chmodSync(path, 0o700);
+});
+
+function refusedFolder(error: unknown): boolean {
+  return (
+    error instanceof CliError && error.kind === "store" && /cannot be used: EACCES.*/.test(error.message) && /owner/.test(error.hint ?? "")
+  );
+}
+
+test("a folder that cannot be made is an error of the store that names it", (context) => {
+  const path = temporary(context);
+  writeFileSync(path, "");
+  assert.throws(
+    () => openDataFolder(join(path, "below")),
+    (error) =>
+      error instanceof CliError &&
+      error.kind === "store" &&
+      error.message.startsWith(`the data folder ${path}/below cannot be used: ENOTDIR`),
+  );
 });

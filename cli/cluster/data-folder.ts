@@ -5,7 +5,19 @@
 //     another container or under another host name.
 
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { CliError } from "../cli-error.ts";
@@ -33,7 +45,7 @@ export interface DataFolder {
 
 /** @throws CliError conflict where another process serves the folder, store where it cannot be used */
 export function openDataFolder(path: string): DataFolder {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  make(path);
   const lock = lockOf(path);
   const file = servedFile(path);
   return {
@@ -45,6 +57,24 @@ export function openDataFolder(path: string): DataFolder {
       lock.close();
     },
   };
+}
+
+/** @throws CliError store */
+function make(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    // Of a coordinator that another user started here once.
+    for (const file of ["lock", "ledger.db"].map((name) => join(path, name))) {
+      if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK);
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError("store", `the data folder ${path} cannot be used: ${reason}`, {
+      hint: "run the coordinator as the folder's owner, or give it another one: --data DIR",
+      cause: error,
+    });
+  }
 }
 
 /** What the folder's coordinator last said of itself; it may be dead. Null where there is none. */

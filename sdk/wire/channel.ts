@@ -67,14 +67,24 @@ async function fetchedAuthority(endpoint: Endpoint, tls: EndpointTls): Promise<s
 }
 
 /** Why there is no connection, from what grpc-js says of it; asks the other side when that may tell. */
-export async function explainUnreachable(endpoint: Endpoint, details: string): Promise<string> {
+export async function explainUnreachable(endpoint: Endpoint, said: string): Promise<string> {
   const address = parseAddress(endpoint.address);
+  const details = plainReason(said);
   const silent = `the coordinator at ${endpoint.address} does not answer: ${details}`;
   if (address.kind === "socket" || isNobodyThere(details)) return silent;
   const tls = tlsOf(endpoint);
   if (tls !== null) return explainTls(endpoint.address, details) ?? (await explainRefusal(endpoint.address, tls)) ?? silent;
-  if (!(await speaksTls(peerOf(address)))) return silent;
+  if (!(await speaksTls(peerOf(address)))) {
+    if (!/^Protocol error/.test(details)) return silent;
+    return `what answers at ${endpoint.address} is no coordinator's gRPC port: it is the one of --listen, which its log shows as \`address\``;
+  }
   return `the coordinator at ${endpoint.address} speaks TLS only: connect with its fingerprint or its CA file`;
+}
+
+/** Without the words that grpc-js puts around it, which say nothing more. */
+function plainReason(said: string): string {
+  const inner = /^No connection established\. Last error: (?:Error(?: \[\w+\])?: )?(.*?)\.? ?Resolution note: *$/s.exec(said)?.[1] ?? said;
+  return inner.replace(/^connect (ECONNREFUSED) .*$/s, "nothing listens there ($1)").replace(/ \(\d{4}-[\dT:.-]+Z\)$/, "");
 }
 
 function isNobodyThere(details: string): boolean {

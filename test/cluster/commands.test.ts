@@ -235,7 +235,7 @@ test("without its coordinator, a command says whose it was and what to do", opti
   assert.equal(ran.code, 5);
   assert.match(
     ran.stderr,
-    /error\[SW5001\]: the coordinator at 127\.0\.0\.1:1 does not answer: .*\n {2}the coordinator is that of STEPWELL_COORDINATOR\n {2}hint: start one with `stepwell coordinator`/,
+    /error\[SW5001\]: the coordinator at 127\.0\.0\.1:1 does not answer: nothing listens there \(ECONNREFUSED\)\n {2}the coordinator is that of STEPWELL_COORDINATOR\n {2}hint: start one with `stepwell coordinator`/,
   );
   const local = await stepwell(temporary.path, ["runs", "--local"], { env });
   assert.equal(local.code, 3, local.stderr);

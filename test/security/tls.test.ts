@@ -1,7 +1,8 @@
 // The connection itself: what is trusted, what is not, and what whoever connects wrongly is told.
 
 import assert from "node:assert/strict";
-import { connect as connectPlain } from "node:net";
+import { createServer } from "node:http";
+import { connect as connectPlain, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { test } from "node:test";
 import { ControlError } from "../../proto/control.ts";
@@ -65,6 +66,18 @@ test("a plain connection to a TLS port, and TLS to a plain one, are told what to
   const plain = await openBorder(context, { tls: "off" });
   assert.match(await told(plain, { tls: { ca: secure.authority.ca } }), /does not speak TLS: .*connect with TLS off/);
   assert.match(await told(plain, { tls: { fingerprint: secure.authority.fingerprint } }), /does not speak TLS: .*connect with TLS off/);
+});
+
+test("a port that speaks something else, such as the coordinator's other one, is told to be the wrong one", options, async (context) => {
+  const border = await openBorder(context, { tls: "off" });
+  const http = createServer((_, response) => response.end()).listen(0, "127.0.0.1");
+  context.after(() => http.close());
+  await once(http, "listening");
+  const { port } = http.address() as AddressInfo; // Of a server that listens at a port.
+  assert.match(
+    await told(border, { address: `127.0.0.1:${port}` }),
+    new RegExp(`what answers at 127.0.0.1:${port} is no coordinator's gRPC port`),
+  );
 });
 
 test("a coordinator that asks for certificates lets in its own authority's, with a token, and nobody else", options, async (context) => {

@@ -6,19 +6,23 @@ import type { ObjectName } from "./objects.ts";
 /** What isn't said comes from where the AWS SDK looks: environment, profile, the machine's role. */
 export type S3Place = Omit<Extract<BlobPlace, { readonly kind: "s3" }>, "kind">;
 
+class PlaceError extends Error {
+  override readonly name = "PlaceError";
+}
+
 const known = ["region", "endpoint", "path-style"];
 
-/** @throws Error that says how an address looks */
+/** @throws PlaceError, which says how an address looks */
 export function parseS3Place(address: string): S3Place {
   const found = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([^?]*))?(?:\?(.*))?$/.exec(address);
-  if (found === null) throw new Error(`"${address}" is not the address of a bucket: s3://BUCKET/PREFIX?region=…&endpoint=…`);
+  if (found === null) throw new PlaceError(`"${address}" is not the address of a bucket: s3://BUCKET/PREFIX?region=…&endpoint=…`);
   const [, bucket = "", path = "", query = ""] = found;
   const options = new URLSearchParams(query);
   const unknown = [...options.keys()].find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new Error(`"${address}": no option ${unknown}; there are ${known.join(", ")}`);
+  if (unknown !== undefined) throw new PlaceError(`"${address}": no option ${unknown}; there are ${known.join(", ")}`);
   const endpoint = options.get("endpoint");
   if (endpoint !== null && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) {
-    throw new Error(`"${address}": the endpoint must be the URL of a server, like https://storage.example.com`);
+    throw new PlaceError(`"${address}": the endpoint must be the URL of a server, like https://storage.example.com`);
   }
   const style = options.get("path-style");
   // Servers of one's own rarely have a host name for each bucket.
