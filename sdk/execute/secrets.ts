@@ -1,5 +1,6 @@
 // The values of secret parameters as texts that must not be shown, and what hides them in what a step prints or throws.
 
+import { inspect } from "node:util";
 import type { Failure } from "../../proto/failure.ts";
 
 /** Shorter texts are not hidden: they stand in too much that is no secret. Characters. */
@@ -20,9 +21,9 @@ export function secretTexts(values: readonly unknown[]): readonly string[] {
   return [...texts].toSorted((a, b) => b.length - a.length);
 }
 
-/** As it is, in JSON, and in a URL. */
+/** As it is, in JSON, as the console shows it inside of something else, and in a URL. */
 function writings(line: string): readonly string[] {
-  return [line, JSON.stringify(line).slice(1, -1), encodeURIComponent(line.toWellFormed())];
+  return [line, JSON.stringify(line).slice(1, -1), inspect(line).slice(1, -1), encodeURIComponent(line.toWellFormed())];
 }
 
 /** The values of parameters: texts, numbers, the bytes of a file, and JSON of these. */
