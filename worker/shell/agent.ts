@@ -132,6 +132,8 @@ export class Agent {
   }
 
   #giveBack(): void {
+    // What has only to be accepted comes to its end without being given back.
+    if (this.#running.size === 0) return;
     const fields = { event: "worker.returning", worker_id: this.#options.hello.worker, attempts: this.#running.size };
     this.#options.log.warn(fields, "not everything has ended in time: what still runs goes back");
     for (const { run } of this.#running.values()) run.giveBack(this.#options.hello.worker, returnGraceMs);
