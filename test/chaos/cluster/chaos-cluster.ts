@@ -46,6 +46,10 @@ export class ChaosCluster {
   readonly #port: number;
   readonly #host: string;
   #remote: Remote | null = null;
+  readonly #killAtExit = (): void => {
+    for (const pid of processesOf(this.folder)) tryKill(Number(pid));
+    this.remove();
+  };
 
   private constructor(folder: string, shape: ClusterShape, parts: Parts) {
     this.shape = shape;
@@ -72,6 +76,7 @@ export class ChaosCluster {
     const s3 = shape.store === "folder" ? null : await S3Process.start({ host: s3At?.address ?? "127.0.0.1" }, s3At?.through);
     const port = network === null ? await freePort() : 7420;
     const cluster = new ChaosCluster(folder, shape, { network, nats, s3, port, places: [at, ...workersAt] });
+    process.once("exit", cluster.#killAtExit);
     cluster.coordinator.start();
     await cluster.answering();
     for (const worker of cluster.workers) worker.start();
@@ -143,6 +148,7 @@ export class ChaosCluster {
     const temporary = readdirSync(join(this.folder, "t"));
     if (temporary.length > 0) problems.push(`temporary files are left: ${temporary.join(", ")}`);
     this.network?.close();
+    process.off("exit", this.#killAtExit);
     return problems;
   }
 
@@ -223,6 +229,14 @@ export async function eventually<T>(what: string, ask: () => Promise<T | null>, 
     }
     if (Date.now() > endMs) throw new Error(`waited ${limitMs / 1000} s in vain for ${what}: ${last}`);
     await pause(150);
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
   }
 }
 

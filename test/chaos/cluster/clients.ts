@@ -76,7 +76,7 @@ type Act = { readonly run: RunId | null; readonly name: string; readonly random:
 async function act(shared: Shared, { control }: Remote, { run, name, random }: Act): Promise<Operation> {
   if (run === null) return submit(shared, control, `submission-${name}`);
   const kind = random.pick(["read", "read", "read", "tag", "cancel", "retry"] as const);
-  const by = `client ${name}`;
+  const asker = { by: `client ${name}` };
   const timed = { kind, run, beganMs: performance.now() };
   switch (kind) {
     case "read": {
@@ -87,13 +87,13 @@ async function act(shared: Shared, { control }: Remote, { run, name, random }: A
     case "tag": {
       const isFull = shared.operations.filter((one) => one.run === run && one.kind === "tag").length >= tagsOfRunMax;
       if (isFull) return { ...timed, answer: "refused", endedMs: performance.now() };
-      const answer = await answerOf(control.tag(run, by, { add: [name], remove: [] }));
+      const answer = await answerOf(control.tag(run, asker, { add: [name], remove: [] }));
       return { ...timed, tag: name, answer, endedMs: performance.now() };
     }
     case "cancel":
-      return { ...timed, answer: await answerOf(control.cancel(run, by)), endedMs: performance.now() };
+      return { ...timed, answer: await answerOf(control.cancel(run, asker)), endedMs: performance.now() };
     case "retry":
-      return { ...timed, answer: await answerOf(control.retry(run, by, null)), endedMs: performance.now() };
+      return { ...timed, answer: await answerOf(control.retry(run, asker, null)), endedMs: performance.now() };
     default:
       return unreachable(kind);
   }

@@ -32,9 +32,12 @@ const roundsOfCluster = 4;
 const lossesMax = 1000;
 const plainShape = { queue: "nats", store: "presigned", workers: 3, slots: 4, isolation: "warm", cacheMiB: 64, threads: 4 } as const;
 
-const noNetwork = whyNoNetwork();
+const noNetwork = isInOwnNetwork() ? null : whyNoNetwork();
 if (!isInOwnNetwork() && noNetwork === null) process.exitCode = await runInOwnNetwork();
-else process.exitCode = (await playAll(noNetwork)) ? 0 : 1;
+else {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+  process.exitCode = (await playAll(noNetwork)) ? 0 : 1;
+}
 
 async function playAll(skipped: string | null): Promise<boolean> {
   say({ minutes, seed: firstSeed, network: skipped ?? "of its own" });

@@ -3,6 +3,7 @@
 //
 // N1. The program runs in a network namespace of its own and is the router between the others: the machine's own network is
 //     never touched.
+// N2. It runs in a process namespace of its own too: nothing that it started outlives it, however it ends.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -36,11 +37,13 @@ export function isInOwnNetwork(): boolean {
 
 /** Runs this program once more in a network of its own; resolves with its exit code. */
 export async function runInOwnNetwork(): Promise<number> {
-  const prepare = 'mount -t tmpfs tmpfs /run && ip link set lo up && echo 1 > /proc/sys/net/ipv4/ip_forward && exec "$@"';
-  const words = ["--mount", "--net", "sh", "-c", prepare, "sh", process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const prepare = "mount -t tmpfs tmpfs /run && ip link set lo up && echo 1 > /proc/sys/net/ipv4/ip_forward";
+  // The shell stays, as the parent of all whose own has gone.
+  const script = `${prepare} || exit; "$@"; exit $?`;
+  const namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const words = [...namespaces, "sh", "-c", script, "sh", process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const child = spawn("unshare", words, { stdio: "inherit", env: { ...process.env, [entered]: "own" } });
-  const pass = (signal: NodeJS.Signals): boolean => child.kill(signal);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, pass);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill("SIGKILL"));
   const [code] = (await once(child, "exit")) as [number | null];
   return code ?? 1;
 }
