@@ -72,12 +72,14 @@ export class LogFlow extends FlowSpec {
 type Said = { readonly service: Service; readonly name: string };
 
 async function command(cluster: Cluster, args: readonly string[]): Promise<string> {
-  const ran = await stepwell(cluster.folder, args, { env: { ...cluster.env, STEPWELL_LOG_LEVEL: "debug" } });
+  const env = { ...cluster.env, STEPWELL_LOG_LEVEL: "debug", STEPWELL_PARAM_WORD: secrets.parameter };
+  const ran = await stepwell(cluster.folder, args, { env });
+  assert.equal(ran.code, 0, `${args.join(" ")}: ${ran.stderr}`);
   return `${ran.stdout}${ran.stderr}`;
 }
 
 function run(cluster: Cluster, mode: string): Promise<string> {
-  return command(cluster, ["run", "log.ts", "--word", secrets.parameter, "--mode", mode, "--detach"]);
+  return command(cluster, ["run", "log.ts", "--mode", mode, "--detach"]);
 }
 
 /** Something of everything that a cluster does. */
