@@ -100,8 +100,9 @@ export function checkOperands(parsed: Parsed): void {
   const repeatable = command.operands.some((operand) => operand.repeatable === true);
   const extra = operands[command.operands.length];
   if (extra !== undefined && !repeatable) {
+    const verbs = commands.filter(({ name }) => name.startsWith(`${command.name} `)).map(({ name }) => name.slice(command.name.length + 1));
     throw new CliError("unexpected", `stepwell ${command.name} doesn't know what to do with "${extra}"`, {
-      hint: `see stepwell ${command.name} --help`,
+      hint: didYouMean(extra, verbs) ?? `see stepwell ${command.name} --help`,
     });
   }
 }
@@ -218,6 +219,12 @@ function byName(name: string): CommandSpec | undefined {
   return commands.find((command) => command.name === name || command.aliases?.includes(name) === true);
 }
 
+/** `drain` is what somebody types who means `worker drain`. */
+function secondWord(name: string): string | null {
+  const meant = commands.filter((command) => command.name.endsWith(` ${name}`) && command.hidden !== true);
+  return meant.length === 0 ? null : `did you mean ${meant.map((command) => `"${command.name}"`).join(" or ")}?`;
+}
+
 function unknownCommand(name: string, next: string | undefined): CliError {
   const second = next === undefined || isOption(next) ? undefined : next;
   const group = commands.filter((command) => command.name.startsWith(`${name} `));
@@ -234,6 +241,6 @@ function unknownCommand(name: string, next: string | undefined): CliError {
   ];
   const file = /\.[cm]?[jt]sx?$/.test(name) ? `to run a flow: stepwell run ${name}` : null;
   return new CliError("unknownCommand", `there is no command "${name}"`, {
-    hint: file ?? didYouMean(name, names) ?? "see stepwell --help",
+    hint: file ?? secondWord(name) ?? didYouMean(name, names) ?? "see stepwell --help",
   });
 }

@@ -47,8 +47,9 @@ async function aboutCoordinator(endpoint: Endpoint, zone: TimeZone): Promise<rea
       await aboutArtifacts(remote),
     ];
   } catch (error) {
-    const { message, hint } = asCliError(error);
-    const start = "start it, or see `stepwell config show --origin` for who names it; --local works without";
+    const { kind, message, hint } = asCliError(error);
+    const start =
+      kind === "unauthorized" ? null : "start it, or see `stepwell config show --origin` for who names it; --local works without";
     return [{ check: "coordinator", status: "failed", found: message, hint: hint ?? start }];
   } finally {
     await remote.close();

@@ -47,6 +47,7 @@ void test("a run of ten thousand tasks of which many fail writes at most 200 lin
   assert.ok(lines.length <= 200, `${lines.length} lines`);
   assert.equal(lines.filter((line) => line.includes(" FAILED ")).length > 0, true);
   assert.equal(lines.filter((line) => line.includes("further ones are only counted")).length, 1);
+  assert.equal(lines.filter((line) => line.includes("others that go well are only counted")).length, 1);
 });
 
 void test("the scrolled lines of a terminal are bounded alike", () => {

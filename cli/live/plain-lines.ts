@@ -8,7 +8,7 @@ import { formatDuration } from "../format/duration.ts";
 import { formatInstant } from "../format/time.ts";
 import { placeOf, placeText } from "../source-path.ts";
 import type { Change, RunProgress, StepProgress } from "./progress.ts";
-import { firstLine, onlyCounted } from "./scroll-lines.ts";
+import { firstLine, onlyCounted, othersOnlyCounted } from "./scroll-lines.ts";
 import type { Selection } from "./selection.ts";
 import { isBegun, isDone } from "./window.ts";
 
@@ -48,7 +48,7 @@ export class PlainLines {
       case "taskStarted":
         return [];
       case "taskSucceeded":
-        return this.#selection.has(change.task) ? [this.#taskLine(change, `task ok duration=${formatDuration(change.durationMs)}`)] : [];
+        return this.#ended(change, `task ok duration=${formatDuration(change.durationMs)}`);
       case "taskRetrying":
         return this.#trouble(change, `task retrying attempt=${change.attempt + 1} of=${change.attemptsMax}`);
       case "taskCaught":
@@ -56,7 +56,7 @@ export class PlainLines {
       case "taskFailed":
         return this.#trouble(change, `task FAILED attempt=${change.attempt + 1}`);
       case "taskCancelled":
-        return this.#selection.has(change.task) ? [this.#taskLine(change, "task cancelled")] : [];
+        return this.#ended(change, "task cancelled");
       case "cancelling":
         return [this.#runLine(change.atMs, `run cancelling by=${JSON.stringify(change.by)}`)];
       case "takenUp":
@@ -64,6 +64,12 @@ export class PlainLines {
       default:
         return unreachable(change);
     }
+  }
+
+  #ended(change: { readonly atMs: number; readonly task: TaskId }, what: string): readonly string[] {
+    const shown = this.#selection.end(change.task);
+    if (shown === "show") return [this.#taskLine(change, what)];
+    return shown === "count" ? [] : [this.#runLine(change.atMs, `${stepOf(change.task)}: ${othersOnlyCounted}`)];
   }
 
   #trouble(change: { readonly atMs: number; readonly task: TaskId; readonly failure: Failure }, what: string): readonly string[] {

@@ -11,10 +11,13 @@ import { formatClock, type TimeZone } from "../format/time.ts";
 import { placeOf, placeText } from "../source-path.ts";
 import type { Paint } from "../terminal.ts";
 import type { Change, RunProgress } from "./progress.ts";
-import { type Selection, troublesShownMax } from "./selection.ts";
+import { type Selection, tasksShownMax, troublesShownMax } from "./selection.ts";
 
 /** Said after the last failure of a step that gets a line. */
 export const onlyCounted = `after ${troublesShownMax} lines of this kind, further ones are only counted`;
+
+/** Said at the first task of a step that went well and gets no line. */
+export const othersOnlyCounted = `lines for the first ${tasksShownMax} tasks, others that go well are only counted`;
 
 type Trouble = Extract<Change, { kind: "taskRetrying" | "taskCaught" | "taskFailed" }>;
 
@@ -44,7 +47,7 @@ export class ScrollLines {
       case "taskStarted":
         return [];
       case "taskSucceeded":
-        return this.#selection.has(change.task) ? [this.#succeeded(change)] : [];
+        return this.#ended(change.task, () => this.#succeeded(change));
       case "taskRetrying":
         return this.#trouble(
           change,
@@ -56,7 +59,7 @@ export class ScrollLines {
       case "taskFailed":
         return this.#trouble(change, paint.red(paint.bold("FAILED")), this.#cause(change.failure) + this.#placeOf(change.failure));
       case "taskCancelled":
-        return this.#selection.has(change.task) ? [this.#line(change, paint.yellow("cancelled"), "")] : [];
+        return this.#ended(change.task, () => this.#line(change, paint.yellow("cancelled"), ""));
       case "cancelling":
         return [`${formatClock(change.atMs, this.#zone)} cancelling${causeOf(change.by)}`];
       case "takenUp":
@@ -64,6 +67,12 @@ export class ScrollLines {
       default:
         return unreachable(change);
     }
+  }
+
+  #ended(task: TaskId, line: () => string): readonly string[] {
+    const shown = this.#selection.end(task);
+    if (shown === "show") return [line()];
+    return shown === "count" ? [] : [`         ${this.#paint.dim(`${stepOf(task)}: ${othersOnlyCounted}`)}`];
   }
 
   #succeeded(change: Extract<Change, { kind: "taskSucceeded" }>): string {

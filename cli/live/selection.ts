@@ -3,12 +3,13 @@
 import { stepOf, type StepName, type TaskId } from "../../proto/ids.ts";
 
 /** Tasks of a step that are told about one by one. */
-const tasksShownMax = 10;
+export const tasksShownMax = 10;
 /** Failures and retries of a step that are told about one by one. */
 export const troublesShownMax = 20;
 
 export class Selection {
   readonly #shown = new Map<StepName, Set<TaskId>>();
+  readonly #passedOver = new Set<StepName>();
   readonly #troubles = new Map<StepName, number>();
 
   /** At a task's start, or at its first line where that is heard of first. True if the task is shown. */
@@ -24,6 +25,14 @@ export class Selection {
 
   has(task: TaskId): boolean {
     return this.#shown.get(stepOf(task))?.has(task) === true;
+  }
+
+  /** At a task's end: `first` marks the step's first one that gets no line, so that this is said once. */
+  end(task: TaskId): "show" | "first" | "count" {
+    if (this.has(task)) return "show";
+    if (this.#passedOver.has(stepOf(task))) return "count";
+    this.#passedOver.add(stepOf(task));
+    return "first";
   }
 
   /** `last` marks the one after which further ones are only counted. */

@@ -96,7 +96,18 @@ test("a token that is revoked counts no more at once, and is told once; another 
   assert.equal(tokens.verify(token).kind, "revoked");
   assert.equal(openTokens(folder, clock).tokens.verify(token).kind, "revoked");
   assert.throws(() => tokens.revoke(view.id), { code: "conflict" });
-  assert.throws(() => tokens.revoke("sw_000000000000"), { code: "notFound" });
+  assert.throws(() => tokens.revoke("sw_000000000000"), { code: "notFound", message: /`stepwell token list` shows them all/ });
+});
+
+test("a token is revoked by its id: whoever gives its name is told the id", (context) => {
+  const { tokens } = opened(context);
+  const { view } = tokens.create({ ...reader, name: "laptop" });
+  assert.throws(() => tokens.revoke("laptop"), {
+    code: "notFound",
+    message: `there is no token laptop: it is revoked by its id: ${view.id}`,
+  });
+  tokens.revoke(view.id);
+  assert.throws(() => tokens.revoke("laptop"), /shows them all/);
 });
 
 test("the last token of an admin cannot be revoked", (context) => {

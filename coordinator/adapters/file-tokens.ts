@@ -82,7 +82,11 @@ export class FileTokens implements Tokens {
   /** @throws ControlError notFound, conflict */
   revoke(id: string): TokenView {
     const token = this.#kept.get(id);
-    if (token === undefined) throw new ControlError("notFound", `there is no token ${id}: \`stepwell token list\` shows them all`);
+    if (token === undefined) {
+      const named = [...this.#kept.values()].filter((one) => one.name === id && this.#counts(one)).map((one) => one.id);
+      const remedy = named.length === 0 ? "`stepwell token list` shows them all" : `it is revoked by its id: ${named.join(", ")}`;
+      throw new ControlError("notFound", `there is no token ${id}: ${remedy}`);
+    }
     if (token.revokedAtMs !== null) throw new ControlError("conflict", `${id} has been revoked already`);
     const others = [...this.#kept.values()].filter(
       (one) => one.id !== id && one.role === "admin" && one.namespace === null && this.#counts(one),

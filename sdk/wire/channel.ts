@@ -75,7 +75,7 @@ export async function explainUnreachable(endpoint: Endpoint, said: string): Prom
   const tls = tlsOf(endpoint);
   if (tls !== null) return explainTls(endpoint.address, details) ?? (await explainRefusal(endpoint.address, tls)) ?? silent;
   if (!(await speaksTls(peerOf(address)))) {
-    if (!/^Protocol error/.test(details)) return silent;
+    if (!details.startsWith("Protocol error")) return silent;
     return `what answers at ${endpoint.address} is no coordinator's gRPC port: it is the one of --listen, which its log shows as \`address\``;
   }
   return `the coordinator at ${endpoint.address} speaks TLS only: connect with its fingerprint or its CA file`;

@@ -120,7 +120,8 @@ export function authorize(principal: Principal | null, action: OtherAction | key
   );
 }
 
-export const howToGiveOne = "set STEPWELL_TOKEN, or name its file in the setting tokenFile; `stepwell token create` makes one";
+export const howToGiveOne =
+  "set STEPWELL_TOKEN to it, or STEPWELL_TOKEN_FILE to its file; the first is the file admin-token in the coordinator's data folder, `stepwell token create` makes others";
 
 function asAsked<Args>(args: Args): Args {
   return args;
