@@ -7,9 +7,9 @@
 
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { open, stat, utimes, type FileHandle } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { finished, pipeline } from "node:stream/promises";
 import type { Sha256 } from "../../../proto/ids.ts";
 import { parsePieceList, type PieceList } from "../../../sdk/artifact/s3/piece-list.ts";
 import { ArtifactStoreError, type ArtifactStore } from "../../../sdk/artifact/store.ts";
@@ -33,15 +33,14 @@ type Write = Extract<SignedAccess, { method: "PUT" }>;
 
 async function handle(request: HttpRequest, options: BlobRoutesOptions): Promise<void> {
   const access = options.urls.verify(request.incoming.method ?? "", request.url);
-  const path = join(options.root, access.sha256.slice(0, 2), access.sha256.slice(2));
   if (access.method === "PUT") {
     checkLength(request.incoming, access);
-    return explained(() =>
-      access.part === "list" ? writeList(request, access, options) : writeBytes(request, access, { path, ...options }),
+    return explained(request.incoming, () =>
+      access.part === "list" ? writeList(request, access, options) : writeBytes(request, access, options),
     );
   }
   if (access.part === "list") throw new HttpError(404, `blob ${access.sha256} is not stored in pieces`); // B3
-  return read(request, access.sha256, path);
+  return read(request, access.sha256, join(options.root, access.sha256.slice(0, 2), access.sha256.slice(2)));
 }
 
 /** B1 */
@@ -50,25 +49,20 @@ function checkLength(incoming: IncomingMessage, { size }: Write): void {
   if (Number(incoming.headers["content-length"]) !== size) throw new HttpError(400, `this URL is for a body of ${size} bytes`);
 }
 
-async function explained(write: () => Promise<void>): Promise<void> {
+async function explained(incoming: IncomingMessage, write: () => Promise<void>): Promise<void> {
   try {
     await write();
   } catch (error) {
+    // Who still sends would find the connection broken, and not read why.
+    incoming.resume();
+    await finished(incoming).catch(() => undefined);
     if (error instanceof ArtifactStoreError) throw new HttpError(error.problem === "full" ? 507 : 500, error.message);
     throw error;
   }
 }
 
-async function writeBytes(
-  { incoming, response }: HttpRequest,
-  access: Write,
-  { path, store }: { readonly path: string; readonly store: ArtifactStore },
-): Promise<void> {
-  if (!access.replace && (await isThere(path, access.size))) {
-    incoming.resume();
-    response.writeHead(412).end();
-    return;
-  }
+/** Whether it is there already and sound, and stays so, the store finds out when all of it has come. */
+async function writeBytes({ incoming, response }: HttpRequest, access: Write, { store }: BlobRoutesOptions): Promise<void> {
   await store.putStream(verified(incoming, access));
   response.writeHead(200).end();
 }
@@ -100,22 +94,11 @@ async function telling(response: ServerResponse, work: () => Promise<void>): Pro
   }
 }
 
-/** Whoever stores it again counts on it from now on: it is as good as new. */
-async function isThere(path: string, size: number): Promise<boolean> {
-  const now = new Date();
-  const found = await stat(path).catch(() => null);
-  if (found?.size !== size) return false;
-  return utimes(path, now, now).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** B1 */
 async function* verified(incoming: IncomingMessage, { size, checksum }: Write): AsyncIterable<Uint8Array> {
   const hash = createHash("sha256");
   let length = 0;
-  for await (const piece of incoming as AsyncIterable<Buffer>) {
+  for await (const piece of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     length += piece.length;
     hash.update(piece);
     yield piece;

@@ -39,9 +39,9 @@ function accessOf(request: BlobRequest): SignedAccess {
     case "head":
       return { method: "HEAD", sha256, part: request.list === true ? "list" : "bytes" };
     case "put":
-      return { method: "PUT", sha256, part: "bytes", size: request.size, checksum: sha256, replace: request.replace ?? false };
+      return { method: "PUT", sha256, part: "bytes", size: request.size, checksum: sha256 };
     case "putList":
-      return { method: "PUT", sha256, part: "list", size: request.size, checksum: request.checksum, replace: request.replace ?? false };
+      return { method: "PUT", sha256, part: "list", size: request.size, checksum: request.checksum };
     default:
       return unreachable(request);
   }

@@ -107,6 +107,8 @@ async function answer({ incoming, response }: Exchange, options: Answering): Pro
     const principal = await admit(`${method} ${route.name}`, incoming, options);
     await route.handle({ incoming, response, url, principal });
   } catch (error) {
+    // Whoever has left is told nothing, and it is nobody's failure.
+    if (response.destroyed || (incoming.destroyed && !incoming.complete)) return void response.destroy();
     const status = error instanceof HttpError ? error.status : 500;
     if (status === 500) log.error({ event: "http.failed", path: pathOf(incoming), err: errorField(error) }, "a request failed");
     refuse(response, status, error instanceof HttpError ? error.message : "the coordinator failed; its log says how");

@@ -1,6 +1,6 @@
 // URLs that let whoever has one do one thing with one blob for a while. Nothing is remembered: a URL carries its own proof.
 //
-// U1. What is signed is all that a request may vary: method, blob, content, whether it may replace, and until when.
+// U1. What is signed is all that a request may vary: method, blob, content, and until when. A blob that is written again stays what it is.
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { parseSha256, type Sha256 } from "../../../proto/ids.ts";
@@ -12,7 +12,7 @@ type BlobPart = "bytes" | "list";
 export type SignedAccess = { readonly sha256: Sha256; readonly part: BlobPart } & (
   | { readonly method: "GET" | "HEAD" }
   /** `checksum` is the SHA-256 of the body. */
-  | { readonly method: "PUT"; readonly size: number; readonly checksum: Sha256; readonly replace: boolean }
+  | { readonly method: "PUT"; readonly size: number; readonly checksum: Sha256 }
 );
 
 /** How long a URL is good for: a request that has begun goes on. Milliseconds. */
@@ -37,7 +37,6 @@ export class SignedUrls {
     if (access.method === "PUT") {
       query.set("size", String(access.size));
       if (access.checksum !== access.sha256) query.set("checksum", access.checksum);
-      if (access.replace) query.set("replace", "1");
     }
     query.set("proof", this.#proofOf(access, untilMs).toString("base64url"));
     return `/blobs/${access.sha256}${access.part === "list" ? "/pieces" : ""}?${query.toString()}`;
@@ -56,7 +55,7 @@ export class SignedUrls {
 
   /** U1 */
   #proofOf(access: SignedAccess, untilMs: number): Buffer {
-    const content = access.method === "PUT" ? `${access.size} ${access.checksum} ${access.replace}` : "";
+    const content = access.method === "PUT" ? `${access.size} ${access.checksum}` : "";
     const text = [access.method, access.sha256, access.part, content, untilMs].join("\n");
     return createHmac("sha256", this.#key).update(text).digest();
   }
@@ -71,5 +70,5 @@ function accessOf(method: string, { pathname, searchParams }: URL): SignedAccess
   const checksum = searchParams.get("checksum") ?? name;
   if (!/^[0-9a-f]{64}$/.test(checksum)) throw new HttpError(400, "the checksum is a SHA-256");
   const size = Number(searchParams.get("size"));
-  return { ...blob, method, size, checksum: parseSha256(checksum), replace: searchParams.get("replace") === "1" };
+  return { ...blob, method, size, checksum: parseSha256(checksum) };
 }
