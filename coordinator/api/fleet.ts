@@ -29,12 +29,14 @@ export function drainWorker(
   workers.drain(worker);
   worker.line.send({ kind: "drain" });
   if (withinMs === null) return;
-  clock.after(withinMs, () => {
+  const late = (): void => {
     // Another worker that has come by that name is another object.
     if (workers.get(id) !== worker || !worker.draining || worker.assignments.size === 0) return;
     log.warn({ event: "worker.drainLate", worker_id: id, assignments: worker.assignments.size }, "a worker has not finished in time");
     leases.takeAway(worker);
-  });
+  };
+  // A coordinator that closes does not wait for it.
+  clock.after(withinMs, late, { background: true });
 }
 
 /** Nothing is known of a worker that a coordinator before this one had and that has not come back. */
@@ -42,12 +44,13 @@ function viewOf(worker: Worker, nowMs: number): readonly WorkerView[] {
   const { hello } = worker;
   if (hello === null) return [];
   const { host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs } = hello;
+  const offered = { host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs };
   return [
     {
       worker: worker.id,
       status: worker.line === null ? "away" : worker.draining ? "draining" : "ready",
       pool: worker.pool,
-      ...{ host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs },
+      ...offered,
       silentMs: Math.max(0, Math.round(nowMs - worker.heardAtMs)),
       running: [...worker.assignments].map(({ run, task, attempt }) => ({ run, task, attempt })),
     },

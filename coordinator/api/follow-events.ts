@@ -71,7 +71,8 @@ export async function* followEvents(
 ): AsyncGenerator<RecordedEvent, void, undefined> {
   let seq = afterSeq;
   const elsewhere = new Elsewhere(ports, run);
-  while (until?.aborted !== true) {
+  for (;;) {
+    if (until?.aborted === true) return;
     const driver = ports.drivers.get(run);
     const feed = driver === undefined ? null : new EventFeed(driver, until);
     try {

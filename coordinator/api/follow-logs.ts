@@ -23,7 +23,8 @@ export async function* followLogs(ports: LogPorts, query: LogsQuery, until?: Unt
   const { stream, follow, ...wanted } = query;
   const seen = new Map<string, number>();
   const elsewhere = new Elsewhere(ports, query.run);
-  while (until?.aborted !== true) {
+  for (;;) {
+    if (until?.aborted === true) return;
     const driver = ports.drivers.get(query.run);
     const live = driver === undefined ? null : new LiveLines(ports, { query, driver, until });
     try {
