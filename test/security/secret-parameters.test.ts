@@ -168,6 +168,8 @@ test("in a cluster", options, async () => {
   writeFileSync(join(folder, "leaky.ts"), flow);
   const cluster = await startCoordinator(temporary.path, ["--listen", "127.0.0.1:0", "--log-level", "debug"]);
   await using coordinator = cluster.coordinator;
+  // As on another machine: blobs come and go over HTTP, and lie in the worker's cache.
+  writeFileSync(join(temporary.path, "data/artifacts/mark"), "of another machine\n");
   await using worker = await startWorker(cluster, 0, ["--log-level", "debug", "--slots", "2"]);
   await fc.assert(
     fc.asyncProperty(secrets, async (given) => {
