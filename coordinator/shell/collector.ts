@@ -64,7 +64,8 @@ export class Collector {
     const candidates = await this.#candidates(survey.needed);
     await this.#surveyAgain(survey, candidates.old); // G2
     const deleted = request.dryRun ? amountOf(candidates.old.values()) : await this.#sweep(candidates.old);
-    if (!request.dryRun) for (const { run, collectedAtMs } of survey.runs) if (collectedAtMs !== undefined) this.#options.secrets?.forget(run);
+    if (!request.dryRun)
+      for (const { run, collectedAtMs } of survey.runs) if (collectedAtMs !== undefined) this.#options.secrets?.forget(run);
     if (!request.dryRun && !request.keepLogs) for (const run of collected) await this.#options.logs.remove(run);
     log.info(
       { event: "gc.finished", runs: collected.size, blobs: deleted.blobs, bytes: deleted.bytes, dry_run: request.dryRun, by: request.by },
