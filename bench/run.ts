@@ -7,7 +7,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { quick, type Figure } from "./figure.ts";
 
-const notMeasurements = ["run.ts", "figure.ts", "local-runs.ts"];
+const notMeasurements = ["run.ts", "figure.ts", "local-runs.ts", "clusters.ts"];
 const minutesMax = 10;
 const readme = join(import.meta.dirname, "README.md");
 const markers = ["<!-- table -->", "<!-- end of table -->"] as const;
