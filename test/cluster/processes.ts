@@ -2,6 +2,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bin, cleanEnvironment } from "../command.ts";
 
@@ -71,6 +72,8 @@ export type Cluster = {
   readonly address: string;
   /** For commands and workers that use it. */
   readonly env: Readonly<Record<string, string>>;
+  /** An admin's. */
+  readonly token: () => string;
 };
 
 /** A coordinator at a port of the system's choice, with tokens. */
@@ -83,7 +86,8 @@ export async function startCoordinator(folder: string, words: readonly string[] 
     STEPWELL_TOKEN_FILE: join(data, "admin-token"),
     XDG_CACHE_HOME: join(folder, "cache"),
   };
-  return { folder, coordinator, address: String(address), env };
+  const token = (): string => readFileSync(env.STEPWELL_TOKEN_FILE, "utf8").trim();
+  return { folder, coordinator, address: String(address), env, token };
 }
 
 /** Resolves when the coordinator knows the worker; `known` is how many workers it has seen before. */
