@@ -229,7 +229,10 @@ void test("tasks of one kind that fill the queue make room for those of another 
   few.finish(starting, { width: 5 });
   assert.deepEqual(desk.published(), []);
   for (const queued of waiting.slice(0, 10)) many.start(queued);
-  assert.deepEqual(runsOf(desk.published()).toSorted(), [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+  assert.deepEqual(
+    runsOf(desk.published()).toSorted((a, b) => a - b),
+    [1, 1, 1, 1, 1, 2, 2, 2, 2, 2],
+  );
 });
 
 type Contender = { readonly namespace?: string; readonly priority?: number };
