@@ -36,6 +36,27 @@ const lines = (path: string): Record<string, unknown>[] =>
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
+test("who is refused again and again fills no trail, and neither does what was asked about", async (context) => {
+  const { path, trail } = opened(context);
+  const denied = { ...entry, about: "x".repeat(1_000_000), result: "denied", code: "denied" } as const;
+  for (let count = 0; count < 100; count += 1) trail.record(denied);
+  trail.record(entry);
+  trail.record({ ...denied, tokenId: "sw_2" });
+  trail.record({ ...denied, atMs: 60_000 });
+  await trail.close();
+  const told = lines(path);
+  assert.equal(told.length, 30 + 3);
+  assert.deepEqual(
+    told.slice(30).map((line) => [line["token_id"], line["result"], line["held_back"]]),
+    [
+      ["sw_1", "done", undefined],
+      ["sw_2", "denied", undefined],
+      ["sw_1", "denied", 70],
+    ],
+  );
+  assert.ok(statSync(path).size < 20_000);
+});
+
 test("every entry is a line of JSON, in order, in a file for its owner alone, and a line of the log", async (context) => {
   const { path, said, trail } = opened(context);
   trail.record(entry);

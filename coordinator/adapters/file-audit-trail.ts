@@ -1,5 +1,7 @@
 // The audit trail as JSON lines in a file of its own, readable for its owner alone. A full file is put aside; the oldest
 // one goes when there are too many.
+//
+// F1. Nobody fills it with what was refused: of each caller so many entries a minute, and of what is asked about a short text.
 
 import { appendFile, mkdir, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -18,6 +20,13 @@ const fullFilesMax = 7;
 /** Entries that wait to be written; more can only come while the disk stands still. */
 const waitingMax = 10_000;
 
+/** Refused or failed, of one caller within `windowMs`, that are told one by one. (F1) */
+const refusalsMax = 30;
+const windowMs = 60_000;
+/** Callers that are remembered. */
+const callersMax = 10_000;
+const textCharactersMax = 200;
+
 export class FileAuditTrail implements AuditTrail {
   readonly #options: FileAuditTrailOptions;
   #waiting: string[] = [];
@@ -25,14 +34,25 @@ export class FileAuditTrail implements AuditTrail {
   /** Bytes of the current file; null before it was looked at. */
   #bytes: number | null = null;
   #writing: Promise<void> | null = null;
+  readonly #refusals = new Map<string, { readonly sinceMs: number; count: number }>();
 
   constructor(options: FileAuditTrailOptions) {
     this.#options = options;
   }
 
   record(entry: AuditEntry): void {
-    const { atMs, tokenId, tokenName, run, ...others } = entry;
-    const said = { event: "audit", token_id: tokenId, token_name: tokenName, run_id: run, ...others };
+    const heldBack = entry.result === "done" ? 0 : this.#heldBack(entry);
+    if (heldBack === null) return;
+    const { atMs, tokenId, tokenName, run, about, ...others } = entry;
+    const said = {
+      event: "audit",
+      token_id: tokenId,
+      token_name: tokenName,
+      run_id: run,
+      about: about?.slice(0, textCharactersMax) ?? null,
+      ...others,
+      ...(heldBack > 0 && { held_back: heldBack }),
+    };
     const line = { time: new Date(atMs).toISOString(), ...said };
     // A line of the log has a time anyway.
     this.#options.log[entry.result === "denied" ? "warn" : "info"](said, "audit");
@@ -43,6 +63,16 @@ export class FileAuditTrail implements AuditTrail {
 
   async close(): Promise<void> {
     await this.#writing;
+  }
+
+  /** Null where this one is held back; else how many of the caller's were in the window before. (F1) */
+  #heldBack({ tokenId, from, atMs }: AuditEntry): number | null {
+    const caller = tokenId ?? from.replace(/:\d+$/, "");
+    const known = this.#refusals.get(caller);
+    if (known !== undefined && atMs - known.sinceMs < windowMs) return (known.count += 1) > refusalsMax ? null : 0;
+    if (this.#refusals.size >= callersMax) this.#refusals.clear();
+    this.#refusals.set(caller, { sinceMs: atMs, count: 1 });
+    return known === undefined ? 0 : Math.max(0, known.count - refusalsMax);
   }
 
   async #write(): Promise<void> {
