@@ -32,7 +32,8 @@ async function aboutCoordinator(endpoint: Endpoint, zone: TimeZone): Promise<rea
   const remote = openRemote(endpoint);
   const startMs = performance.now();
   try {
-    const workers = await remote.control.workers();
+    const known = await remote.control.workers();
+    const workers = known.filter(({ status }) => status !== "lost");
     const took = formatDuration(performance.now() - startMs);
     const others = workers.filter(({ version }) => version !== packageVersion());
     return [
@@ -80,12 +81,13 @@ async function aboutArtifacts({ store }: Remote): Promise<Finding> {
     const found = `${formatBytes(roundTripBytes)} written in ${formatDuration(performance.now() - startMs)}`;
     return { check: "cluster store", status: "ok", found, hint: null };
   } catch (error) {
-    const { message } = asCliError(error);
+    const { kind, message } = asCliError(error);
     return {
       check: "cluster store",
       status: "failed",
       found: message,
-      hint: "see that the coordinator's HTTP port is reached from here, and its log",
+      // A store that was reached says itself what to do.
+      hint: kind === "store" ? null : "see that the coordinator's HTTP port is reached from here, and its log",
     };
   }
 }

@@ -113,6 +113,19 @@ void test("a failure without a place in the source still says what to do", () =>
   );
 });
 
+void test("a step that found the store full is not told to be wrong: the message has what to do", () => {
+  const { sink } = sinkOf({ name: "pipe", columns: 80, rows: 24, isTTY: false, env: {} });
+  const { firstFailure: first } = failedView;
+  assert.ok(first !== null && first.failure.kind === "userError");
+  const failure = { ...first.failure, name: "ArtifactStoreError", message: "no space left; free some space" };
+  const said = (name: string): string => {
+    const view = { ...failedView, firstFailure: { ...first, failure: { ...failure, name } } };
+    return summaryLines(view, { paint: sink.paint, excerpt: null, sameError: 1, columns: null, takenUpAtMs: null, path }).join("\n");
+  };
+  assert.doesNotMatch(said("ArtifactStoreError"), /correct the step/);
+  assert.match(said("TypeError"), /correct the step/);
+});
+
 void test("where no terminal says how wide it is, an excerpt of a very long line is still cut", () => {
   const { sink } = sinkOf({ name: "pipe", columns: 80, rows: 24, isTTY: false, env: {} });
   const place = { ...excerpt.place, column: 50_000 };

@@ -72,6 +72,11 @@ function someOf(counts: TaskCounts): string[] {
   return kinds.filter((kind) => counts[kind] > 0).map((kind) => `${formatCount(counts[kind])} ${kind}`);
 }
 
+/** A transition that the graph doesn't have, and a store that takes nothing: the message has what to do. */
+function saysItself(failure: Failure): boolean {
+  return failure.kind === "badTransition" || (failure.kind === "userError" && failure.name === "ArtifactStoreError");
+}
+
 function failureLines(view: RunView, context: SummaryContext): readonly string[] {
   const first = view.firstFailure;
   if (first === null) return [];
@@ -80,8 +85,7 @@ function failureLines(view: RunView, context: SummaryContext): readonly string[]
   const [headline, ...further] = describeFailure(first.failure).split("\n").slice(0, 6);
   const lines = [`  ${context.paint.bold(first.task)}   ${context.paint.red(headline ?? "")}`, ...further.map((line) => `     ${line}`)];
   if (context.excerpt !== null) return [...lines, ...excerptLines(context.excerpt, context, others)];
-  // A transition that the graph doesn't have says in its own words what to do.
-  const advice = first.failure.kind === "badTransition" ? [] : [`     ${failureRules[first.failure.kind].advice}`];
+  const advice = saysItself(first.failure) ? [] : [`     ${failureRules[first.failure.kind].advice}`];
   return [
     ...lines,
     ...stackLines(first.failure),
