@@ -11,7 +11,7 @@ import { connected, end, ForkedCoordinator, forkWorkers } from "./many.ts";
 const workers = 60;
 const width = 40;
 
-void test("all workers of a coordinator that was killed come back to the next one, and no task is lost", { timeout: 60_000 }, async () => {
+void test("all workers of a coordinator that was killed come back to the next one, and no task is lost", { timeout: 120_000 }, async () => {
   using temporary = temporaryFolder();
   const place = { folder: temporary.path, tls: true };
   const first = await ForkedCoordinator.start(place);
@@ -39,7 +39,7 @@ void test("all workers of a coordinator that was killed come back to the next on
   }
 });
 
-void test("a coordinator that was killed with many runs under way goes on with all of them", { timeout: 60_000 }, async () => {
+void test("a coordinator that was killed with many runs under way goes on with all of them", { timeout: 120_000 }, async () => {
   using temporary = temporaryFolder();
   const place = { folder: temporary.path, tls: false };
   const first = await ForkedCoordinator.start(place);

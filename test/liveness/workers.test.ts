@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LivenessCluster } from "./cluster.ts";
 import { Relay } from "./relay.ts";
 
-const options = { timeout: 60_000 };
+const options = { timeout: 120_000 };
 
 function isAlive(pid: number): boolean {
   try {
