@@ -125,11 +125,22 @@ export type LogLine = {
   readonly text: string;
 };
 
+/** What a worker's machine is doing, whoever has it do that. */
+export type MachineLoad = {
+  /** Of all its processors, from 0 to 1. */
+  readonly cpuShare: number;
+  readonly usedMiB: number;
+  readonly totalMiB: number;
+};
+
 /** A worker as its coordinator knows it. */
 export type WorkerView = {
   readonly worker: string;
-  /** `away`: its stream has broken; it may come back to what it holds for as long as its lease lasts. */
-  readonly status: "ready" | "draining" | "away";
+  /**
+   * `away`: its stream has broken; it may come back to what it holds for as long as its lease lasts. `lost`: it was silent for that
+   * long, within the last hour, and has not come back.
+   */
+  readonly status: "ready" | "draining" | "away" | "lost";
   readonly host: string;
   readonly pid: number;
   readonly version: string;
@@ -143,5 +154,9 @@ export type WorkerView = {
   readonly runs: readonly string[];
   /** Since its last sign of life. */
   readonly silentMs: number;
+  /** As of its last beat; null before the first, and once it is lost. */
+  readonly load: MachineLoad | null;
+  /** Tasks that it held when it was lost, and that run elsewhere. */
+  readonly requeued: number;
   readonly running: readonly { readonly run: RunId; readonly task: TaskId; readonly attempt: number }[];
 };

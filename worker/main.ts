@@ -10,6 +10,7 @@ import { protocolVersions, type Hello } from "../sdk/wire/worker-items.ts";
 import { SpawnedTaskProcesses, type TaskStorage } from "./adapters/task-process/spawned.ts";
 import type { WorkerLog } from "./ports/log.ts";
 import { WorkerBlobs, type OpenPlace } from "./shell/blobs/worker-blobs.ts";
+import { loadMeter } from "./adapters/machine-load.ts";
 import { Agent, type Lost, type OpenStream } from "./shell/agent.ts";
 import { ProcessPool } from "./shell/process-pool.ts";
 import type { WorkerFigures } from "./shell/worker-metrics.ts";
@@ -104,6 +105,7 @@ export function startWorker(options: WorkerOptions): Worker {
       runs: options.runs,
     },
     pool,
+    load: loadMeter(),
     blobs,
     log: options.log,
     isolated: options.isolation === "process",

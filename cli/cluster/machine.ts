@@ -149,7 +149,7 @@ export class Machine {
     const { control, close } = openRemote(endpointTo(served));
     try {
       for (const endMs = performance.now() + joinMsMax; performance.now() < endMs; await after(lookMs))
-        if ((await control.workers()).length >= workers) return;
+        if ((await control.workers()).filter(({ status }) => status === "ready").length >= workers) return;
       tell(`not all ${workers} workers have joined yet; see the logs in ${join(this.#options.settings.data, "log")}`);
     } finally {
       await close();

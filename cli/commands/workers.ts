@@ -19,12 +19,14 @@ export function workers(context: Context): Promise<ExitCode> {
     else if (context.quiet)
       printLines(
         context,
-        found.map((worker) => worker.worker),
+        found.filter(({ status }) => status !== "lost").map((worker) => worker.worker),
       );
     else {
       if (found.length > 0) printLines(context, workersTable(found, lookOf(context)));
       const busy = found.reduce((sum, worker) => sum + worker.running.length, 0);
-      printNote(context, `${countOfThings(found.length, "worker")}, ${countOfThings(busy, "task")} running`);
+      const there = found.filter(({ status }) => status !== "lost");
+      const lost = found.length === there.length ? "" : `, ${found.length - there.length} lost`;
+      printNote(context, `${countOfThings(there.length, "worker")}, ${countOfThings(busy, "task")} running${lost}`);
     }
     return exitCodes.ok;
   });

@@ -39,9 +39,22 @@ const error = new CliError("unavailable", "cannot reach the coordinator at http:
 
 const tasksOf = (worker: number, count: number): WorkerView["running"] =>
   Array.from({ length: count }, (_, index) => ({ run, task: parseTaskId(`train/${worker * 100 + index}`), attempt: 0 }));
-const offer = { pid: 4711, version: "0.4.0", pool: "default", labels: {}, slots: 16, cpu: 16, memoryMiB: 65_536, gpu: 0, runs: [] };
+const offer = {
+  pid: 4711,
+  version: "0.4.0",
+  pool: "default",
+  labels: {},
+  slots: 16,
+  cpu: 16,
+  memoryMiB: 65_536,
+  gpu: 0,
+  runs: [],
+  requeued: 0,
+  load: null,
+};
+const loadOf = (cpuShare: number, usedGiB: number): WorkerView["load"] => ({ cpuShare, usedMiB: usedGiB * 1024, totalMiB: 65_536 });
 const workers: readonly WorkerView[] = [
-  { ...offer, worker: "w-01", status: "ready", host: "ip-10-0-1", silentMs: 1000, running: tasksOf(1, 16) },
+  { ...offer, worker: "w-01", status: "ready", host: "ip-10-0-1", silentMs: 1000, load: loadOf(0.92, 41), running: tasksOf(1, 16) },
   {
     ...offer,
     worker: "w-07",
@@ -50,9 +63,11 @@ const workers: readonly WorkerView[] = [
     labels: { card: "a100" },
     gpu: 2,
     silentMs: 2000,
+    load: loadOf(0.11, 6),
     running: tasksOf(7, 2),
   },
-  { ...offer, worker: "w-03", status: "away", host: "ip-10-0-4", version: "0.3.9", silentMs: 7000, running: [] },
+  { ...offer, worker: "w-03", status: "lost", host: "ip-10-0-4", version: "0.3.9", silentMs: 47_000, requeued: 16, running: [] },
+  { ...offer, worker: "w-04", status: "away", host: "ip-10-0-5", silentMs: 7000, running: [] },
 ];
 const served = {
   pid: 4711,

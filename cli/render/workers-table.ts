@@ -2,7 +2,7 @@
 
 import { stepOf } from "../../proto/ids.ts";
 import { unreachable } from "../../proto/unreachable.ts";
-import type { WorkerView } from "../../proto/view.ts";
+import type { MachineLoad, WorkerView } from "../../proto/view.ts";
 import { countOfThings, formatBytes } from "../format/count.ts";
 import { formatDuration } from "../format/duration.ts";
 import { tableLines, type Column } from "../format/table.ts";
@@ -35,10 +35,10 @@ export function workersTable(workers: readonly WorkerView[], look: WorkersLook):
     worker.worker,
     statusText(worker, look.paint),
     worker.host,
-    `${worker.running.length}/${worker.slots}`,
+    worker.status === "lost" ? "-" : `${worker.running.length}/${worker.slots}`,
     runningText(worker),
-    String(worker.cpu),
-    formatBytes(worker.memoryMiB * mebibyte),
+    worker.load === null ? "-" : percent(worker.load.cpuShare),
+    worker.load === null ? "-" : memoryText(worker.load),
     `${formatDuration(worker.silentMs)} ago`,
     versionText(worker, look),
     ...(look.wide ? [worker.pool, labelsText(worker), runsText(worker)] : []),
@@ -53,6 +53,7 @@ export function workerLines(worker: WorkerView, look: WorkersLook): readonly str
     ["process", `${worker.pid} on ${worker.host}`],
     ["version", versionText(worker, look)],
     ["offers", offerText(worker)],
+    ...(worker.load === null ? [] : [["its machine", machineText(worker.load)] as const]),
     ["pool", worker.pool],
     ["labels", labelsText(worker)],
     ["takes", runsText(worker) === "-" ? "work of any run" : `work of ${runsText(worker)} alone`],
@@ -66,7 +67,7 @@ export function workerLines(worker: WorkerView, look: WorkersLook): readonly str
       facts.map(([name, text]) => [`  ${name}`, text]),
     ),
     "",
-    ...(tasks.length === 0 ? ["it runs nothing"] : tableLines([{ title: "TASK" }, { title: "ATTEMPT", align: "right" }], tasks)),
+    ...(tasks.length === 0 ? [idleText(worker)] : tableLines([{ title: "TASK" }, { title: "ATTEMPT", align: "right" }], tasks)),
   ];
 }
 
@@ -78,18 +79,39 @@ function statusText({ status }: WorkerView, paint: Paint): string {
       return paint.yellow("draining");
     case "away":
       return paint.red("AWAY");
+    case "lost":
+      return paint.red("LOST");
     default:
       return unreachable(status);
   }
 }
 
 /** `train ×16, score ×2`. */
-function runningText({ running }: WorkerView): string {
+function runningText({ running, status, requeued }: WorkerView): string {
+  if (status === "lost") return `${countOfThings(requeued, "task")} requeued`;
   const counts = new Map<string, number>();
   for (const { task } of running) counts.set(stepOf(task), (counts.get(stepOf(task)) ?? 0) + 1);
   const texts = [...counts].toSorted(([, a], [, b]) => b - a).map(([step, count]) => `${step} ×${count}`);
   if (texts.length === 0) return "-";
   return [...texts.slice(0, stepsNamedMax), ...(texts.length > stepsNamedMax ? ["…"] : [])].join(", ");
+}
+
+function idleText({ status, requeued }: WorkerView): string {
+  return status === "lost" ? `it was lost; ${countOfThings(requeued, "task")} of it run elsewhere` : "it runs nothing";
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)}%`;
+}
+
+/** `41/64 GiB`. */
+function memoryText({ usedMiB, totalMiB }: MachineLoad): string {
+  const gibibytes = (mebibytes: number): string => (mebibytes / 1024).toFixed(mebibytes < 10 * 1024 && totalMiB < 16 * 1024 ? 1 : 0);
+  return `${gibibytes(usedMiB)}/${gibibytes(totalMiB)} GiB`;
+}
+
+function machineText(load: MachineLoad): string {
+  return `${percent(load.cpuShare)} of its processors and ${memoryText(load)} of its memory in use`;
 }
 
 function offerText({ slots, cpu, memoryMiB, gpu }: WorkerView): string {
@@ -98,7 +120,9 @@ function offerText({ slots, cpu, memoryMiB, gpu }: WorkerView): string {
 }
 
 function versionText({ version }: WorkerView, look: WorkersLook): string {
-  return version === look.version ? version : `${version} ${look.paint.yellow("(other)")}`;
+  if (version === look.version) return version;
+  const isOlder = version.localeCompare(look.version, "en", { numeric: true }) < 0;
+  return `${version} ${look.paint.yellow(isOlder ? "(old)" : "(newer)")}`;
 }
 
 function labelsText({ labels }: WorkerView): string {

@@ -2,16 +2,19 @@
 
 import { ControlError } from "../../proto/control.ts";
 import type { WorkerView } from "../../proto/view.ts";
+import type { Hello } from "../../sdk/wire/worker-items.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Leases } from "../shell/leases.ts";
 import type { CoordinatorLog } from "../shell/log.ts";
+import type { LostWorker } from "../shell/lost-workers.ts";
 import type { Worker, Workers } from "../shell/workers.ts";
 
 export type FleetPorts = { readonly clock: Clock; readonly workers: Workers; readonly leases: Leases; readonly log: CoordinatorLog };
 
 export function workerViews({ workers, clock }: FleetPorts): readonly WorkerView[] {
   const nowMs = clock.monotonicMs();
-  const views = [...workers.all()].flatMap((worker) => viewOf(worker, nowMs));
+  const known = [...workers.all()].flatMap((worker) => viewOf(worker, nowMs));
+  const views = [...known, ...workers.lost.at(nowMs).map((worker) => lostView(worker, nowMs))];
   return views.sort((a, b) => (a.worker < b.worker ? -1 : 1));
 }
 
@@ -41,18 +44,23 @@ export function drainWorker(
 
 /** Nothing is known of a worker that a coordinator before this one had and that has not come back. */
 function viewOf(worker: Worker, nowMs: number): readonly WorkerView[] {
-  const { hello } = worker;
+  const { hello, pool, load, line, draining, heardAtMs } = worker;
   if (hello === null) return [];
-  const { host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs } = hello;
-  const offered = { host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs };
-  return [
-    {
-      worker: worker.id,
-      status: worker.line === null ? "away" : worker.draining ? "draining" : "ready",
-      pool: worker.pool,
-      ...offered,
-      silentMs: Math.max(0, Math.round(nowMs - worker.heardAtMs)),
-      running: [...worker.assignments].map(({ run, task, attempt }) => ({ run, task, attempt })),
-    },
-  ];
+  const running = [...worker.assignments].map(({ run, task, attempt }) => ({ run, task, attempt }));
+  const status = line === null ? "away" : draining ? "draining" : "ready";
+  return [{ ...saidBy(hello), status, pool, silentMs: sinceMs(heardAtMs, nowMs), load, requeued: 0, running }];
+}
+
+function lostView({ hello, pool, heardAtMs, requeued }: LostWorker, nowMs: number): WorkerView {
+  return { ...saidBy(hello), status: "lost", pool, silentMs: sinceMs(heardAtMs, nowMs), load: null, requeued, running: [] };
+}
+
+type Said = "worker" | "host" | "pid" | "version" | "labels" | "slots" | "cpu" | "memoryMiB" | "gpu" | "runs";
+
+function saidBy({ worker, host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs }: Hello): Pick<WorkerView, Said> {
+  return { worker, host, pid, version, labels, slots, cpu, memoryMiB, gpu, runs };
+}
+
+function sinceMs(heardAtMs: number, nowMs: number): number {
+  return Math.max(0, Math.round(nowMs - heardAtMs));
 }

@@ -136,6 +136,7 @@ export class WorkerSession implements WorkerLine {
     const { leases, workers, intake, log } = this.#ports;
     switch (item.kind) {
       case "beat":
+        worker.load = item.load ?? worker.load;
         return leases.beat(worker, item.held);
       case "outcome":
         return leases.outcome(worker, item.of, parseOutcome(item.outcome));

@@ -309,6 +309,8 @@ export class Leases {
       const fields = { event: "worker.lost", worker_id: worker.id, assignments: worker.assignments.size };
       // One that held nothing, like the worker of a process that died, leaves nothing undone.
       log[worker.assignments.size === 0 ? "debug" : "warn"](fields, "a worker has been silent for the lease time");
+      const { hello, pool, heardAtMs } = worker;
+      if (hello !== null) workers.lost.note({ hello, pool, heardAtMs, lostAtMs: nowMs, requeued: worker.assignments.size });
       for (const assignment of worker.assignments) this.#lose(worker, assignment, "its worker is silent");
       worker.line?.end("silent for the lease time");
       workers.forget(worker);

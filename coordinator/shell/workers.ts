@@ -8,8 +8,10 @@
 import type { CoordinatorItem, Hello } from "../../sdk/wire/worker-items.ts";
 import { defaultPool } from "../../proto/graph.ts";
 import type { RunId } from "../../proto/ids.ts";
+import type { MachineLoad } from "../../proto/view.ts";
 import { couldRun, fits, missingLabel, timesIn, type Needs, type Offer, type Room } from "../core/needs.ts";
 import type { Assignment } from "./assignment.ts";
+import { LostWorkers } from "./lost-workers.ts";
 
 /** The coordinator's end of a worker's stream. */
 export interface WorkerLine {
@@ -28,6 +30,8 @@ export type Worker = Offer & {
   draining: boolean;
   /** What it said of itself when it last connected; null for one that is only expected. */
   hello: Hello | null;
+  /** As of its last beat. */
+  load: MachineLoad | null;
   /** It takes these runs only; empty means any. */
   runs: ReadonlySet<string>;
   /** Of its token: who has another one is another worker, whatever it calls itself. Null where there are none, or nobody knows yet. */
@@ -77,6 +81,7 @@ export class Workers {
   version = 0;
   /** Called then. */
   onChange: (change: WorkersChange) => void = () => undefined;
+  readonly lost = new LostWorkers();
   readonly #byId = new Map<string, Worker>();
   readonly #groups = new Map<string, Group>();
   /** Of those that offer whatever is asked, in whatever pool. */
@@ -108,6 +113,7 @@ export class Workers {
       credit: 0,
       draining: false,
       hello: null,
+      load: null,
       runs: new Set(),
       tokenId: null,
       namespace: null,
@@ -138,6 +144,7 @@ export class Workers {
     worker.heardAtMs = nowMs;
     worker.draining = false;
     worker.hello = hello;
+    this.lost.found(worker.id);
     worker.runs = new Set(hello.runs);
     worker.namespace = namespace;
     worker.pool = hello.pool === "" ? defaultPool : hello.pool;

@@ -47,6 +47,7 @@ const kind = <K extends string>(name: K): fc.Arbitrary<K> => fc.constant(name);
 const workerItem: fc.Arbitrary<WorkerItem> = fc.oneof(
   fc.record({ kind: kind("hello"), hello }),
   fc.record({ kind: kind("beat"), held: fc.array(held) }),
+  fc.record({ kind: kind("beat"), held: fc.array(held), load: fc.record({ cpuShare: double, usedMiB: double, totalMiB: double }) }),
   fc.record({ kind: kind("outcome"), of: held, outcome: bytes }),
   fc.record({ kind: kind("logs"), of: held, from: uint32, lines: fc.array(line) }),
   fc.record({ kind: kind("credit"), slots: uint32 }),

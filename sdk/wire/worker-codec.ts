@@ -1,6 +1,7 @@
 // Between the items of worker-items.ts and the bytes of proto/worker.proto.
 
 import { unreachable } from "../../proto/unreachable.ts";
+import type { MachineLoad } from "../../proto/view.ts";
 import { ProtoReader, WireError } from "./proto-reader.ts";
 import type { ProtoWriter } from "./proto-writer.ts";
 import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "./worker-items.ts";
@@ -16,7 +17,7 @@ export function writeWorkerItem(writer: ProtoWriter, item: WorkerItem): void {
       case "hello":
         return writer.message(1, () => writeHello(writer, item.hello));
       case "beat":
-        return writer.message(2, () => item.held.forEach((held) => writer.message(1, () => writeHeld(writer, held))));
+        return writer.message(2, () => writeBeat(writer, item));
       case "outcome":
         return writer.message(3, () => {
           writeHeld(writer, item.of);
@@ -125,11 +126,8 @@ function readWorkerItem(reader: ProtoReader, kind: number): WorkerItem | null {
   switch (kind) {
     case 1:
       return { kind: "hello", hello: reader.message(() => readHello(reader)) };
-    case 2: {
-      const held: Held[] = [];
-      reader.message(() => eachField(reader, { 1: () => held.push(readHeldMessage(reader)) }));
-      return { kind: "beat", held };
-    }
+    case 2:
+      return reader.message(() => readBeat(reader));
     case 3: {
       let outcome: Uint8Array = noBytes;
       const of = reader.message(() => readHeld(reader, { 5: () => (outcome = reader.bytes()) }));
@@ -328,4 +326,29 @@ function readLabel(reader: ProtoReader, labels: Record<string, string>): void {
   let [name, value] = ["", ""];
   eachField(reader, { 1: () => (name = reader.text()), 2: () => (value = reader.text()) });
   labels[name] = value;
+}
+
+type Beat = Extract<WorkerItem, { kind: "beat" }>;
+
+function writeBeat(writer: ProtoWriter, { held, load }: Beat): void {
+  for (const one of held) writer.message(1, () => writeHeld(writer, one));
+  if (load === undefined) return;
+  writer.message(2, () => {
+    writer.double(1, load.cpuShare);
+    writer.double(2, load.usedMiB);
+    writer.double(3, load.totalMiB);
+  });
+}
+
+function readBeat(reader: ProtoReader): Beat {
+  const held: Held[] = [];
+  let load: MachineLoad | null = null;
+  eachField(reader, { 1: () => held.push(readHeldMessage(reader)), 2: () => (load = reader.message(() => readLoad(reader))) });
+  return { kind: "beat", held, ...(load !== null && { load }) };
+}
+
+function readLoad(reader: ProtoReader): MachineLoad {
+  let [cpuShare, usedMiB, totalMiB] = [0, 0, 0];
+  eachField(reader, { 1: () => (cpuShare = reader.double()), 2: () => (usedMiB = reader.double()), 3: () => (totalMiB = reader.double()) });
+  return { cpuShare, usedMiB, totalMiB };
 }

@@ -1,6 +1,8 @@
 // The items that a worker and its coordinator send each other, as proto/worker.proto lays them out. Bodies (orders,
 // outcomes) stay bytes here: who wants them parses them.
 
+import type { MachineLoad } from "../../proto/view.ts";
+
 /** The protocols that this side speaks; the newest is raised when an old worker would misunderstand. */
 export const protocolVersions = { oldest: 1, newest: 1 } as const;
 
@@ -46,7 +48,7 @@ export type LogText = { readonly stream: "stdout" | "stderr" | "system"; readonl
 export type WorkerItem =
   /** First on a stream. */
   | { readonly kind: "hello"; readonly hello: Hello }
-  | { readonly kind: "beat"; readonly held: readonly Held[] }
+  | { readonly kind: "beat"; readonly held: readonly Held[]; readonly load?: MachineLoad }
   /** `outcome` is the JSON of a TaskOutcome. */
   | { readonly kind: "outcome"; readonly of: Held; readonly outcome: Uint8Array }
   /** `from` counts the lines that the attempt had before these. */

@@ -49,6 +49,7 @@ for (let number = Number(from); number < Number(to); number += 1) {
   const agent = new Agent({
     hello: { worker: `w${number}`, slots: 1, cpu: 1, memoryMiB: 1024, gpu: 0, ...about, ...protocol },
     pool: new ProcessPool({ processes: new NoProcesses(), slots: 1 }),
+    load: () => ({ cpuShare: 0, usedMiB: 0, totalMiB: 0 }),
     blobs: null,
     log: silent,
     isolated: false,

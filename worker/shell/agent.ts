@@ -21,11 +21,14 @@ import { keyOf, Outbox } from "./outbox.ts";
 import { failedToStart, reportable } from "./own-outcome.ts";
 import { Wakefulness } from "./wakefulness.ts";
 import type { ProcessPool } from "./process-pool.ts";
+import type { MachineLoad } from "../../proto/view.ts";
 import type { WorkerFigures } from "./worker-metrics.ts";
 
 export type AgentOptions = {
   readonly hello: Omit<Hello, "held">;
   readonly pool: ProcessPool;
+  /** How busy this machine is. */
+  readonly load: () => MachineLoad;
   /** Null where it is known from the start that task processes have the coordinator's own store. */
   readonly blobs: WorkerBlobs | null;
   readonly log: WorkerLog;
@@ -255,7 +258,7 @@ export class Agent {
     const beats = setInterval(() => {
       const awayMs = wakefulness.awayMs();
       if (awayMs > leaseMs) this.#wokeUp(link, awayMs, openStream);
-      else link.send({ kind: "beat", held: this.#held() });
+      else link.send({ kind: "beat", held: this.#held(), load: this.#options.load() });
     }, beatMs);
     this.#connection = { kind: "welcomed", link, beats };
     for (const item of this.#outbox.all()) link.send(item); // W1
