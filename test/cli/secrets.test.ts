@@ -4,6 +4,9 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { inspect } from "node:util";
+import { disconnect } from "../../cli/client.ts";
+import { resume, run } from "../../cli/runner.ts";
 import { stepwell, temporaryFolder } from "../command.ts";
 
 const options = { timeout: 60_000 };
@@ -108,4 +111,44 @@ test("a secret comes from the environment or a file, lasts through resumes, and 
   assert.match(lost.stderr, /secret parameter token of QuietFlow\/2: its value is kept no longer; .*key .*; .*settings/);
   const retried = await say("retry QuietFlow/2");
   assert.match(retried.stderr, /secret parameter token of QuietFlow\/2: its value is kept no longer/);
+});
+
+const programFlow = `
+import { FlowSpec, parameter, step } from "stepwell";
+export class ProgramFlow extends FlowSpec {
+  token = parameter.string({ secret: true, required: true });
+  other = parameter.string({ secret: true });
+  rate = parameter.number({ default: 2 });
+  declare seen: [number, number, boolean];
+  @step start() {
+    this.seen = [this.token.length, this.rate, "STEPWELL_PARAM_OTHER" in process.env];
+    return this.next(this.end);
+  }
+  @step end() {}
+}
+`;
+type Program = { token: string; other?: string; rate: number; seen: [number, number, boolean] };
+
+test("a program gives secrets as values or in its environment, and can read none of them", options, async (context) => {
+  using folder = temporaryFolder();
+  const variables = { STEPWELL_DIR: join(folder.path, ".stepwell"), STEPWELL_USER: "ana", STEPWELL_PARAM_OTHER: "other-sesame" };
+  Object.assign(process.env, variables);
+  context.after(async () => {
+    await disconnect();
+    for (const name of Object.keys(variables)) Reflect.deleteProperty(process.env, name);
+  });
+  const file = folder.write("program.ts", programFlow);
+  const first = await run<Program>(file, { token: "open-sesame" });
+  assert.deepEqual(first.data.seen, [11, 2, false]);
+  assert.throws(
+    () => first.parameters.token,
+    /^Error: token is a secret parameter of ProgramFlow\/1: its value is not kept where it could be read$/,
+  );
+  assert.equal(first.parameters.rate, 2);
+  assert.deepEqual(Object.keys(first.parameters), ["rate"]);
+  assert.ok(!inspect([first, first.parameters], { depth: 9, showHidden: true }).includes("sesame"));
+  const second = await resume<Program>("ProgramFlow/1", { parameters: { rate: 3 } });
+  assert.deepEqual(second.data.seen, [11, 3, false]);
+  const third = await resume<Program>("ProgramFlow/2", { parameters: { token: "sesame" } });
+  assert.deepEqual([third.data.seen, third.counts.reused], [[6, 3, false], 0]);
 });
