@@ -28,6 +28,8 @@ export type ClusterShape = {
   /** Of libuv: for files, names, compression. */
   readonly threads: number;
   readonly isNetworked: boolean;
+  /** The command of an earlier version, with which the coordinator and some workers begin. */
+  readonly older?: string;
 };
 
 /** How long anything that must happen may take when no fault is left. No verdict depends on less. Milliseconds. */
@@ -77,6 +79,8 @@ export class ChaosCluster {
     const port = network === null ? await freePort() : 7420;
     const cluster = new ChaosCluster(folder, shape, { network, nats, s3, port, places: [at, ...workersAt] });
     process.once("exit", cluster.#killAtExit);
+    const { older } = shape;
+    if (older !== undefined) for (const member of [cluster.coordinator, ...cluster.workers.slice(1)]) member.program = older;
     cluster.coordinator.start();
     await cluster.answering();
     for (const worker of cluster.workers) worker.start();

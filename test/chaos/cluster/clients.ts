@@ -10,7 +10,7 @@ import { hashOf, Random } from "../../simulation/random.ts";
 import { eventually, type ChaosCluster } from "./chaos-cluster.ts";
 import { judgeClients, type Final, type Operation } from "./client-history.ts";
 import { effectsOf, judge } from "./history.ts";
-import { eventsOf, Submitter } from "./submitted.ts";
+import { endOf, eventsOf, Submitter } from "./submitted.ts";
 import { expectedTasks } from "./workload.ts";
 
 export type ClientsReport = {
@@ -145,10 +145,7 @@ async function finish({
   const problems: string[] = [];
   const finals: Final[] = [];
   for (const { run } of listed.items) {
-    const view = await eventually(`the end of ${run}`, async () => {
-      const seen = await control.run(run);
-      return seen.finishedAtMs === null ? null : seen;
-    });
+    const view = await endOf(cluster, run);
     const events = await eventually(`the events of ${run}`, () => eventsOf(cluster, run));
     const cancelled = operations.some((one) => one.run === run && one.kind === "cancel" && one.answer !== "refused");
     const judged = judge(events, effectsOf(cluster.effects(), run), { tasks: expectedTasks(shape), cancelled });

@@ -1,6 +1,7 @@
 // What goes wrong in a cluster: each fault begins, and returns how it ends. Names are what a round prints.
 
 import { connect } from "nats";
+import { bin } from "../../command.ts";
 import { pause } from "../started.ts";
 import type { Random } from "../../simulation/random.ts";
 import type { FaultRule } from "../../s3-server/faults.ts";
@@ -211,12 +212,27 @@ const networkFaults: Readonly<Record<string, Fault>> = {
   },
 };
 
+/** A coordinator goes forward only: an older one does not read what a newer one has written. */
+const versionFaults: Readonly<Record<string, Fault>> = {
+  "coordinator brought up to date": async ({ coordinator }) => {
+    await coordinator.end("SIGTERM");
+    coordinator.program = bin;
+    return async () => coordinator.start();
+  },
+  "worker of another version": async ({ workers, shape }, random) => {
+    const worker = random.pick(workers);
+    await worker.end("SIGTERM");
+    worker.program = worker.program === bin ? (shape.older ?? bin) : bin;
+    return async () => worker.start();
+  },
+};
+
 function placesOf({ nats, s3 }: ChaosCluster, names: readonly string[]): readonly string[] {
   return names.filter((name) => (name !== "nats" || nats !== null) && (name !== "s3" || s3 !== null));
 }
 
 /** What can go wrong in this cluster, by the part that it goes wrong with, and by name. */
-export function faultsOf({ nats, s3, network }: ChaosCluster): Readonly<Record<string, Readonly<Record<string, Fault>>>> {
+export function faultsOf({ nats, s3, network, shape }: ChaosCluster): Readonly<Record<string, Readonly<Record<string, Fault>>>> {
   return {
     worker: workerFaults,
     coordinator: coordinatorFaults,
@@ -224,6 +240,7 @@ export function faultsOf({ nats, s3, network }: ChaosCluster): Readonly<Record<s
     ...(nats !== null && { nats: natsFaults }),
     ...(s3 !== null && { s3: s3Faults }),
     ...(network !== null && { network: networkFaults }),
+    ...(shape.older !== undefined && { version: versionFaults }),
   };
 }
 

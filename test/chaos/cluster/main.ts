@@ -6,8 +6,11 @@
 //   --tasks N        of the run during which each part is killed (default 300)
 //   --clients N      seconds for which clients meddle (default 15)
 //   --seed N         the first cluster's; the next has the next number
+//   --older FILE     the command of an earlier version (dist/cli/bin.cjs of its clone): clusters begin with it and are brought up
+//                    to date while they run
 //   --keep           leaves the folders of clusters that failed
 
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { hashOf, Random } from "../../simulation/random.ts";
 import { ChaosCluster, type ClusterShape } from "./chaos-cluster.ts";
@@ -20,7 +23,15 @@ import { Submitter } from "./submitted.ts";
 
 const type = "string";
 const { values } = parseArgs({
-  options: { minutes: { type }, rounds: { type }, tasks: { type }, clients: { type }, seed: { type }, keep: { type: "boolean" } },
+  options: {
+    minutes: { type },
+    rounds: { type },
+    tasks: { type },
+    clients: { type },
+    seed: { type },
+    older: { type },
+    keep: { type: "boolean" },
+  },
 });
 const minutes = Number(values.minutes ?? 1.5);
 const tasks = Number(values.tasks ?? 300);
@@ -136,6 +147,7 @@ function shapeFrom(random: Random): ClusterShape {
     cacheMiB: random.pick([1, 64]),
     threads: random.pick([1, 4]),
     isNetworked: isInOwnNetwork(),
+    ...(values.older !== undefined && { older: resolve(values.older) }),
   };
 }
 

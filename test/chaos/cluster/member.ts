@@ -22,6 +22,8 @@ export type MemberOptions = {
 
 export class Member {
   readonly name: string;
+  /** The command that it is at its next start. */
+  program = bin;
   readonly #options: MemberOptions;
   #child: ChildProcess | null = null;
   #isEnding = false;
@@ -44,7 +46,7 @@ export class Member {
   start(): void {
     if (this.#child !== null) return;
     const { through, words, env, folder, logFile, onDeath } = this.#options;
-    const [program = "", ...rest] = [...through, process.execPath, bin, ...words];
+    const [program = "", ...rest] = [...through, process.execPath, this.program, ...words];
     const log = openSync(logFile, "a");
     const child = spawn(program, rest, { cwd: folder, env: env(), stdio: ["ignore", log, log] });
     closeSync(log);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { defaultRunOptions, type RecordedEvent, type RunOptions } from "../../../proto/event.ts";
 import { ControlError, type SubmitRequest } from "../../../proto/control.ts";
 import type { FlowName, RunId } from "../../../proto/ids.ts";
+import type { RunView } from "../../../proto/view.ts";
 import { keepArtifacts } from "../../../sdk/artifact/keep.ts";
 import { readArtifact } from "../../../sdk/artifact/read.ts";
 import { checkFlow, type CheckedFlow } from "../../../sdk/graph/check-flow.ts";
@@ -73,15 +74,8 @@ export class Submitter {
 
 /** Waits for the end of the run, and judges it by its events, its effects and its result. */
 export async function judgeRun(cluster: ChaosCluster, run: RunId, shape: Shape): Promise<Judged> {
-  const { control, store } = cluster.remote;
-  const view = await eventually(
-    `the end of ${run}`,
-    async () => {
-      const seen = await control.run(run);
-      return seen.finishedAtMs === null ? null : seen;
-    },
-    endMsMax,
-  );
+  const { store } = cluster.remote;
+  const view = await endOf(cluster, run);
   const events = await eventually(`the events of ${run}`, () => eventsOf(cluster, run));
   const judged = judge(events, effectsOf(cluster.effects(), run), { tasks: expectedTasks(shape) });
   const problems = [...judged.problems];
@@ -95,8 +89,17 @@ export async function judgeRun(cluster: ChaosCluster, run: RunId, shape: Shape):
   return { ...judged, problems: problems.map((problem) => `${run}: ${problem}`) };
 }
 
-/** From the end of all faults on. Milliseconds. */
-const endMsMax = 300_000;
+/** However long it takes, as long as it goes on. */
+export async function endOf({ remote: { control } }: ChaosCluster, run: RunId): Promise<RunView> {
+  for (let seq = 0; ;) {
+    const view = await eventually(`another event of ${run}, which is at ${seq}`, async () => {
+      const seen = await control.run(run);
+      return seen.finishedAtMs !== null || seen.seq > seq ? seen : null;
+    });
+    if (view.finishedAtMs !== null) return view;
+    ({ seq } = view);
+  }
+}
 
 export async function eventsOf({ remote }: ChaosCluster, run: RunId): Promise<readonly RecordedEvent[]> {
   const events: RecordedEvent[] = [];

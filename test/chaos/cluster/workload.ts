@@ -66,8 +66,8 @@ export class ChaosFlow extends FlowSpec {
   @retry({ times: 4, minutesBetween: 0 })
   @step async unit(item: number) {
     tell(this.effects, "began");
-    if (item % 7 === 3 && current.attempt === 0) throw new Error("the first try fails");
-    if (item % 13 === 5) throw new Error("every try fails");
+    if (item % 29 === 3 && current.attempt === 0) throw new Error("the first try fails");
+    if (item % 61 === 5) throw new Error("every try fails");
     if (this.pauseMs > 0) await pause(item % 100 === 50 ? this.pauseMs * 100 : (item * 7) % this.pauseMs);
     if (this.bytes > 0) this.blob = new Uint8Array(this.bytes).fill(item % 251);
     this.square = item * item;
@@ -80,7 +80,7 @@ export class ChaosFlow extends FlowSpec {
     this.total = right.map((input) => input.square).reduce((a, b) => a + b, 0);
     this.caught = inputs.length - right.length;
     this.intact = inputs.filter((input, index) => input.error
-      ? index % 13 === 5
+      ? index % 61 === 5
       : input.square === index * index && (this.bytes === 0 || (input.blob.length === this.bytes && input.blob.every((byte) => byte === index % 251)))).length;
     tell(this.effects, "ended");
     return this.next(this.both);
@@ -135,7 +135,7 @@ export class ChaosFlow extends FlowSpec {
 /** What the flow's code must compute, said without it. */
 export function expectedSummary({ n, outer, inner }: Shape): Summary {
   const items = Array.from({ length: n }, (_, item) => item);
-  const right = items.filter((item) => item % 13 !== 5);
+  const right = items.filter((item) => item % 61 !== 5);
   const cells = Array.from({ length: outer * inner }, (_, at) => Math.floor(at / inner) * 1000 + (at % inner));
   return {
     total: right.reduce((sum, item) => sum + item * item, 0),
@@ -150,7 +150,7 @@ export function expectedSummary({ n, outer, inner }: Shape): Summary {
 export function expectedTasks({ n, outer, inner }: Shape): ReadonlyMap<string, "succeeds" | "caught"> {
   const tasks = new Map<string, "succeeds" | "caught">();
   for (const step of ["start", "scatter", "gather", "group", "nestJoin", "both", "end"]) tasks.set(`${step}/0`, "succeeds");
-  for (let item = 0; item < n; item += 1) tasks.set(`unit/${item}`, item % 13 === 5 ? "caught" : "succeeds");
+  for (let item = 0; item < n; item += 1) tasks.set(`unit/${item}`, item % 61 === 5 ? "caught" : "succeeds");
   for (let group = 0; group < outer; group += 1) {
     tasks.set(`nest/${group}`, "succeeds");
     tasks.set(`cellJoin/${group}`, "succeeds");
