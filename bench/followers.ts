@@ -6,7 +6,9 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RunId } from "../proto/ids.ts";
+import type { FlowGraph } from "../proto/graph.ts";
+import { parseFlowName, type RunId } from "../proto/ids.ts";
+import type { TaskOrder, TaskOutcome } from "../proto/order.ts";
 import { connectControl, type ControlClient } from "../sdk/wire/control-client.ts";
 import { startCoordinator } from "../test/cluster/processes.ts";
 import { foreach, obedient, submission } from "../test/coordinator/graphs.ts";
@@ -14,16 +16,24 @@ import { SimulatedWorker } from "../test/coordinator/simulated-worker.ts";
 import { cpuMsOf, ended, endpointOf } from "./clusters.ts";
 import { atLeast, median, noted, quick } from "./figure.ts";
 
-const runs = quick ? 5 : 100;
-const tasksEach = quick ? 20 : 200;
+const followers = quick ? 5 : 100;
+const tasks = quick ? 100 : 20_000;
 const rounds = quick ? 1 : 5;
 const workers = 4;
 const slotsEach = 100;
-/** Of each task: it begins, and it succeeds. */
-const eventsEach = 2 * (tasksEach + 3) + 2;
 
-type Watching = "nobody" | "each their run" | "all the same run";
+/** So many runs with all tasks between them, and so many followers, of a run each or all of the same one. */
+type Case = { readonly name: string; readonly runs: number; readonly followers: number };
 type Rate = { readonly perSecond: number; readonly cpuMicros: number };
+
+const many = `coordinator, ${followers} runs`;
+const alone = { name: `${many}, nobody follows`, runs: followers, followers: 0 };
+const each = { name: `${many}, each followed by one`, runs: followers, followers };
+const one = { name: "coordinator, 1 run, nobody follows", runs: 1, followers: 0 };
+const crowd = { name: `coordinator, 1 run, followed by ${followers}`, runs: 1, followers };
+
+/** By its name workers know how wide it is. */
+const single: FlowGraph = { ...foreach(), flow: parseFlowName("Single") };
 
 const [role, data = ""] = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 if (role === "work") await work();
@@ -37,26 +47,23 @@ async function measure(): Promise<void> {
   const control = connectControl(endpointOf(place));
   const [working, following] = [child("work", place), child("follow", place)];
   await Promise.all([once(working, "message"), once(following, "message")]);
-  const rates = new Map<Watching, Rate[]>([
-    ["nobody", []],
-    ["each their run", []],
-    ["all the same run", []],
-  ]);
-  const pid = coordinator.child.pid;
-  await round({ control, following, pid }, "nobody");
+  const parts = { control, following, pid: coordinator.child.pid };
+  await round(parts, each);
+  const rates = new Map<Case, Rate[]>([alone, each, one, crowd].map((measured) => [measured, []]));
   for (let number = 0; number < rounds; number += 1) {
-    for (const [watching, measured] of rates) measured.push(await round({ control, following, pid }, watching));
+    for (const [measured, found] of rates) found.push(await round(parts, measured));
   }
-  const rateOf = (watching: Watching): number => median((rates.get(watching) ?? []).map(({ perSecond }) => perSecond));
-  const limit = rateOf("nobody");
-  const against = { unit: "events/s", limit, limitName: "with nobody" };
-  noted(`coordinator, ${runs} runs, nobody follows`, limit, "events/s");
-  atLeast(0.8, { figure: `coordinator, ${runs} runs, each followed by one`, value: rateOf("each their run"), ...against });
-  noted(`coordinator, ${runs} runs, one followed by ${runs}`, rateOf("all the same run"), "events/s");
-  for (const [watching, measured] of rates) {
-    noted(`  its CPU for each event, followed: ${watching}`, median(measured.map(({ cpuMicros }) => cpuMicros)), "us");
+  for (const [measured, compared] of [
+    [each, alone],
+    [crowd, one],
+  ] as const) {
+    const [found, limits] = [rates.get(measured) ?? [], rates.get(compared) ?? []];
+    const [value, limit] = [found, limits].map((all) => median(all.map(({ perSecond }) => perSecond)));
+    atLeast(0.8, { figure: measured.name, value: value ?? NaN, unit: "events/s", limit: limit ?? NaN, limitName: "nobody follows" });
   }
-  for (const one of [working, following]) one.kill();
+  for (const [{ name }, found] of rates) noted(`  CPU for each event, ${name}`, median(found.map(({ cpuMicros }) => cpuMicros)), "us");
+  working.kill();
+  following.kill();
   control.close();
   await coordinator[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
@@ -64,19 +71,22 @@ async function measure(): Promise<void> {
 
 type Parts = { readonly control: ControlClient; readonly following: ChildProcess; readonly pid: number | undefined };
 
-async function round({ control, following, pid }: Parts, watching: Watching): Promise<Rate> {
+async function round({ control, following, pid }: Parts, { runs, followers: count }: Case): Promise<Rate> {
   const startMs = performance.now();
   const cpuBefore = cpuMsOf(pid);
-  const begun = await Promise.all(Array.from({ length: runs }, () => control.submit(submission(foreach()))));
-  const followed = watching === "nobody" ? [] : begun.map((run) => (watching === "each their run" ? run : begun[0]));
+  const begun = await Promise.all(Array.from({ length: runs }, () => control.submit(submission(runs === 1 ? single : foreach()))));
+  const followed = Array.from({ length: count }, (_, number) => begun[number % runs]);
   const seen = once(following, "message");
   following.send(followed);
-  for (const run of begun) await ended({ control }, run, tasksEach + 3);
+  for (const run of begun) await ended({ control }, run, tasks / runs + 3);
   const seconds = (performance.now() - startMs) / 1000;
-  const cpuMicros = ((cpuMsOf(pid) - cpuBefore) * 1000) / (runs * eventsEach);
-  const [events] = await seen;
-  if (Number(events) < followed.length * eventsEach) throw new Error(`${followed.length} followers saw ${events} events`);
-  return { perSecond: (runs * eventsEach) / seconds, cpuMicros };
+  const cpuMs = cpuMsOf(pid) - cpuBefore;
+  // Of each task: it begins, and it succeeds.
+  const events = runs * 2 + (tasks + runs * 3) * 2;
+  const wanted = count === 0 ? 0 : runs === 1 ? count * events : events;
+  const [found] = await seen;
+  if (found !== wanted) throw new Error(`${count} followers saw ${String(found)} events, not ${wanted}`);
+  return { perSecond: events / seconds, cpuMicros: (cpuMs * 1000) / events };
 }
 
 /** Follows each list of runs that it is sent to their ends, and tells how many events it has seen. */
@@ -96,7 +106,12 @@ async function eventsOf(control: ControlClient, run: RunId): Promise<number> {
 
 async function work(): Promise<void> {
   const { address, ...endpoint } = endpointOf(data);
-  const execute = obedient(foreach(), tasksEach);
+  const answers = [alone, one].map((shape) => obedient(foreach(), tasks / shape.runs));
+  const execute = (order: TaskOrder): TaskOutcome => {
+    const answer = answers[order.flow === single.flow ? 1 : 0];
+    if (answer === undefined) throw new Error(`nobody knows ${order.flow}`);
+    return answer(order);
+  };
   for (let number = 1; number <= workers; number += 1) {
     const worker = new SimulatedWorker({ address, endpoint, id: `w${number}`, slots: slotsEach, execute, forgetful: true });
     await worker.connect();

@@ -123,6 +123,20 @@ void test("events come as they happen, each once and in order, and end with the 
     );
 });
 
+void test("a hundred who follow a run see each of its events once and in order", options, async (t) => {
+  const { coordinator, worker, run } = await running(t);
+  const client = remote(t, coordinator);
+  const followed = Array.from({ length: 100 }, () => client.events(run, 0)[Symbol.asyncIterator]());
+  const first = await Promise.all(followed.map((events) => events.next()));
+  await toTheEnd(worker);
+  const wanted = await finished(coordinator, run);
+  for (const [index, events] of followed.entries()) {
+    const seen = [first[index]?.value];
+    for (let next = await events.next(); next.done !== true; next = await events.next()) seen.push(next.value);
+    assert.deepEqual(seen, wanted);
+  }
+});
+
 void test("events that a slow reader has not taken are read again, and none is missing", options, async (t) => {
   const house = await House.open(t);
   const coordinator = await house.start();

@@ -1,6 +1,7 @@
 // The Control service: unpacks requests, calls the Control, packs what it answers.
 
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { status, type sendUnaryData, type ServerUnaryCall, type StatusObject } from "@grpc/grpc-js";
 import { ControlError } from "../../proto/control.ts";
 import { NameError } from "../../proto/ids.ts";
@@ -16,6 +17,11 @@ import type { Traffic } from "./traffic.ts";
 
 /** Items of a followed list that share a message. */
 const itemsPerReplyMax = 500;
+
+/** What many follow is sent to each of them less often: a millisecond between two messages for so many streams. */
+const followsPerRestMs = 2;
+/** Nobody sees such a delay. Milliseconds. */
+const restMsMax = 50;
 
 /** How long a reader may take nothing of what was sent to it. Milliseconds. */
 const readMsMax = 60_000;
@@ -33,6 +39,8 @@ export class ControlService {
   readonly #ports: ControlServicePorts;
   /** Streams that are open, by token. */
   readonly #following = new Map<string, number>();
+  /** An event is one object for all who follow its run. */
+  readonly #texts = new WeakMap<object, string>();
 
   constructor(ports: ControlServicePorts) {
     this.#ports = ports;
@@ -95,22 +103,35 @@ export class ControlService {
     }
   }
 
-  /** Sends what is there in one message, as soon as the next item has to be waited for. */
+  /** Sends what is there in one message, as soon as the next item has to be waited for and the stream has rested since the last. */
   async #sendItems(call: FollowCall, items: AsyncIterator<unknown>, over: AbortController): Promise<void> {
-    let batch: unknown[] = [];
+    let batch: string[] = [];
+    let rest = turn();
+    let restsUntilMs = 0;
     let next = items.next();
     for (;;) {
-      const result = await Promise.race([next, batch.length === 0 ? next : turn()]);
+      const pause = (): Promise<null> => (performance.now() < restsUntilMs ? rest : turn());
+      const result = await Promise.race([next, batch.length === 0 ? next : pause()]);
       if (result !== null && result.done !== true) {
-        batch.push(result.value);
+        batch.push(this.#textOf(result.value));
         next = items.next();
         if (batch.length < itemsPerReplyMax) continue;
       }
       if (over.signal.aborted) return;
-      if (batch.length > 0 && !call.write(Buffer.from(JSON.stringify(batch)))) await this.#drained(call, over);
+      if (batch.length > 0 && !call.write(Buffer.from(`[${batch.join()}]`))) await this.#drained(call, over);
       if (result?.done === true) return;
       batch = [];
+      const restMs = Math.min(restMsMax, Math.floor(this.#ports.traffic.follows / followsPerRestMs));
+      if (restMs > 0) rest = sleep(restMs, null);
+      restsUntilMs = performance.now() + restMs;
     }
+  }
+
+  #textOf(item: unknown): string {
+    if (typeof item !== "object" || item === null) return JSON.stringify(item);
+    const text = this.#texts.get(item) ?? JSON.stringify(item);
+    if (this.#ports.traffic.follows > 1) this.#texts.set(item, text);
+    return text;
   }
 
   /** A reader that takes nothing for too long is let go: what it has not taken yet is kept for it. */
