@@ -35,6 +35,9 @@ export type BlobService = {
   readonly check: () => Promise<void>;
 };
 
+/** Until it is told that a bucket has not answered yet. Milliseconds. */
+const patienceMs = 3000;
+
 /** @throws CliError badValue, ArtifactStoreError, or the reason why it cannot listen there */
 export async function startBlobService(options: BlobServiceOptions): Promise<BlobService> {
   return options.settings.store.startsWith("s3:") ? inBucket(options) : inFolder(options);
@@ -54,20 +57,30 @@ async function inFolder({ folder, settings, nowMs, ...options }: BlobServiceOpti
 }
 
 async function inBucket({ settings, ...options }: BlobServiceOptions): Promise<BlobService> {
-  const [{ S3ArtifactStore }, { parseS3Place }, { s3Blobs }] = await Promise.all([
+  const [{ S3ArtifactStore }, { parseS3Place, placeText }, { s3Blobs }] = await Promise.all([
     import("../../sdk/artifact/s3/s3-store.ts"),
     import("../../sdk/artifact/s3/place.ts"),
     import("../../coordinator/adapters/s3-blobs.ts"),
   ]);
   const place = parseS3Place(settings.store);
   const store = await S3ArtifactStore.open(place);
-  await store.check();
+  await patiently(options.log, placeText(place), () => store.check());
   return {
     access: s3Blobs({ store, place, access: settings.storeAccess }),
     sweep: store,
     http: await serveHttp(options, []),
     check: () => store.check(),
   };
+}
+
+/** A bucket is asked for a minute: whoever waits for the coordinator is told what it waits for. */
+async function patiently(log: BlobServiceOptions["log"], store: string, check: () => Promise<void>): Promise<void> {
+  const timer = setTimeout(() => log.warn({ event: "store.slow", store }, "the bucket does not answer: asking for a minute"), patienceMs);
+  try {
+    await check();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function serveHttp(

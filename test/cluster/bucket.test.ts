@@ -10,7 +10,7 @@ import { S3ArtifactStore } from "../../sdk/artifact/s3/s3-store.ts";
 import { stepwell, temporaryFolder } from "../command.ts";
 import { bucket, useTestCredentials } from "../s3/fixture.ts";
 import { S3Process } from "../s3-server/process.ts";
-import { startCoordinator, startWorker, type Cluster } from "./processes.ts";
+import { Service, startCoordinator, startWorker, type Cluster } from "./processes.ts";
 
 const options = { timeout: 120_000 };
 
@@ -97,3 +97,14 @@ async function holdsEveryValue(cluster: Cluster, address: string): Promise<void>
   }
   await close();
 }
+
+test("a coordinator that waits for a bucket where nobody answers says what it waits for", options, async () => {
+  using temporary = temporaryFolder();
+  useTestCredentials();
+  const store = `s3://${bucket}?endpoint=http://127.0.0.1:1&region=us-east-1`;
+  await using coordinator = new Service(["coordinator", "--data", "data", "--listen", "127.0.0.1:0", "--store", store], {
+    cwd: temporary.path,
+  });
+  const told = await coordinator.event("store.slow");
+  assert.deepEqual([told["level"], told["store"]], ["warn", `s3://${bucket} at http://127.0.0.1:1`]);
+});
