@@ -175,6 +175,19 @@ test("what a task writes is known to the worker when it is written, and uploaded
   assert.deepEqual(Buffer.from(await upstream.get(sha256)), Buffer.from("made by a step"));
 });
 
+test("what is written when its attempt is over keeps no room", async () => {
+  using folder = temporaryFolder();
+  const { store, blobs } = await storeOf(2, 1000);
+  const [late, next] = blobs as [Sha256, Sha256];
+  const cache = await open(folder.path, 1500);
+  const attempt = new AttemptBlobs({ cache, uploads: new Uploads(cache), upstream: () => Promise.resolve(store) });
+  await new FileArtifactStore(cache.folder).put(await store.get(late));
+  attempt.close();
+  await attempt.wrote(late, 1000);
+  await cache.fetch(next, store);
+  assert.deepEqual([has(cache, late), has(cache, next)], [false, true]);
+});
+
 test("an upload that is refused is told in words, and the next attempt tries again", async () => {
   using folder = temporaryFolder();
   const upstream = new MemoryArtifactStore();

@@ -47,6 +47,8 @@ export class AttemptBlobs implements BlobHandler {
     const { cache, uploads } = this.#options;
     if (this.#pinned.has(sha256)) return;
     await cache.wrote(sha256, size);
+    // Of an attempt that is over nobody waits for it, and nobody would unpin it.
+    if (this.#closed) return cache.unpin(sha256);
     this.#pinned.add(sha256);
     const uploading = this.#upstream().then((upstream) => uploads.upload({ sha256, size }, upstream));
     this.#uploading.push(
