@@ -3,7 +3,9 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
-import type { Endpoint } from "../../sdk/wire/endpoint.ts";
+import { parseAddress } from "../../sdk/wire/address.ts";
+import { certificateEndsAtMs } from "../../sdk/wire/authority.ts";
+import { tlsOf, type Endpoint } from "../../sdk/wire/endpoint.ts";
 import type { Finding } from "../commands/doctor.ts";
 import type { Context } from "../context.ts";
 import { endpointOf } from "../endpoint.ts";
@@ -17,18 +19,24 @@ import { openRemote, type Remote } from "./remote.ts";
 
 const roundTripBytes = 64 * 1024;
 const answerMsMax = 5000;
+const dayMs = 86_400_000;
+/** So many days before its end, a certificate is worth a warning. */
+const expiryDays = 30;
 
 /** Nothing where no cluster is configured. */
-export async function diagnoseCluster({ settings, env }: Context): Promise<readonly Finding[]> {
+export async function diagnoseCluster({ settings, env, nowMs }: Context): Promise<readonly Finding[]> {
   const endpoint = endpointOf(settings, env);
   return [
-    ...(endpoint === null ? [] : await aboutCoordinator(endpoint, settings.tz)),
+    ...(endpoint === null ? [] : await aboutCoordinator(endpoint, { zone: settings.tz, nowMs: nowMs() })),
     ...(settings.nats === "" ? [] : [await aboutNats(settings.nats)]),
     ...(settings.store.startsWith("s3:") ? [await aboutBucket(settings.store)] : []),
   ];
 }
 
-async function aboutCoordinator(endpoint: Endpoint, zone: TimeZone): Promise<readonly Finding[]> {
+async function aboutCoordinator(
+  endpoint: Endpoint,
+  { zone, nowMs }: { readonly zone: TimeZone; readonly nowMs: number },
+): Promise<readonly Finding[]> {
   const remote = openRemote(endpoint);
   const startMs = performance.now();
   try {
@@ -44,6 +52,7 @@ async function aboutCoordinator(endpoint: Endpoint, zone: TimeZone): Promise<rea
         found: `${countOfThings(workers.length, "worker")}${others.length === 0 ? "" : `, ${others.length} of another version`}`,
         hint: workers.length === 0 ? "runs wait for one, or for `stepwell run` on a machine that takes part: stepwell worker" : null,
       },
+      ...(await aboutCertificate(endpoint, nowMs)),
       ...(await aboutParts(remote, zone)),
       await aboutArtifacts(remote),
     ];
@@ -55,6 +64,20 @@ async function aboutCoordinator(endpoint: Endpoint, zone: TimeZone): Promise<rea
   } finally {
     await remote.close();
   }
+}
+
+/** A coordinator reads its certificate when it starts, and warns of its end in its log alone. */
+async function aboutCertificate(endpoint: Endpoint, nowMs: number): Promise<readonly Finding[]> {
+  const address = parseAddress(endpoint.address);
+  const tls = tlsOf(endpoint);
+  if (tls === null || address.kind === "socket") return [];
+  const endsAtMs = await certificateEndsAtMs(address, tls);
+  if (endsAtMs === null) return [];
+  const days = Math.floor((endsAtMs - nowMs) / dayMs);
+  const found = `the coordinator's ends in ${countOfThings(days, "day")}`;
+  if (days >= expiryDays) return [{ check: "certificate", status: "ok", found, hint: null }];
+  const hint = "start the coordinator again: it makes itself another one, or reads the one that you have put in its place";
+  return [{ check: "certificate", status: "warning", found, hint }];
 }
 
 /** What the coordinator says of what it needs itself. */

@@ -25,6 +25,8 @@ export type GuardOptions = {
 export type Guard = {
   /** Null: plain. */
   readonly tls: ServerTls | null;
+  /** What is to be done before the certificate ends. */
+  readonly renewal: string;
   /** Of its own authority; null where it doesn't use that. */
   readonly fingerprint: string | null;
   /** Null: everybody who can connect may do everything. */
@@ -48,19 +50,19 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
   return { ...trust, access: { tokens, audit, issueCertificate: trust.issue }, tokenFile: existsSync(file) ? file : null };
 }
 
-type Trust = Pick<Guard, "tls" | "fingerprint"> & { readonly issue: NonNullable<Guard["access"]>["issueCertificate"] };
+type Trust = Pick<Guard, "tls" | "fingerprint" | "renewal"> & { readonly issue: NonNullable<Guard["access"]>["issueCertificate"] };
 
 async function openTrust({ settings, folder, hosts, clock }: GuardOptions): Promise<Trust> {
   const { certFile, keyFile, caFile, clientCertificates } = settings;
   if (settings.tls === "off" || (settings.tls === "auto" && hosts.every(isLocalHost) && certFile === "" && !clientCertificates))
-    return { tls: null, fingerprint: null, issue: null };
+    return { tls: null, fingerprint: null, renewal: "", issue: null };
   if (certFile !== "" || keyFile !== "") {
     const tls = {
       cert: read(certFile, "certFile"),
       key: read(keyFile, "keyFile"),
       clientCa: caFile === "" ? null : read(caFile, "caFile"),
     };
-    return { tls, fingerprint: null, issue: null };
+    return { tls, fingerprint: null, renewal: `put another one into ${certFile} and start the coordinator again`, issue: null };
   }
   const { openAuthority } = await import("../../coordinator/adapters/tls/authority.ts");
   // An address that it is told to listen at may be one that the machine does not have yet.
@@ -69,6 +71,7 @@ async function openTrust({ settings, folder, hosts, clock }: GuardOptions): Prom
   return {
     tls: authority.server,
     fingerprint: authority.fingerprint,
+    renewal: "start the coordinator again, and it makes itself another one",
     issue: clientCertificates ? (name, days) => ({ ...authority.issueClient(name, days), ca: authority.ca }) : null,
   };
 }

@@ -36,6 +36,12 @@ export async function fetchAuthority(peer: Peer, tls: EndpointTls & { readonly f
   );
 }
 
+/** When the certificate that is shown there ends. @throws Error when nobody answers, or not in TLS */
+export async function certificateEndsAtMs(peer: Peer, tls: EndpointTls): Promise<number | null> {
+  const [certificate] = chainOf(await shake(peer, tls));
+  return certificate === undefined ? null : Date.parse(certificate.validTo);
+}
+
 /** Whether something speaks TLS there. Never throws. */
 export async function speaksTls(peer: Peer): Promise<boolean> {
   return shake(peer, {}).then(

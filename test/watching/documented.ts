@@ -30,5 +30,5 @@ export const documentedMetrics: readonly DocumentedMetric[] = rows
   .map(([name, type = "", labels]) => ({ name: words(name)[0] ?? "", type, labels: words(labels) }));
 
 export const documentedEvents: readonly DocumentedEvent[] = rows
-  .filter(([, levels = ""]) => /^(?:debug|info|warn|error)(?:, (?:warn|info))?$/.test(levels))
+  .filter(([, levels = ""]) => /^(?:debug|info|warn|error)(?:, (?:warn|info|error))?$/.test(levels))
   .map(([event, levels = "", fields]) => ({ event: words(event)[0] ?? "", levels: levels.split(", "), fields: words(fields) }));
