@@ -144,6 +144,8 @@ test("a client may read what a run names, and write what a submission will", asy
   assert.deepEqual(await control.blobPlaces(), access.places);
   assert.equal((await control.grantBlobs(run, [get(startBlob), get(packageBlob)])).length, 2);
   await assert.rejects(control.grantBlobs(run, [get(foreignBlob)]), { code: "notFound" });
+  await assert.rejects(control.grantBlobs(run, [{ kind: "head", sha256: foreignBlob }]), { code: "notFound" });
+  assert.equal((await control.grantBlobs(run, [{ kind: "head", sha256: startBlob }])).length, 1);
   await assert.rejects(control.grantBlobs(null, [get(startBlob)]), { code: "notFound" });
   const put: BlobRequest = { kind: "put", sha256: foreignBlob, size: 3 };
   assert.equal((await control.grantBlobs(null, [put])).length, 1);
