@@ -6,6 +6,7 @@ import type { RunId } from "../proto/ids.ts";
 import type { TaskOrder, TaskOutcome } from "../proto/order.ts";
 import { DyingLedger, type Death } from "../test/coordinator/dying-ledger.ts";
 import { failed, foreach, linear, obedient, step, submission, succeeded } from "../test/coordinator/graphs.ts";
+import { parseTaskId } from "../proto/ids.ts";
 import { finished, House, settle } from "../test/coordinator/harness.ts";
 import type { SimulatedWorker } from "../test/coordinator/simulated-worker.ts";
 
@@ -89,7 +90,7 @@ async function abandoned(t: TestContext): Promise<{ readonly house: House; reado
   const ledger = new DyingLedger(house.ledger, { atAppend: 2, when: "before" });
   const first = await house.start({ ledger });
   const worker = await house.worker(first, { slots: 1, execute: () => null });
-  const run = await first.control.submit(submission(linear(["start", "end"])));
+  const run = await first.control.submit(submission(graph));
   await worker.until(() => worker.count("assign") === 1);
   house.clock.advance(100);
   await settle();
@@ -128,7 +129,7 @@ void test("a run that was stopping when its coordinator died can be retried by t
   const ledger = new DyingLedger(house.ledger, { atAppend: 2, when: "after" });
   const first = await house.start({ ledger });
   const worker = await house.worker(first, { slots: 1, execute: () => null });
-  const run = await first.control.submit(submission(linear(["start", "end"])));
+  const run = await first.control.submit(submission(graph));
   await worker.until(() => worker.count("assign") === 1);
   house.clock.advance(100);
   await settle();
@@ -270,4 +271,28 @@ void test("a coordinator that closes keeps what it decided and lets go of its ru
   await worker.connect(second.address);
   worker.finish("start/0", succeeded({ kind: "linear", to: step("end") }));
   await worker.until(() => worker.assigned("end/0").length === 1);
+});
+
+void test("what a machine held that leaves its run to the cluster goes to another at once, also after a restart", options, async (t) => {
+  const house = await House.open(t);
+  const first = await house.start();
+  // The first run of its flow has the number 1.
+  const worker = await house.worker(first, { id: "laptop", slots: 1, runs: ["Linear/1"], execute: () => null });
+  const run = await first.control.submit(submission(linear(["start", "end"])));
+  await worker.until(() => worker.assigned("start/0").length === 1);
+  await first.close();
+  const second = await house.start({ name: "c2", adoptUnfinished: true });
+  await worker.connect(second.address);
+  const other = await house.worker(second, { id: "server", slots: 1, execute: () => null });
+  worker.send({ kind: "draining" });
+  await settle();
+  assert.equal(other.assigned("start/0").length, 0);
+  worker.disconnect();
+  await other.until(() => other.assigned("start/0").length === 1);
+  const [lost] = (await second.control.task(run, parseTaskId("start/0"))).attempts;
+  assert.deepEqual(lost?.failure, { kind: "returned", worker: "laptop", why: "drained" });
+  assert.deepEqual(
+    (await second.control.workers()).map(({ worker: id }) => id),
+    ["server"],
+  );
 });

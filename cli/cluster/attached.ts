@@ -15,7 +15,8 @@ import type { Settings } from "../settings.ts";
 import { cacheOf, offerOf } from "./offer.ts";
 import { openRemote } from "./remote.ts";
 
-const giveBackMsMax = 2000;
+/** Steps get two seconds of it to tidy up; a coordinator that has just started again, time to be found. */
+const giveBackMsMax = 5000;
 
 export function attach(endpoint: Endpoint, settings: Settings): Cluster {
   const remote = openRemote(endpoint);

@@ -177,11 +177,16 @@ export class WorkerSession implements WorkerLine {
     this.#ended = true;
     const worker = this.#worker;
     if (worker === null || worker.line !== this) return;
-    this.#ports.workers.disconnect(worker);
+    const { workers, leases } = this.#ports;
+    workers.disconnect(worker);
     this.#ports.log.info(
       { event: "worker.disconnected", worker_id: worker.id, assignments: worker.assignments.size, reason },
       "a worker's stream has ended",
     );
+    // Whoever leaves a run to the cluster comes back to none of it.
+    if (!worker.draining || worker.runs.size === 0) return;
+    leases.takeAway(worker);
+    workers.disconnect(worker);
   }
 }
 
