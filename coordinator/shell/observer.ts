@@ -1,5 +1,6 @@
 // Who is told of what happens to runs, once it holds: the log, and whoever counts.
 
+import { unreachable } from "../../proto/unreachable.ts";
 import type { RunEvent } from "../../proto/event.ts";
 import type { TaskId } from "../../proto/ids.ts";
 import type { RunState, Task } from "../core/state.ts";
@@ -27,8 +28,13 @@ export function sequelOf({ attempt }: TaskFailed, { state }: Task): "retry" | "c
       return state.attempt === attempt ? "failed" : "retry";
     case "cancelled":
       return "cancelled";
-    default:
+    case "waiting":
+    case "backoff":
+    case "ready":
+    case "running":
       return "retry";
+    default:
+      return unreachable(state);
   }
 }
 
