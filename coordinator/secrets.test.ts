@@ -14,6 +14,7 @@ import { failed, linear, obedient, step, submission } from "../test/coordinator/
 import { finished, House } from "../test/coordinator/harness.ts";
 import { MemoryLedger } from "./adapters/memory-ledger.ts";
 import type { Coordinator } from "./main.ts";
+import { LedgerError } from "./ports/ledger.ts";
 
 const options = { timeout: 20_000 };
 const graph = linear(["start", "middle", "end"]);
@@ -149,6 +150,27 @@ void test("a secret that has no value, or comes as an artifact, is refused befor
   const without = await house.start({ name: "c2", secrets: null });
   await assert.rejects(without.control.submit(request()), { code: "invalid", message: /keeps no secret parameters/ });
   assert.equal((await control.runs({ limit: 1 })).total, 0);
+});
+
+void test("secrets are kept before the run is; of a submission that came to nothing none is left to the next run", options, async (t) => {
+  const house = await House.open(t);
+  const before: Artifacts[] = [];
+  let full = true;
+  house.ledger = new (class extends MemoryLedger {
+    override create(...[beginning, first]: Parameters<MemoryLedger["create"]>): ReturnType<MemoryLedger["create"]> {
+      return super.create(beginning, (run) => {
+        const made = first(run);
+        before.push(house.secrets.get(run));
+        if (full) throw new LedgerError("full", "no space");
+        return made;
+      });
+    }
+  })();
+  const { control } = await house.start();
+  await assert.rejects(control.submit(request()), { problem: "full" });
+  full = false;
+  const run = await control.submit(submission(graph));
+  assert.deepEqual([before, house.secrets.get(run)], [[tokenIs("open-sesame"), {}], {}]);
 });
 
 /** Tells of a run as it was recorded when secrets were among the parameters. */
