@@ -90,7 +90,7 @@ async function abandoned(t: TestContext): Promise<{ readonly house: House; reado
   const ledger = new DyingLedger(house.ledger, { atAppend: 2, when: "before" });
   const first = await house.start({ ledger });
   const worker = await house.worker(first, { slots: 1, execute: () => null });
-  const run = await first.control.submit(submission(graph));
+  const run = await first.control.submit(submission(linear(["start", "end"])));
   await worker.until(() => worker.count("assign") === 1);
   house.clock.advance(100);
   await settle();
@@ -129,7 +129,7 @@ void test("a run that was stopping when its coordinator died can be retried by t
   const ledger = new DyingLedger(house.ledger, { atAppend: 2, when: "after" });
   const first = await house.start({ ledger });
   const worker = await house.worker(first, { slots: 1, execute: () => null });
-  const run = await first.control.submit(submission(graph));
+  const run = await first.control.submit(submission(linear(["start", "end"])));
   await worker.until(() => worker.count("assign") === 1);
   house.clock.advance(100);
   await settle();
