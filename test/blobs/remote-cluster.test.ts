@@ -28,6 +28,30 @@ test(
   },
 );
 
+const inlineFlow = `import { FlowSpec, step, type Inputs } from "stepwell";
+export class InlineFlow extends FlowSpec {
+  declare items: number[];
+  declare value: number;
+  declare sum: number;
+  @step start() { this.items = [1, 2, 3, 4, 5]; return this.next(this.work, { foreach: "items" }); }
+  @step work(item: number) { this.value = item * item; return this.next(this.join); }
+  @step join(inputs: Inputs<this>) { this.sum = inputs.reduce((sum, input) => sum + input.value, 0); return this.next(this.end); }
+  @step end() { if (this.sum !== 55) throw new Error(String(this.sum)); }
+}`;
+
+test("tasks whose values all ride inline ask for no blob but their code, once for the whole worker", { timeout: 60_000 }, async () => {
+  using folder = temporaryFolder();
+  await using cluster = await RemoteCluster.start(folder.path);
+  cluster.startWorker("one");
+  await cluster.ended(await cluster.submitText(inlineFlow));
+  const [code] = cluster.granted;
+  assert.deepEqual(
+    cluster.granted.filter(({ sha256 }) => sha256 !== code?.sha256),
+    [],
+  );
+  assert.equal(cluster.granted.filter(({ kind }) => kind === "get").length, 1);
+});
+
 test("processes for one task alone do without the folder too", { timeout: 60_000 }, async () => {
   using folder = temporaryFolder();
   await using cluster = await RemoteCluster.start(folder.path);

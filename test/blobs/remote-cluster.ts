@@ -16,6 +16,7 @@ import { startHttpServer } from "../../coordinator/api/http/http-server.ts";
 import { SignedUrls } from "../../coordinator/api/http/signed-urls.ts";
 import type { BlobAccess } from "../../coordinator/ports/blob-access.ts";
 import { startCoordinator } from "../../coordinator/main.ts";
+import type { BlobRequest } from "../../proto/blobs.ts";
 import { defaultRunOptions, type RunOptions } from "../../proto/event.ts";
 import type { RunId } from "../../proto/ids.ts";
 import { openPlace } from "../../sdk/artifact/blob-place.ts";
@@ -37,18 +38,26 @@ export class RemoteCluster implements AsyncDisposable {
   /** The coordinator's own. */
   readonly store: FileArtifactStore;
   readonly logged: LogLine[] = [];
+  /** What was asked for and granted. */
+  readonly granted: readonly BlobRequest[];
   readonly endpoint: Endpoint;
   readonly control: ControlClient;
   readonly #closing: (() => unknown)[];
 
   private constructor(
     folder: string,
-    parts: { readonly endpoint: Endpoint; readonly closing: (() => unknown)[]; readonly logged: LogLine[] },
+    parts: {
+      readonly endpoint: Endpoint;
+      readonly closing: (() => unknown)[];
+      readonly logged: LogLine[];
+      readonly granted: readonly BlobRequest[];
+    },
   ) {
     this.folder = folder;
     this.store = new FileArtifactStore(join(folder, "artifacts"));
     this.endpoint = parts.endpoint;
     this.logged = parts.logged;
+    this.granted = parts.granted;
     this.control = connectControl(parts.endpoint);
     this.#closing = [() => this.control.close(), ...parts.closing];
   }
@@ -58,6 +67,7 @@ export class RemoteCluster implements AsyncDisposable {
     const root = join(folder, "artifacts");
     mkdirSync(root, { recursive: true });
     const logged: LogLine[] = [];
+    const granted: BlobRequest[] = [];
     const log = logInto(logged);
     const clock = new SystemClock();
     const urls = new SignedUrls(() => Date.now());
@@ -74,7 +84,7 @@ export class RemoteCluster implements AsyncDisposable {
       log,
       owner: { id: randomUUID(), pid: process.pid, host: hostname(), address: "" },
       listen: tls === null ? { path: join(folder, "socket") } : { host: "127.0.0.1", port: 0, tls: tls.server },
-      blobs: blobs ?? fileBlobs({ folder: null, http, urls }),
+      blobs: recorded(blobs ?? fileBlobs({ folder: null, http, urls }), granted),
       sweep,
       version: "test",
       adoptUnfinished: true,
@@ -86,7 +96,7 @@ export class RemoteCluster implements AsyncDisposable {
     const closing = [coordinator, queue, logs, ledger, http].map((part) => () => part.close());
     const { address } = coordinator;
     const endpoint: Endpoint = tls === null ? { address } : { address, tls: { fingerprint: tls.fingerprint } };
-    return new RemoteCluster(folder, { endpoint, closing, logged });
+    return new RemoteCluster(folder, { endpoint, closing, logged, granted });
   }
 
   startWorker(id: string, over: { readonly bytesMax?: number; readonly slots?: number; readonly folder?: string } = {}): Worker {
@@ -152,6 +162,16 @@ export class RemoteCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const close of this.#closing) await close();
   }
+}
+
+function recorded(access: BlobAccess, granted: BlobRequest[]): BlobAccess {
+  return {
+    ...access,
+    sign: (requests) => {
+      granted.push(...requests);
+      return access.sign(requests);
+    },
+  };
 }
 
 function logInto(lines: LogLine[]) {
