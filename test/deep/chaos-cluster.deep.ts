@@ -13,17 +13,13 @@ const minutesMax = 90;
 const minutes = process.env["CHAOS_MINUTES"] ?? "30";
 const options = { timeout: minutesMax * 60_000, skip: minutes === "0" };
 
-void test(
-  "clusters under faults lose nothing, accept nothing twice, and leave nothing",
-  { timeout: minutesMax * 60_000 },
-  async (context) => {
-    const seed = process.env["SEED"] ?? String(Math.floor(Math.random() * 1_000_000));
-    const words = ["--minutes", minutes, "--tasks", "10000", "--clients", "60", "--seed", seed];
-    const child = spawn(process.execPath, [program, ...words], { stdio: ["ignore", "pipe", "inherit"] });
-    context.after(() => child.kill("SIGTERM"));
-    const ended = once(child, "exit");
-    for await (const line of createInterface({ input: child.stdout })) context.diagnostic(line);
-    const [code] = (await ended) as [number | null];
-    assert.equal(code, 0, "the lines above say what was wrong");
-  },
-);
+void test("clusters under faults lose nothing, accept nothing twice, and leave nothing", options, async (context) => {
+  const seed = process.env["SEED"] ?? String(Math.floor(Math.random() * 1_000_000));
+  const words = ["--minutes", minutes, "--tasks", "10000", "--clients", "60", "--seed", seed];
+  const child = spawn(process.execPath, [program, ...words], { stdio: ["ignore", "pipe", "inherit"] });
+  context.after(() => child.kill("SIGTERM"));
+  const ended = once(child, "exit");
+  for await (const line of createInterface({ input: child.stdout })) context.diagnostic(line);
+  const [code] = (await ended) as [number | null];
+  assert.equal(code, 0, "the lines above say what was wrong");
+});

@@ -1,6 +1,7 @@
 // Health and metrics of a cluster as people start it: read over HTTP and gRPC, and held against what a run did.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -199,7 +200,7 @@ test("gRPC's health service answers anyone at once, and tells whoever has a toke
     for (const service of ["", "stepwell.v1.Worker", "stepwell.v1.Control"]) assert.equal(await check(client, service), 1, service);
     await assert.rejects(check(client, "other.Service"), { code: 5 });
     const stranger = client.makeServerStreamRequest(path("Watch"), writeText, readStatus, "");
-    const [refused] = (await new Promise((resolve) => stranger.on("error", (error) => resolve([error])))) as [ServiceError];
+    const [refused] = (await once(stranger, "error")) as [ServiceError];
     assert.equal(refused.code, 16);
     const metadata = new Metadata();
     metadata.set("authorization", `Bearer ${token}`);
