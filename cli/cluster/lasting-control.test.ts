@@ -89,7 +89,8 @@ test("what changes something is asked again with the key that it had, and what h
   await control.cancel(run, { by: "ada" });
   const askers = asked.slice(1).map(([, , asker]) => asker as Asker);
   assert.match(askers[0]?.key ?? "", /^[0-9a-f-]{36}$/);
-  assert.deepEqual(askers, Array(3).fill({ by: "ada", key: askers[0]?.key }));
+  for (const asker of askers) assert.deepEqual(asker, { by: "ada", key: askers[0]?.key });
+  assert.equal(askers.length, 3);
   await assert.rejects(control.drainWorker("w-1", "ada", null), lost);
   assert.equal(asked.length, 5);
 });

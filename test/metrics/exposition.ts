@@ -72,7 +72,7 @@ function parseSample(line: string): Sample {
 }
 
 function checkFamily({ name, type, samples }: Family): void {
-  const keys = samples.map((sample) => `${sample.name} ${JSON.stringify(Object.entries(sample.labels).sort())}`);
+  const keys = samples.map((sample) => `${sample.name} ${seriesOf(sample.labels)}`);
   assert.equal(new Set(keys).size, keys.length, `${name}: each series once`);
   if (type === "counter") for (const { value } of samples) assert.ok(value >= 0, `${name} counts up`);
   if (type !== "histogram") return;
@@ -106,6 +106,11 @@ export function valueOf(families: ReadonlyMap<string, Family>, name: string, lab
     ({ samples, name: known }) => known === name || samples.some((sample) => sample.name === name),
   );
   assert.ok(family !== undefined, `there is a metric ${name}`);
-  const wanted = JSON.stringify(Object.entries(labels).sort());
-  return family.samples.find((one) => one.name === name && JSON.stringify(Object.entries(one.labels).sort()) === wanted)?.value ?? 0;
+  const wanted = seriesOf(labels);
+  return family.samples.find((one) => one.name === name && seriesOf(one.labels) === wanted)?.value ?? 0;
+}
+
+/** The same for equal labels, in whatever order they are written. */
+function seriesOf(labels: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

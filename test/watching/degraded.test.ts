@@ -29,7 +29,7 @@ test("a queue that is gone is told by readyz, doctor and status, since when and 
   try {
     const cluster = await startCoordinator(folder.path, ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--nats", nats.url]);
     await using coordinator = cluster.coordinator;
-    const { http } = await coordinator.event("coordinator.listening");
+    const http = String((await coordinator.event("coordinator.listening"))["http"]);
     const ask = (...args: readonly string[]) => stepwell(folder.path, args, { env: cluster.env });
     const ready = async (): Promise<Ready & { readonly status: number }> => {
       const answer = await fetch(`http://${http}/readyz`);

@@ -74,8 +74,8 @@ test("metrics of coordinator and worker say what a run did, and are those of the
   // Without it workers don't know the folder, and artifacts go through a cache.
   rmSync(join(folder.path, "s", "mark"));
   await using worker = await startWorker(cluster, 0, ["--http", "127.0.0.1:0", "--slots", "2"]);
-  const { http } = await coordinator.event("coordinator.listening");
-  const { http: workerHttp } = await worker.event("worker.http");
+  const http = String((await coordinator.event("coordinator.listening"))["http"]);
+  const workerHttp = String((await worker.event("worker.http"))["http"]);
   const token = readFileSync(join(folder.path, "data", "admin-token"), "utf8").trim();
   folder.write("count.ts", flow);
   const ran = await stepwell(folder.path, ["run", "count.ts", "--detach"], { env: cluster.env });
@@ -166,11 +166,10 @@ test("metrics of coordinator and worker say what a run did, and are those of the
   assert.equal((await get(`http://${workerHttp}/other`)).status, 404);
 
   const told = new Map([...families, ...ofWorker]);
-  const spoken = documentedMetrics.map(({ name, type, labels }) => [name, type, [...labels].sort()]);
   const labelsOf = ({ samples }: Family): readonly string[] =>
     [...new Set(samples.flatMap(({ labels }) => Object.keys(labels)))].filter((label) => label !== "le").sort();
   const documented = new Map(documentedMetrics.map((metric) => [metric.name, metric]));
-  assert.deepEqual([...told.keys()].sort(), spoken.map(([name]) => name).sort());
+  assert.deepEqual(new Set(told.keys()), new Set(documented.keys()));
   for (const [name, family] of told) {
     assert.equal(family.type, documented.get(name)?.type, name);
     if (family.samples.length > 0) assert.deepEqual(labelsOf(family), [...(documented.get(name)?.labels ?? [])].sort(), name);
@@ -193,7 +192,7 @@ test("gRPC's health service answers anyone at once, and tells whoever has a toke
   using folder = temporaryFolder();
   const cluster = await startCoordinator(folder.path, ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
   await using coordinator = cluster.coordinator;
-  const { http } = await coordinator.event("coordinator.listening");
+  const http = String((await coordinator.event("coordinator.listening"))["http"]);
   const token = readFileSync(join(folder.path, "data", "admin-token"), "utf8").trim();
   const client = new Client(cluster.address, credentials.createInsecure());
   try {
