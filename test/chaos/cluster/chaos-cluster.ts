@@ -1,6 +1,7 @@
 // A whole cluster of processes to be disturbed: nats-server, an S3 server, a coordinator and workers of the built command, each in
 // a place of its own on the network where there is one.
 
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,6 +71,7 @@ export class ChaosCluster {
     for (const name of ["t", "home"]) mkdirSync(join(folder, name));
     writeFileSync(join(folder, "flow.ts"), chaosFlow);
     const network = shape.isNetworked ? new Network() : null;
+    if (network !== null) for (const disk of disksOf(shape)) mountDisk(join(folder, disk));
     const place = (name: string): Place | undefined => network?.add(name);
     const [at, natsAt, s3At] = [place("coordinator"), place("nats"), place("s3")];
     const workersAt = Array.from({ length: shape.workers }, (_, number) => place(`worker-${number + 1}`));
@@ -152,6 +154,7 @@ export class ChaosCluster {
     const temporary = readdirSync(join(this.folder, "t"));
     if (temporary.length > 0) problems.push(`temporary files are left: ${temporary.join(", ")}`);
     this.network?.close();
+    if (this.network !== null) for (const disk of disksOf(this.shape)) execFileSync("umount", [join(this.folder, disk)]);
     process.off("exit", this.#killAtExit);
     return problems;
   }
@@ -216,6 +219,17 @@ const credentials = {
   AWS_SECRET_ACCESS_KEY: testCredentials.secretAccessKey,
   AWS_REGION: "us-east-1",
 };
+
+/** Folders of a cluster that have a disk of their own where it has a network of its own: both take root. */
+function disksOf({ workers }: ClusterShape): readonly string[] {
+  return ["data", ...Array.from({ length: workers }, (_, at) => `cache-worker-${at + 1}`)];
+}
+
+/** Large enough for a ledger of 10,000 tasks, and small enough to be filled in no time. */
+function mountDisk(folder: string): void {
+  mkdirSync(folder, { mode: 0o700 });
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=128m,mode=700", "tmpfs", folder]);
+}
 
 type Parts = Pick<ChaosCluster, "network" | "nats" | "s3"> & { readonly port: number; readonly places: readonly (Place | undefined)[] };
 

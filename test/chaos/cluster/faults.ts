@@ -1,5 +1,7 @@
 // What goes wrong in a cluster: each fault begins, and returns how it ends. Names are what a round prints.
 
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { connect } from "nats";
 import { bin } from "../../command.ts";
 import { pause } from "../started.ts";
@@ -212,6 +214,30 @@ const networkFaults: Readonly<Record<string, Fault>> = {
   },
 };
 
+function fill(folder: string): () => Promise<void> {
+  const ballast = join(folder, "ballast");
+  try {
+    for (let bytes = 1 << 20; bytes >= 1 << 12; bytes >>= 2) fillBy(ballast, Buffer.alloc(bytes));
+  } catch (error) {
+    rmSync(ballast, { force: true });
+    throw error;
+  }
+  return async () => rmSync(ballast, { force: true });
+}
+
+function fillBy(file: string, piece: Buffer): void {
+  try {
+    for (;;) writeFileSync(file, piece, { flag: "a" });
+  } catch (error) {
+    if (!String(error).includes("ENOSPC")) throw error;
+  }
+}
+
+const diskFaults: Readonly<Record<string, Fault>> = {
+  "disk of the coordinator full": async ({ folder }) => fill(join(folder, "data")),
+  "disk of a worker full": async ({ folder, workers }, random) => fill(join(folder, `cache-${random.pick(workers).name}`)),
+};
+
 /** A coordinator goes forward only: an older one does not read what a newer one has written. */
 const versionFaults: Readonly<Record<string, Fault>> = {
   "coordinator brought up to date": async ({ coordinator }) => {
@@ -239,7 +265,7 @@ export function faultsOf({ nats, s3, network, shape }: ChaosCluster): Readonly<R
     clock: clockFaults,
     ...(nats !== null && { nats: natsFaults }),
     ...(s3 !== null && { s3: s3Faults }),
-    ...(network !== null && { network: networkFaults }),
+    ...(network !== null && { network: networkFaults, disk: diskFaults }),
     ...(shape.older !== undefined && { version: versionFaults }),
   };
 }

@@ -18,6 +18,8 @@ export type Judged = {
   readonly attempts: number;
   /** Attempts that ended as lost, by kind of failure. */
   readonly failures: Readonly<Record<string, number>>;
+  /** Of one task at most: failures that count against the budget for losses. */
+  readonly lossesOfTask: number;
   /** Executions beyond one of the same attempt: each under a lease that was given again. */
   readonly repeated: number;
 };
@@ -42,6 +44,8 @@ export function effectsOf(lines: readonly string[], run: string): Effects {
   }
   return effects;
 }
+
+const infrastructure: ReadonlySet<string> = new Set(["lost", "start", "store"]);
 
 type Started = { readonly attempt: number; readonly lease: number };
 
@@ -76,7 +80,8 @@ export function judge(events: readonly RecordedEvent[], effects: Effects, expect
   if (expected.cancelled !== true)
     for (const { key } of executed) if (!attempts.has(key)) problems.push(`${key} was executed, and the ledger knows no such attempt`);
   const repeated = executed.reduce((sum, { began }) => sum + began - 1, 0);
-  return { problems, tasks: accepted.size, attempts: attempts.size, failures, repeated };
+  const lossesOfTask = Math.max(0, ...[...failed.values()].map((kinds) => kinds.filter((kind) => infrastructure.has(kind)).length));
+  return { problems, tasks: accepted.size, attempts: attempts.size, failures, lossesOfTask, repeated };
 }
 
 type Outcome = Extract<RunEvent, { kind: "taskSucceeded" | "taskFailed" }>;

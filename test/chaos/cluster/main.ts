@@ -6,6 +6,7 @@
 //   --tasks N        of the run during which each part is killed (default 300)
 //   --clients N      seconds for which clients meddle (default 15)
 //   --seed N         the first cluster's; the next has the next number
+//   --only PART      faults of this part only: worker, coordinator, clock, nats, s3, network, disk, version
 //   --older FILE     the command of an earlier version (dist/cli/bin.cjs of its clone): clusters begin with it and are brought up
 //                    to date while they run
 //   --keep           leaves the folders of clusters that failed
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     clients: { type },
     seed: { type },
     older: { type },
+    only: { type },
     keep: { type: "boolean" },
   },
 });
@@ -103,7 +105,12 @@ async function playRounds(cluster: ChaosCluster, seed: number, { goOn, count }: 
   // The first round has no faults: what is expected is what a cluster does that is left alone.
   for (let round = 0; round < roundsOfCluster && (round === 0 || goOn()); round += 1) {
     if (round === 1) await worsenS3(cluster);
-    const report = await playRound(cluster, { random, submitter, faultSeconds: round === 0 ? 0 : 12 + random.below(12) });
+    const report = await playRound(cluster, {
+      random,
+      submitter,
+      faultSeconds: round === 0 ? 0 : 12 + random.below(12),
+      only: values.only ?? null,
+    });
     const coordinator = { residentMiB: cluster.coordinator.residentMiB(), openFiles: cluster.coordinator.openFiles() };
     say({ seed, round, ...report, coordinator });
     count(report);

@@ -14,6 +14,8 @@ export type RoundReport = {
   readonly tasks: number;
   readonly attempts: number;
   readonly repeated: number;
+  /** Of one task at most. */
+  readonly lossesOfTask: number;
   readonly failures: Readonly<Record<string, number>>;
   /** How often each began. */
   readonly faults: Readonly<Record<string, number>>;
@@ -21,12 +23,17 @@ export type RoundReport = {
   readonly settledMs: number;
 };
 
-export type RoundOptions = { readonly random: Random; readonly submitter: Submitter; readonly faultSeconds: number };
+export type RoundOptions = {
+  readonly random: Random;
+  readonly submitter: Submitter;
+  readonly faultSeconds: number;
+  readonly only: string | null;
+};
 
 /** Faults at the same time; they are of different parts. */
 const atOnceMax = 3;
 
-export async function playRound(cluster: ChaosCluster, { random, submitter, faultSeconds }: RoundOptions): Promise<RoundReport> {
+export async function playRound(cluster: ChaosCluster, { random, submitter, faultSeconds, only }: RoundOptions): Promise<RoundReport> {
   const submitted = [await submitter.submit(shapeFrom(random)), await submitter.submit(shapeFrom(random))];
   const faults: Record<string, number> = {};
   const active = new Map<string, Promise<void>>();
@@ -34,7 +41,7 @@ export async function playRound(cluster: ChaosCluster, { random, submitter, faul
   for (const endMs = Date.now() + faultSeconds * 1000; Date.now() < endMs;) {
     await pause(200 + random.below(1500));
     if (submitted.length < 4 && random.chance(0.15)) submitted.push(await submitter.submit(shapeFrom(random)));
-    const parts = Object.entries(faultsOf(cluster)).filter(([part]) => !active.has(part));
+    const parts = Object.entries(faultsOf(cluster)).filter(([part]) => !active.has(part) && part === (only ?? part));
     if (active.size >= atOnceMax || parts.length === 0) continue;
     const [part, kinds] = random.pick(parts);
     const [name, begin] = random.pick(Object.entries(kinds));
@@ -64,6 +71,7 @@ async function judgeRound(
   const problems = [...broken, ...cluster.deaths.splice(0)];
   const sum = { runs: 0, tasks: 0, attempts: 0, repeated: 0 };
   const failures: Record<string, number> = {};
+  let lossesOfTask = 0;
   for (const one of submitted) {
     const run = await submitter.find(one);
     if (run === null) continue;
@@ -71,10 +79,11 @@ async function judgeRound(
     problems.push(...judged.problems);
     sum.runs += 1;
     for (const name of ["tasks", "attempts", "repeated"] as const) sum[name] += judged[name];
+    lossesOfTask = Math.max(lossesOfTask, judged.lossesOfTask);
     for (const [kind, count] of Object.entries(judged.failures)) failures[kind] = (failures[kind] ?? 0) + count;
   }
   problems.push(...(await idleProblems(cluster)));
-  return { ...sum, failures, problems: [...problems, ...cluster.deaths.splice(0)] };
+  return { ...sum, lossesOfTask, failures, problems: [...problems, ...cluster.deaths.splice(0)] };
 }
 
 /** Every slot is free again, and the parts hold no more than idle ones may. */
