@@ -6,13 +6,27 @@ import { exitCodes, type ExitCode } from "../cli-error.ts";
 import type { CommandSpec, OperandSpec, OptionSpec } from "../command-spec.ts";
 import { commands, globalOptions } from "../command-table.ts";
 import type { Context } from "../context.ts";
+import { endpointOf } from "../endpoint.ts";
+
+/** A coordinator that answers later than this is of no help to somebody who types. Milliseconds. */
+const waitMsMax = 1500;
 
 export async function complete(context: Context): Promise<ExitCode> {
   const words = context.operands.slice(0, -1);
   const last = context.operands.at(-1) ?? "";
-  const all = await candidates(context, words, last).catch(() => []);
+  let isLate = false;
+  const late = new Promise<readonly string[]>((resolve) => {
+    const give = (): void => {
+      isLate = true;
+      resolve([]);
+    };
+    setTimeout(give, waitMsMax).unref();
+  });
+  const all = await Promise.race([candidates(context, words, last).catch(() => []), late]);
   const fitting = [...new Set(all)].filter((candidate) => candidate.startsWith(last));
   if (fitting.length > 0) context.terminal.out.write(`${fitting.join("\n")}\n`);
+  // Whoever has not answered is waited for by nobody: not by the connection either.
+  if (isLate) process.exit(exitCodes.ok);
   return exitCodes.ok;
 }
 
@@ -28,7 +42,8 @@ async function candidates(context: Context, words: readonly string[], last: stri
   if (last.startsWith("-")) return [...options.flatMap(optionWords), ...(await parameterWords(context, command, found.words))];
   const operands = found.words.filter((word) => !word.startsWith("-"));
   const operand = command.operands[operands.length] ?? command.operands.findLast((candidate) => candidate.repeatable === true);
-  return operand === undefined ? [] : operandWords(context, operand, { last, operands });
+  // `worker` is a command, and the first word of others.
+  return operand === undefined ? commandWords(words) : operandWords(context, operand, { last, operands });
 }
 
 function findNamed(words: readonly string[]): ReturnType<typeof findCommand> {
@@ -70,11 +85,12 @@ async function operandWords(
     operand.kind === "file" ||
     operand.kind === "tag" ||
     operand.kind === "token" ||
-    !existsSync(context.settings.dir)
+    (endpointOf(context.settings, context.env) === null && !existsSync(context.settings.dir))
   )
     return [];
   const { reading } = await import("../reading.ts");
   return reading(context, async ({ control }) => {
+    if (operand.kind === "worker") return (await control.workers()).map(({ worker }) => worker);
     if (operand.kind === "step") return (await control.run(await resolve(operands[0] ?? "latest"))).graph.steps.map((step) => step.name);
     const runs = (await control.runs({ namespace: null, limit: 50 })).items;
     if (operand.kind === "flow") return runs.map((run) => run.flow);
