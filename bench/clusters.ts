@@ -38,6 +38,13 @@ export async function withCluster(shape: ClusterShape, act: (cluster: BenchClust
   const folder = await mkdtemp(join(import.meta.dirname, ".cluster-")); // On the disk of the checkout: /tmp may be memory.
   const server = await NatsServer.start({ within: folder, syncsAlways: shape.syncs === "always" });
   const started: Service[] = [];
+  // Who takes too long is ended, and ends what it has started.
+  const endAll = (): void => {
+    for (const { child } of started) child.kill("SIGKILL");
+    process.kill(server.pid, "SIGKILL");
+  };
+  const leave = (): never => process.exit(1);
+  process.once("exit", endAll).once("SIGTERM", leave);
   try {
     const words = ["--listen", "127.0.0.1:0", "--nats", server.url, "--tls", shape.tls ? "on" : "off"];
     const { coordinator, env, ...cluster } = await startCoordinator(folder, words);
@@ -53,6 +60,7 @@ export async function withCluster(shape: ClusterShape, act: (cluster: BenchClust
     await act({ folder, server, coordinator, workers, remote, submit: (flow) => submit(remote, folder, flow) });
     await remote.close();
   } finally {
+    process.off("exit", endAll).off("SIGTERM", leave);
     for (const service of started.toReversed()) await service[Symbol.asyncDispose]();
     await server.close();
     await rm(folder, { recursive: true, force: true });
