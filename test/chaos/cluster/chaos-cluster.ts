@@ -49,6 +49,7 @@ export class ChaosCluster {
   readonly #port: number;
   readonly #host: string;
   #remote: Remote | null = null;
+  #known: string | null = null;
   readonly #killAtExit = (): void => {
     for (const pid of processesOf(this.folder)) tryKill(Number(pid));
     this.remove();
@@ -163,6 +164,12 @@ export class ChaosCluster {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** What a coordinator says of itself is gone when it has stopped; its fingerprint stays the same. */
+  #fingerprint(): string {
+    this.#known ??= readServed(join(this.folder, "data"))?.fingerprint ?? null;
+    return this.#known ?? "";
+  }
+
   #coordinator(place: Place | undefined): Member {
     const { nats, s3, shape } = this;
     const words = ["coordinator", "--data", join(this.folder, "data"), "--listen", `${this.#host}:${this.#port}`, "--log-level", "info"];
@@ -199,7 +206,7 @@ export class ChaosCluster {
       ...(!own && {
         STEPWELL_COORDINATOR: `${this.#host}:${this.#port}`,
         STEPWELL_TOKEN_FILE: join(data, "admin-token"),
-        STEPWELL_FINGERPRINT: readServed(data)?.fingerprint ?? "",
+        STEPWELL_FINGERPRINT: this.#fingerprint(),
       }),
     });
     return new Member({
