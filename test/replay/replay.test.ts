@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { openLocal } from "../../cli/local-cluster.ts";
 import { temporaryFolder } from "../command.ts";
@@ -10,8 +11,15 @@ import { essenceOf, type Essence } from "./essence.ts";
 
 const kept = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".db"));
 
-test("a ledger of each format that there was is kept", () => {
-  assert.ok(kept.length > 0);
+test("a ledger of today's format is kept, and of each one before", async () => {
+  using folder = temporaryFolder();
+  const local = await openLocal({ dir: folder.path });
+  await local.close();
+  const database = new DatabaseSync(join(folder.path, "ledger.db"));
+  const format = Number(Object.values(database.prepare("PRAGMA user_version").get() ?? {})[0]);
+  database.close();
+  const names = Array.from({ length: format }, (_, before) => `format-${before + 1}.db`);
+  assert.deepEqual(kept.toSorted(), names, "node test/replay/keep.ts keeps one");
 });
 
 for (const name of kept) {
