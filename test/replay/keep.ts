@@ -6,9 +6,12 @@ import assert from "node:assert/strict";
 import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
+import { summaryOf } from "../../coordinator/core/view.ts";
 import { openLocal } from "../../cli/local-cluster.ts";
 import { chaosFlow } from "../chaos/cluster/workload.ts";
 import { stepwell, temporaryFolder } from "../command.ts";
+import { failedRun } from "./failed-run.ts";
 import { essenceOf } from "./essence.ts";
 
 const flow = `
@@ -57,6 +60,11 @@ await run(0, "cancel", "KeptFlow/4");
 await waiting;
 
 const dir = join(folder.path, ".stepwell");
+const ledger = new SqliteLedger(join(dir, "ledger.db"));
+const { state, events } = failedRun();
+const owner = { id: "test", pid: process.pid, host: "test", address: "" };
+await ledger.create({ flow: state.submitted.graph.flow, owner }, () => ({ events, index: summaryOf(state) }));
+await ledger.close();
 const local = await openLocal({ dir });
 const essence = await essenceOf(local.control);
 await local.close();
