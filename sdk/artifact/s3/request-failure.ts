@@ -95,8 +95,9 @@ const reasonsByCode: Readonly<Record<string, FailureReason>> = {
 
 /** What an answer that is no success means. `code` is the server's own word, or empty. */
 export function reasonOf(status: number, code: string, message = ""): FailureReason {
-  // A presigned URL whose time is over is refused with the same code as one that was never good.
+  // A presigned URL whose time is over, or has not come, is refused with the same code as one that was never good.
   if (code === "AccessDenied" && /expired/i.test(message)) return "expired";
+  if (code === "AccessDenied" && /not (valid yet|yet valid)/i.test(message)) return "skewed";
   const known = reasonsByCode[code];
   if (known !== undefined) return known;
   if (status === 301 || status === 307) return "wrongRegion";
@@ -132,7 +133,7 @@ const advice: Readonly<Record<FailureReason, string>> = {
   noKey: "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role of the machine",
   denied: "allow these credentials s3:GetObject and s3:PutObject there, and s3:ListBucket on the bucket",
   expired: "renew the credentials (`aws sso login`, or a new session), then resume the run",
-  skewed: "set this machine's clock: it differs too much from the server's",
+  skewed: "set the clocks: that of this machine, or of the coordinator that signs its URLs, differs too much from the server's",
   wrongRegion: "name the bucket's own region (AWS_REGION, or ?region= in the store's address)",
   full: "the bucket's quota is used up: raise it or free some space, then resume the run",
   refused: "see that the server speaks S3 and allows this request",
