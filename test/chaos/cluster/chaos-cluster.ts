@@ -68,6 +68,11 @@ export class ChaosCluster {
   }
 
   static async open(shape: ClusterShape): Promise<ChaosCluster> {
+    // A client has credentials of its own where workers have them, and else none.
+    for (const [name, value] of Object.entries(credentials)) {
+      if (shape.store === "role") process.env[name] = value;
+      else delete process.env[name];
+    }
     const folder = mkdtempSync(join(tmpdir(), "chaos-cluster-"));
     for (const name of ["t", "home"]) mkdirSync(join(folder, name));
     writeFileSync(join(folder, "flow.ts"), chaosFlow);
