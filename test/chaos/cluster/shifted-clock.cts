@@ -7,7 +7,7 @@ const { readFileSync } = require("node:fs") as { readonly readFileSync: typeof R
 const file = process.env["STEPWELL_TEST_CLOCK"];
 
 // Task processes are started with the same environment; their clock has no say in anything.
-if (file !== undefined && process.argv[1]?.endsWith("bin.cjs") === true) {
+if (file !== undefined && process.argv[1]?.endsWith("bin.cjs")) {
   const SystemDate = Date;
   let shiftMs = 0;
   const look = (): void => {
