@@ -1,27 +1,10 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { protocolVersions, type CoordinatorItem, type Hello } from "../../sdk/wire/worker-items.ts";
+import type { CoordinatorItem } from "../../sdk/wire/worker-items.ts";
 import type { WorkerStream } from "../../sdk/wire/worker-stream.ts";
 import { House, settle } from "../../test/coordinator/harness.ts";
+import { hello } from "../../test/coordinator/hello.ts";
 import type { Coordinator } from "../main.ts";
-
-const hello: Hello = {
-  worker: "w1",
-  host: "here",
-  pid: 1,
-  version: "test",
-  protocol: protocolVersions.newest,
-  oldestProtocol: protocolVersions.oldest,
-  slots: 1,
-  cpu: 1,
-  memoryMiB: 1,
-  gpu: 0,
-  labels: {},
-  pool: "",
-  unbounded: false,
-  held: [],
-  runs: [],
-};
 
 type Linked = { readonly coordinator: Coordinator; readonly stream: WorkerStream; readonly heard: readonly string[] };
 

@@ -3,7 +3,7 @@
 import { status } from "@grpc/grpc-js";
 import { Batcher } from "../../sdk/wire/batcher.ts";
 import type { CoordinatorSideStream } from "../../sdk/wire/services.ts";
-import { writeCoordinatorItem } from "../../sdk/wire/worker-codec.ts";
+import { readWorkerItems, writeCoordinatorItem } from "../../sdk/wire/worker-codec.ts";
 import type { CoordinatorItem, WorkerItem } from "../../sdk/wire/worker-items.ts";
 import type { Admission } from "./access/admission.ts";
 import type { Caller } from "./access/principal.ts";
@@ -29,10 +29,20 @@ export function serveWorker({ ports, admission }: Served, stream: CoordinatorSid
     stopWaiting();
     session.closed(reason);
   };
-  stream.on("data", (items: readonly WorkerItem[]) => session.receive(items));
+  stream.on("data", (batch: Buffer) => receive(session, batch));
   stream.on("end", () => close("the worker ended its stream"));
   stream.on("cancelled", () => close("the connection broke"));
   stream.on("error", (error: Error) => close(error.message));
+}
+
+function receive(session: WorkerSession, batch: Buffer): void {
+  let items: readonly WorkerItem[];
+  try {
+    items = readWorkerItems(batch);
+  } catch (error) {
+    return session.misread(error instanceof Error ? error.message : String(error));
+  }
+  session.receive(items);
 }
 
 class StreamCarrier implements WorkerCarrier {

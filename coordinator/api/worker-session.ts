@@ -92,6 +92,11 @@ export class WorkerSession implements WorkerLine {
     this.#ports.dispatcher.takeSoon();
   }
 
+  /** It said what cannot be read. */
+  misread(why: string): void {
+    this.#finish({ kind: "misused", reason: `what the worker says cannot be read: ${why}` });
+  }
+
   closed(reason: string): void {
     if (this.#ended) return;
     this.#leave(reason);

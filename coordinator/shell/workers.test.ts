@@ -3,29 +3,17 @@ import { test } from "node:test";
 import { parseRunId } from "../../proto/ids.ts";
 import { needsOfStep } from "../core/needs.ts";
 import { node } from "../../test/coordinator/graphs.ts";
+import { hello } from "../../test/coordinator/hello.ts";
 import { Workers, type Wanted, type Worker } from "./workers.ts";
 
 const run = parseRunId("Fan/1");
 const needs = needsOfStep(node("work", { kind: "end" }));
-const about = {
-  host: "here",
-  pid: 1,
-  version: "test",
-  protocol: 1,
-  oldestProtocol: 1,
-  cpu: 4,
-  memoryMiB: 1024,
-  gpu: 0,
-  labels: {},
-  pool: "",
-  unbounded: false,
-};
 
 type Connected = { readonly slots?: number; readonly credit?: number; readonly runs?: readonly string[] };
 
 function connect(workers: Workers, id: string, { slots = 4, credit = slots, runs = [] }: Connected = {}): Worker {
-  const hello = { ...about, worker: id, slots, runs, held: [] };
-  const worker = workers.connect(hello, { send: () => undefined, end: () => undefined }, { nowMs: 0 });
+  const said = { ...hello, worker: id, slots, cpu: 4, memoryMiB: 1024, runs };
+  const worker = workers.connect(said, { send: () => undefined, end: () => undefined }, { nowMs: 0 });
   workers.addCredit(worker, credit);
   return worker;
 }

@@ -4,11 +4,14 @@
 import type { MethodDefinition, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import { ProtoReader } from "./proto-reader.ts";
 import { ProtoWriter } from "./proto-writer.ts";
-import { readCoordinatorItems, readWorkerItems } from "./worker-codec.ts";
-import type { CoordinatorItem, WorkerItem } from "./worker-items.ts";
+import { readCoordinatorItems } from "./worker-codec.ts";
+import type { CoordinatorItem } from "./worker-items.ts";
 
-/** What each side reads is items; what it writes is an encoded batch of them. */
-export type CoordinatorSideStream = ServerDuplexStream<readonly WorkerItem[], Buffer>;
+/**
+ * Encoded batches of items both ways. Whoever serves it reads them: what grpc-js itself cannot read, it answers at once, before
+ * what is still to be written, and a write after that leaves the stream open for ever.
+ */
+export type CoordinatorSideStream = ServerDuplexStream<Buffer, Buffer>;
 
 const asItIs = (bytes: Buffer): Buffer => bytes;
 /** grpc-js wants every message's two directions described at both ends, where each end needs one. */
@@ -27,10 +30,10 @@ export const connectMethod: MethodDefinition<Buffer, readonly CoordinatorItem[]>
   responseDeserialize: readCoordinatorItems,
 };
 
-const connectFromWorker: MethodDefinition<readonly WorkerItem[], Buffer> = {
+const connectFromWorker: MethodDefinition<Buffer, Buffer> = {
   ...connectMethod,
   requestSerialize: otherEnd,
-  requestDeserialize: readWorkerItems,
+  requestDeserialize: asItIs,
   responseSerialize: asItIs,
   responseDeserialize: otherEnd,
 };

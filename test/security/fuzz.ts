@@ -10,9 +10,10 @@ import { parseSha256, type RunId } from "../../proto/ids.ts";
 import { ProtoWriter } from "../../sdk/wire/proto-writer.ts";
 import { connectMethod, controlService, writeControlRequest } from "../../sdk/wire/services.ts";
 import { writeWorkerItem } from "../../sdk/wire/worker-codec.ts";
-import { protocolVersions, type Held, type Hello, type WorkerItem } from "../../sdk/wire/worker-items.ts";
+import type { Held, Hello, WorkerItem } from "../../sdk/wire/worker-items.ts";
 import { foreach, linear, obedient, submission } from "../coordinator/graphs.ts";
 import { finished } from "../coordinator/harness.ts";
+import { hello as small } from "../coordinator/hello.ts";
 import { SimulatedWorker } from "../coordinator/simulated-worker.ts";
 import { Random } from "../simulation/random.ts";
 import { openBorder, type Border } from "./border.ts";
@@ -97,23 +98,7 @@ class Work {
 }
 
 const held: Held = { run: "Linear/1", task: "start/0", attempt: 0, lease: 1 };
-const hello: Hello = {
-  worker: "fuzz",
-  host: "here",
-  pid: 1,
-  version: "test",
-  protocol: protocolVersions.newest,
-  oldestProtocol: protocolVersions.oldest,
-  slots: 2,
-  cpu: 2,
-  memoryMiB: 1024,
-  gpu: 0,
-  labels: { gpu: "a100" },
-  pool: "",
-  unbounded: false,
-  held: [],
-  runs: [],
-};
+const hello: Hello = { ...small, worker: "fuzz", slots: 2, cpu: 2, memoryMiB: 1024, labels: { gpu: "a100" } };
 const outcome = {
   kind: "succeeded",
   taken: { kind: "end" },

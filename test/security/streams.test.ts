@@ -4,11 +4,15 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectHttp2, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import { test, type TestContext } from "node:test";
+import { Client, credentials, Metadata, status as grpcStatus, type StatusObject } from "@grpc/grpc-js";
 import type { RunId } from "../../proto/ids.ts";
 import type { TokenRequest } from "../../proto/token.ts";
-import { controlService, writeControlRequest } from "../../sdk/wire/services.ts";
+import { ProtoWriter } from "../../sdk/wire/proto-writer.ts";
+import { connectMethod, controlService, writeControlRequest } from "../../sdk/wire/services.ts";
+import { writeWorkerItem } from "../../sdk/wire/worker-codec.ts";
 import { linear, step, submission, succeeded } from "../coordinator/graphs.ts";
 import { settle } from "../coordinator/harness.ts";
+import { hello } from "../coordinator/hello.ts";
 import { SimulatedWorker, type SimulatedWorkerOptions } from "../coordinator/simulated-worker.ts";
 import { openBorder, type Border } from "./border.ts";
 
@@ -294,4 +298,22 @@ test("a reader that takes nothing for a minute is let go with how to go on, and 
   sleeper.resume();
   const [trailers] = (await ended) as [IncomingHttpHeaders];
   assert.match(decodeURIComponent(String(trailers["grpc-message"])), /nothing was read for 60 s: ask again for what comes after the last/);
+});
+
+test("a stream ends when what a worker says cannot be read, though there is still something to be said to it", options, async (context) => {
+  const { coordinator, token } = await openBorder(context, { tls: "off" });
+  const client = new Client(coordinator.address, credentials.createInsecure());
+  context.after(() => client.close());
+  const metadata = new Metadata();
+  metadata.set("authorization", `Bearer ${token({ role: "worker" })}`);
+  const { path, requestSerialize, responseDeserialize } = connectMethod;
+  const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+  call.on("error", () => undefined).resume();
+  const ended = new Promise<StatusObject>((resolve) => call.once("status", resolve));
+  const writer = new ProtoWriter();
+  writeWorkerItem(writer, { kind: "hello", hello });
+  call.write(writer.take());
+  call.write(Buffer.from([0xff]));
+  const { code, details } = await ended;
+  assert.deepEqual([code, /what the worker says cannot be read: /.test(details)], [grpcStatus.INVALID_ARGUMENT, true], details);
 });

@@ -7,7 +7,7 @@ import type { TaskOrder, TaskOutcome } from "../../proto/order.ts";
 import { Batcher } from "../../sdk/wire/batcher.ts";
 import { serverOptions } from "../../sdk/wire/channel-options.ts";
 import { workerService, type CoordinatorSideStream } from "../../sdk/wire/services.ts";
-import { writeCoordinatorItem } from "../../sdk/wire/worker-codec.ts";
+import { readWorkerItems, writeCoordinatorItem } from "../../sdk/wire/worker-codec.ts";
 import type { CoordinatorItem, Held, LogText, WorkerItem } from "../../sdk/wire/worker-items.ts";
 
 export type Sent = {
@@ -56,7 +56,7 @@ export class TestCoordinator {
     this.credit = 0;
     this.#stream = stream;
     this.#send = (item) => batcher.send(item);
-    stream.on("data", (items: readonly WorkerItem[]) => items.forEach((item) => this.#receive(item)));
+    stream.on("data", (batch: Buffer) => readWorkerItems(batch).forEach((item) => this.#receive(item)));
     stream.on("error", () => undefined);
     stream.on("end", () => stream.end());
   }

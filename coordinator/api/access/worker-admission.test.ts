@@ -1,25 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { protocolVersions, type Hello } from "../../../sdk/wire/worker-items.ts";
+import type { Hello } from "../../../sdk/wire/worker-items.ts";
+import { hello } from "../../../test/coordinator/hello.ts";
 import { objectionToHello } from "./worker-admission.ts";
 
-const hello: Hello = {
-  worker: "w",
-  host: "h",
-  pid: 1,
-  version: "1",
-  protocol: protocolVersions.newest,
-  oldestProtocol: protocolVersions.oldest,
-  slots: 1,
-  cpu: 1,
-  memoryMiB: 1,
-  gpu: 0,
-  labels: {},
-  pool: "",
-  unbounded: false,
-  held: [],
-  runs: [],
-};
 const labelled = (count: number, value = "x"): Hello["labels"] =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`l${i}`, value]));
 
