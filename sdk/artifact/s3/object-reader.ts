@@ -3,8 +3,7 @@
 // R1. No byte is given twice and none is left out, however often the connection breaks.
 // R2. Silence counts as a broken connection.
 
-import type { Sha256 } from "../../../proto/ids.ts";
-import type { BlobObjects, ObjectBody, ObjectName, ObjectRange } from "./objects.ts";
+import type { ObjectBody, ObjectRange } from "./objects.ts";
 import { persist, Tries } from "./persistence.ts";
 import type { Pacing } from "./persistence.ts";
 import { connectionFailure, RequestFailure } from "./request-failure.ts";
@@ -14,7 +13,8 @@ export type ReadPacing = Pacing & {
   readonly idleMs: number;
 };
 
-export type Wanted = { readonly name: ObjectName; readonly range: ObjectRange; readonly pieceOf?: Sha256 };
+/** One request for a part of the object, tried once; null if it isn't there. */
+export type ReadRange = (range: ObjectRange) => Promise<ObjectBody | null>;
 
 /** Read `bytes` to their end, or return from their iteration. */
 export type OpenObject = {
@@ -24,9 +24,9 @@ export type OpenObject = {
 };
 
 /** Null if it isn't there. @throws RequestFailure */
-export async function openObject(objects: BlobObjects, wanted: Wanted, pacing: ReadPacing): Promise<OpenObject | null> {
-  const first = await persist(pacing, () => objects.read(wanted.name, wanted.range, wanted.pieceOf));
-  return first === null ? null : { size: first.size, bytes: resumed(objects, wanted, { first, pacing }) };
+export async function openObject(read: ReadRange, range: ObjectRange, pacing: ReadPacing): Promise<OpenObject | null> {
+  const first = await persist(pacing, () => read(range));
+  return first === null ? null : { size: first.size, bytes: resumed(read, range, { first, pacing }) };
 }
 
 /** Everything into one buffer, which the caller owns. */
@@ -54,8 +54,8 @@ export async function readInto({ bytes }: OpenObject, target: Uint8Array): Promi
 }
 
 async function* resumed(
-  objects: BlobObjects,
-  { name, range, pieceOf }: Wanted,
+  read: ReadRange,
+  range: ObjectRange,
   { first, pacing }: { readonly first: ObjectBody; readonly pacing: ReadPacing },
 ): AsyncIterable<Uint8Array> {
   const end = Math.min(range.to ?? first.size, first.size);
@@ -64,7 +64,7 @@ async function* resumed(
   let current: ObjectBody | null = first;
   for (;;) {
     try {
-      current ??= await objects.read(name, { from: at, to: end }, pieceOf);
+      current ??= await read({ from: at, to: end });
       if (current === null) throw new RequestFailure("busy", "it was there a moment ago and is not any more");
       for await (const piece of within(current, { from: at, to: end }, pacing.idleMs)) {
         at += piece.length;

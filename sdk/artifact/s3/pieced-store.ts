@@ -270,16 +270,16 @@ export class PiecedArtifactStore implements ArtifactStore {
   }
 
   #open(sha256: Sha256, range: ObjectRange, pieceOf?: Sha256): Promise<OpenObject | null> {
-    const wanted = { name: { sha256, part: "bytes" }, range, ...(pieceOf !== undefined && { pieceOf }) } as const;
-    return openObject(this.#objects, wanted, this.#pacing);
+    const name = { sha256, part: "bytes" } as const;
+    return openObject((part) => this.#objects.read(name, part, pieceOf), range, this.#pacing);
   }
 
   async #listOf(sha256: Sha256): Promise<PieceList | null> {
     const known = this.#lists.get(sha256);
     if (known !== undefined) return known;
     for (let tries = 1; tries <= verifyTriesMax; tries += 1) {
-      const wanted = { name: { sha256, part: "list" }, range: { from: 0, to: null } } as const;
-      const open = await openObject(this.#objects, wanted, this.#pacing);
+      const name = { sha256, part: "list" } as const;
+      const open = await openObject((part) => this.#objects.read(name, part), { from: 0, to: null }, this.#pacing);
       if (open === null) return null;
       const bytes = await readAtMost(open, pieceListBytesMax);
       const list = bytes === null ? null : parsePieceList(bytes, sha256);

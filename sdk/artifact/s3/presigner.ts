@@ -98,7 +98,7 @@ function nameOf(request: BlobRequest): ObjectName {
 /** @throws ArtifactStoreError where a list is to be replaced by another */
 export async function checkReplacement(objects: BlobObjects, request: BlobRequest, pacing: ReadPacing): Promise<void> {
   if (request.kind !== "putList" || request.replace !== true) return;
-  const open = await openObject(objects, { name: nameOf(request), range: { from: 0, to: null } }, pacing);
+  const open = await openObject((range) => objects.read(nameOf(request), range), { from: 0, to: null }, pacing);
   if (open === null) return;
   const there = await readAtMost(open, pieceListBytesMax);
   if (there !== null && hash("sha256", there) === request.checksum) return;
