@@ -71,7 +71,10 @@ export type RunEvent =
       readonly artifacts: Artifacts;
       readonly usage: Usage;
     }
-  /** `usage` is null where no process lived to report it. */
+  /**
+   * `usage` is null where no process lived to report it. `retryAfterMs`: how long a loss that is not the step's own waits before
+   * the next attempt; absent is not at all, also where a history is from before they waited.
+   */
   | {
       readonly kind: "taskFailed";
       readonly atMs: number;
@@ -81,6 +84,7 @@ export type RunEvent =
       readonly failure: Failure;
       readonly artifacts: Artifacts;
       readonly usage: Usage | null;
+      readonly retryAfterMs?: number;
     }
   /** The back-off of a failed attempt is over. */
   | { readonly kind: "retryDue"; readonly atMs: number; readonly task: TaskId; readonly attempt: number }

@@ -111,7 +111,7 @@ function taskFailed(work: Work, event: EventOf<"taskFailed">): void {
   const task = taskOf(state, event.task);
   attemptOf(state, task, event).end = { atMs: event.atMs, failure: event.failure, usage: event.usage };
   if (event.failure.kind === "outOfMemory") task.step.outOfMemory += 1;
-  meet(work, task, { event, fate: fateOf(state, task, event.failure) });
+  meet(work, task, { event, fate: fateOf(state, task, event) });
 }
 
 function meet(work: Work, task: Task, { event, fate }: { readonly event: EventOf<"taskFailed">; readonly fate: Fate }): void {

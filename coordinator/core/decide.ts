@@ -7,12 +7,13 @@ import type { Asker } from "../../proto/control.ts";
 import type { RunEvent } from "../../proto/event.ts";
 import type { Failure } from "../../proto/failure.ts";
 import type { TaskId } from "../../proto/ids.ts";
-import type { TaskOutcome } from "../../proto/order.ts";
+import type { TaskOutcome, Usage } from "../../proto/order.ts";
 import { retried } from "./advance.ts";
 import { askerOf, isRepeated } from "./changes.ts";
 import { collectedObjection } from "./collect.ts";
 import { accepted, refused, type Decision, type Refused } from "./decision.ts";
 import { fateOf } from "./fate.ts";
+import { lossWaitMs } from "./loss-wait.ts";
 import { canStart, currentAttempt, lastAttempt, type RunState, type Task } from "./state.ts";
 import { statusOf } from "./status.ts";
 import { objectionTo } from "./transition.ts";
@@ -69,7 +70,8 @@ export function decideLost(state: RunState, report: LossReport): Decision {
   if ("reason" in task) return task;
   const { attempt, lease, worker, how, atMs } = report;
   const failure: Failure = how === "lost" ? { kind: "lost", worker } : { kind: "returned", worker, why: how };
-  return accepted({ kind: "taskFailed", atMs, task: task.id, attempt, lease, failure, artifacts: {}, usage: null });
+  const outcome = { kind: "failed", failure, artifacts: {}, usage: null } as const;
+  return accepted(failedEvent(state, task, { task: task.id, attempt, lease, outcome, atMs }));
 }
 
 /** `attempt` as in the `setTimer` effect. The shell knows when it is time: clocks jump, and the state has none. */
@@ -119,14 +121,18 @@ function holder(state: RunState, { task: id, attempt, lease }: Held): Task | Ref
   return refused("stale", `${place(state, id)}: attempt ${attempt} under lease ${lease} is no longer current`);
 }
 
-type FailedOutcome = Extract<TaskOutcome, { kind: "failed" }>;
+type FailedOutcome = Omit<Extract<TaskOutcome, { kind: "failed" }>, "usage"> & { readonly usage: Usage | null };
 
 function failedEvent(state: RunState, task: Task, report: Held & { readonly outcome: FailedOutcome; readonly atMs: number }): RunEvent {
   const { attempt, lease, atMs, outcome } = report;
   const { failure, usage } = outcome;
+  const fate = fateOf(state, task, { failure });
   // What an uncaught attempt had set is of use to nobody.
-  const artifacts = fateOf(state, task, failure).kind === "caught" ? outcome.artifacts : {};
-  return { kind: "taskFailed", atMs, task: task.id, attempt, lease, failure, artifacts, usage };
+  const artifacts = fate.kind === "caught" ? outcome.artifacts : {};
+  const isLoss = fate.kind === "retry" && fate.account === "infrastructure";
+  const retryAfterMs = isLoss ? lossWaitMs(`${place(state, task.id)}/${attempt}`, task.losses) : 0;
+  const event = { kind: "taskFailed", atMs, task: task.id, attempt, lease, failure, artifacts, usage } as const;
+  return retryAfterMs === 0 ? event : { ...event, retryAfterMs };
 }
 
 function noTask(state: RunState, task: TaskId): Refused {

@@ -28,7 +28,7 @@ test("losses have a budget of their own: they use up no retry, and beyond it the
   run.lose("start/0");
   run.fail("start/0");
   run.lose("start/0");
-  assert.equal(run.kinds()["start/0"], "ready");
+  assert.equal(run.kinds()["start/0"], "backoff");
   run.lose("start/0");
   const { state } = run.state.tasks.get(parseTaskId("start/0"))!;
   assert.deepEqual(state.kind === "failed" && [state.attempt, state.failure], [3, { kind: "lost", worker: "w" }]);
@@ -99,4 +99,32 @@ test("a start that went wrong is tried again on the run's budget, and never caug
   assert.equal(run.kinds()["start/0"], "ready");
   run.fail("start/0", { kind: "start", message: "no node" });
   assert.equal(run.kinds()["start/0"], "failed");
+});
+
+test("the first loss is made good at once, later ones wait longer each time, and their events tell how long", () => {
+  const run = runWith({}, 4);
+  const waits: number[] = [];
+  for (let loss = 0; loss < 4; loss += 1) {
+    run.fail("start/0", { kind: "store", message: "no space left on device" });
+    const event = run.events.at(-1);
+    const { state } = run.state.tasks.get(parseTaskId("start/0"))!;
+    assert.ok(event?.kind === "taskFailed");
+    assert.equal(state.kind === "backoff" ? state.dueMs - event.atMs : 0, event.retryAfterMs ?? 0);
+    waits.push(event.retryAfterMs ?? 0);
+  }
+  assert.equal(waits[0], 0);
+  for (const [i, about] of [1000, 2000, 4000].entries()) {
+    const waited = waits[i + 1] ?? 0;
+    assert.ok(waited >= 0.75 * about && waited <= 1.25 * about, `${waited} ms`);
+  }
+});
+
+test("losses of histories from before they waited are ready again at once", () => {
+  const run = runWith({});
+  for (const attempt of [0, 1]) {
+    const held = run.start("start/0");
+    const failure: Failure = { kind: "lost", worker: "w" };
+    run.apply({ kind: "taskFailed", atMs: run.atMs, task: held.task, attempt, lease: held.lease, failure, artifacts: {}, usage: null });
+    assert.equal(run.kinds()["start/0"], "ready");
+  }
 });

@@ -3,6 +3,9 @@
 // Two budgets: failures that say something about the step count against its `@retry`; losses of workers and starts that
 // went wrong count against the run's `lossesMax`. What went back unharmed counts against neither. What is beyond its budget
 // is caught where `@catchError` allows it.
+//
+// A failure of the step waits as its policy says. How long a loss waits is decided once and kept in its event, so that another
+// rule of later days changes no history.
 
 import { failureRules, returnsMax, type Failure } from "../../proto/failure.ts";
 import type { RetryPolicy, StepNode } from "../../proto/graph.ts";
@@ -16,23 +19,27 @@ export type Fate =
   | { readonly kind: "cancelled"; readonly by: string }
   | { readonly kind: "failed" };
 
-export function fateOf(state: RunState, task: Task, failure: Failure): Fate {
+/** How an attempt ended. `retryAfterMs`: the wait that its event tells. */
+export type Ending = { readonly failure: Failure; readonly retryAfterMs?: number };
+
+export function fateOf(state: RunState, task: Task, ending: Ending): Fate {
+  const { failure } = ending;
   if (failure.kind === "cancelled") return { kind: "cancelled", by: failure.by };
-  const retry = retryOf(state, task, failure);
+  const retry = retryOf(state, task, ending);
   if (retry !== null) return state.stopping === null ? retry : { kind: "cancelled", by: state.stopping.by };
   const taken = task.step.node.policy.catch !== null && failureRules[failure.kind].catchable ? onlyTransition(task.step.node) : null;
   return taken === null ? { kind: "failed" } : { kind: "caught", taken };
 }
 
-function retryOf(state: RunState, task: Task, failure: Failure): Fate | null {
+function retryOf(state: RunState, task: Task, { failure, retryAfterMs = 0 }: Ending): Fate | null {
   const rule = failureRules[failure.kind];
   switch (rule.retry) {
     case "never":
       return null;
     case "nobody":
-      return task.returns < returnsMax ? { kind: "retry", account: "nobody", delayMs: 0 } : afterLoss(state, task);
+      return task.returns < returnsMax ? { kind: "retry", account: "nobody", delayMs: 0 } : afterLoss(state, task, retryAfterMs);
     case "infrastructure":
-      return afterLoss(state, task);
+      return afterLoss(state, task, retryAfterMs);
     case "user": {
       const policy = task.step.node.policy.retry;
       if (policy === null || task.userFailures >= policy.times) return null;
@@ -44,8 +51,8 @@ function retryOf(state: RunState, task: Task, failure: Failure): Fate | null {
   }
 }
 
-function afterLoss(state: RunState, task: Task): Fate | null {
-  return task.losses < state.submitted.options.lossesMax ? { kind: "retry", account: "infrastructure", delayMs: 0 } : null;
+function afterLoss(state: RunState, task: Task, delayMs: number): Fate | null {
+  return task.losses < state.submitted.options.lossesMax ? { kind: "retry", account: "infrastructure", delayMs } : null;
 }
 
 /** The wait after a failure that `earlier` others came before. */

@@ -53,7 +53,7 @@ export const parseRunEvent: Parser<RunEvent> = root(
     runStarted: object({ kind, atMs }),
     taskStarted: object({ kind, atMs, ...held, worker: string }),
     taskSucceeded: object({ kind, atMs, ...held, taken, artifacts, usage }),
-    taskFailed: object({ kind, atMs, ...held, failure, artifacts, usage: nullable(usage) }),
+    taskFailed: object({ kind, atMs, ...held, failure, artifacts, usage: nullable(usage), retryAfterMs: optional(count) }),
     retryDue: object({ kind, atMs, task: taskId, attempt: count }),
     cancelRequested: object({ kind, atMs, ...asked }),
     retryRequested: object({ kind, atMs, ...asked, tasks: nullable(arrayOf(taskId)) }),

@@ -201,9 +201,12 @@ export class Checker {
     assert.equal(isRetried, !this.#isStopping && earlier < budget, `I8: whether ${event.task} is retried after ${earlier} failures`);
     if (!isRetried) return;
     spent.set(event.task, earlier + 1);
-    if (isLost || retry === null) return assert.equal(task.state.kind, "ready", "I8: a loss waits for nothing");
-    const minutes = Math.min(retry.minutesBetween * (earlier === 0 ? 1 : retry.backoff), retry.maxMinutes);
     const waited = task.state.kind === "backoff" ? task.state.dueMs - event.atMs : 0;
+    if (isLost || retry === null) {
+      const seconds = earlier === 0 ? 0 : Math.min(30, 2 ** (earlier - 1));
+      return assert.ok(waited >= 750 * seconds && waited <= 1250 * seconds, `I8: loss ${earlier} of ${event.task} waits for ${waited} ms`);
+    }
+    const minutes = Math.min(retry.minutesBetween * (earlier === 0 ? 1 : retry.backoff), retry.maxMinutes);
     assert.equal(waited, minutes * 60_000, `I8: back-off of ${event.task}`);
   }
 }

@@ -8,7 +8,7 @@ import { defaultPolicy, targetsOf, type FlowGraph, type StepNode, type StepPolic
 import { parseFlowName, parseSha256, parseStepName, parseTaskId, runIdOf, type StepName, type TaskId } from "../../proto/ids.ts";
 import type { TakenTransition, TaskOrder, TaskOutcome } from "../../proto/order.ts";
 import { advance } from "../../coordinator/core/advance.ts";
-import { decideLost, decideOutcome, decideStart } from "../../coordinator/core/decide.ts";
+import { decideLost, decideOutcome, decideRetryDue, decideStart } from "../../coordinator/core/decide.ts";
 import type { Decision } from "../../coordinator/core/decision.ts";
 import type { Effect } from "../../coordinator/core/effect.ts";
 import { orderFor } from "../../coordinator/core/order.ts";
@@ -98,10 +98,16 @@ export class PlayedRun {
     for (const event of decision.events) this.apply(event);
   }
 
+  /** Once its back-off, if there is one, is over. */
   start(id: string): { readonly task: TaskId; readonly attempt: number; readonly lease: number; readonly order: TaskOrder } {
     const task = parseTaskId(id);
     this.#lease += 1;
-    const held = { task, attempt: this.state.tasks.get(task)?.attempts.length ?? 0, lease: this.#lease };
+    const { attempts = [], state } = this.state.tasks.get(task) ?? {};
+    if (state?.kind === "backoff") {
+      this.atMs = state.dueMs;
+      this.accept(decideRetryDue(this.state, { task, attempt: attempts.length, atMs: this.atMs }));
+    }
+    const held = { task, attempt: attempts.length, lease: this.#lease };
     this.accept(decideStart(this.state, { ...held, worker: "w", atMs: this.atMs }));
     return { ...held, order: orderFor(this.state, task, held) };
   }
