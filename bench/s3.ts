@@ -6,7 +6,7 @@ import { S3ArtifactStore } from "../sdk/artifact/s3/s3-store.ts";
 import { keepArtifacts } from "../sdk/artifact/keep.ts";
 import { readArtifact } from "../sdk/artifact/read.ts";
 import { S3Process } from "../test/s3-server/process.ts";
-import { testCredentials } from "../test/s3-server/server.ts";
+import { testCredentials } from "../test/aws/signature.ts";
 import { atLeast, atMost, median, noted, quick } from "./figure.ts";
 
 const bucket = "bench";

@@ -9,8 +9,8 @@ import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { algorithmOf, checksumAlgorithms, startChecksum, type Checksum, type ChecksumAlgorithm } from "./checksums.ts";
-import { Refusal } from "./refusal.ts";
-import { headerOf } from "./signature.ts";
+import { Refusal } from "../aws/refusal.ts";
+import { headerOf } from "../aws/signature.ts";
 
 /** What a body left: its bytes, here or in a file. */
 export type Content = { readonly size: number; readonly md5: Buffer } & (

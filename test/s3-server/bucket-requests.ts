@@ -2,8 +2,10 @@
 
 import type { Answer, BucketCall } from "./call.ts";
 import { receive } from "./object-requests.ts";
-import { documentOf, element, Refusal, text, textsOf } from "./refusal.ts";
-import { parameter } from "./signature.ts";
+import { Refusal } from "../aws/refusal.ts";
+import { element, text, textsOf } from "../aws/xml.ts";
+import { documentOf } from "./document.ts";
+import { parameter } from "../aws/signature.ts";
 
 const keysMax = 1000;
 

@@ -8,7 +8,7 @@ import { createReadStream, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Content } from "./body.ts";
 import type { Checksum } from "./checksums.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal } from "../aws/refusal.ts";
 
 export type StoredObject = {
   readonly key: string;

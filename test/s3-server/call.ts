@@ -3,8 +3,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { Bucket } from "./buckets.ts";
-import type { Fault } from "./faults.ts";
-import type { RawTarget } from "./signature.ts";
+import type { Fault } from "../aws/faults.ts";
+import type { RawTarget } from "../aws/signature.ts";
 
 export type BucketCall = {
   readonly request: IncomingMessage;

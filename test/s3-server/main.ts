@@ -5,7 +5,7 @@
 
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import type { FaultRule } from "./faults.ts";
+import type { FaultRule } from "../aws/faults.ts";
 import { S3Server } from "./server.ts";
 
 const type = "string";

@@ -6,8 +6,10 @@ import { discard, readContent, type Upload } from "./buckets.ts";
 import type { Answer, BucketCall, ObjectCall } from "./call.ts";
 import { algorithmOf, checksumElement, startChecksum, type Checksum } from "./checksums.ts";
 import { keptHeaders, preconditionsOf, receive } from "./object-requests.ts";
-import { documentOf, element, Refusal, text, textsOf } from "./refusal.ts";
-import { headerOf, parameter } from "./signature.ts";
+import { Refusal } from "../aws/refusal.ts";
+import { element, text, textsOf } from "../aws/xml.ts";
+import { documentOf } from "./document.ts";
+import { headerOf, parameter } from "../aws/signature.ts";
 
 const partBytesMin = 5 * 1024 * 1024;
 const memoryBytesMax = 256 * 1024 * 1024;

@@ -6,8 +6,10 @@ import { receiveBody, type Content } from "./body.ts";
 import { discard, readContent, type Bucket, type Preconditions, type StoredObject } from "./buckets.ts";
 import { checksumElement } from "./checksums.ts";
 import type { Answer, ObjectCall } from "./call.ts";
-import { documentOf, element, Refusal, text, textsOf } from "./refusal.ts";
-import { headerOf, parameter } from "./signature.ts";
+import { Refusal } from "../aws/refusal.ts";
+import { element, text, textsOf } from "../aws/xml.ts";
+import { documentOf } from "./document.ts";
+import { headerOf, parameter } from "../aws/signature.ts";
 
 const putBytesMax = 5 * 1024 ** 3;
 

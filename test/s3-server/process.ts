@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
-import type { FaultRule } from "./faults.ts";
+import type { FaultRule } from "../aws/faults.ts";
 
 export type Counts = { readonly requests: number; readonly writes: number; readonly hits: Readonly<Record<string, number>> };
 

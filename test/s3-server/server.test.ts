@@ -23,8 +23,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { checksumAlgorithms, startChecksum } from "./checksums.ts";
-import { S3Server, testCredentials } from "./server.ts";
-import { parseTarget, Signatures } from "./signature.ts";
+import { S3Server } from "./server.ts";
+import { parseTarget, Signatures, testCredentials } from "../aws/signature.ts";
 
 const Bucket = "test";
 const bytes = Buffer.from("the bytes of an object");
@@ -70,7 +70,7 @@ describe("signatures", () => {
     const arrived = new IncomingMessage(new Socket());
     Object.assign(arrived, { method, url });
     Object.assign(arrived.headers, { host: "examplebucket.s3.amazonaws.com", ...headers });
-    new Signatures(example, () => nowMs).verify(arrived, parseTarget(url));
+    new Signatures({ services: ["s3"], dialect: "s3", find: () => example, now: () => nowMs }).verify(arrived, parseTarget(url));
   }
 
   test("are those of the examples in the documentation of AWS, in headers and in URLs", () => {

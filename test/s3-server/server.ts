@@ -16,11 +16,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { deleteObjects, listObjects, putSetting, settingOf } from "./bucket-requests.ts";
 import { Bucket } from "./buckets.ts";
 import type { Answer, BucketCall, ObjectCall } from "./call.ts";
-import { Faults, isDoneFirst, type Fault } from "./faults.ts";
+import { Faults, isDoneFirst, type Fault } from "../aws/faults.ts";
 import { abortUpload, completeUpload, createUpload, listParts, listUploads, putPart } from "./multipart-requests.ts";
 import { attributesOf, copyObject, deleteObject, putObject, putTags, readObject, tagsOf } from "./object-requests.ts";
-import { documentOf, Refusal, text } from "./refusal.ts";
-import { headerOf, parameter, parseTarget, Signatures, type Credentials, type RawTarget } from "./signature.ts";
+import { Refusal } from "../aws/refusal.ts";
+import { text } from "../aws/xml.ts";
+import { documentOf } from "./document.ts";
+import { headerOf, parameter, parseTarget, Signatures, testCredentials, type Credentials, type RawTarget } from "../aws/signature.ts";
 
 export type S3ServerOptions = {
   readonly credentials?: Credentials;
@@ -32,8 +34,6 @@ export type S3ServerOptions = {
   readonly seed?: number;
   readonly now?: () => number;
 };
-
-export const testCredentials: Credentials = { accessKeyId: "AKIATEST", secretAccessKey: "testsecret" };
 
 export class S3Server implements AsyncDisposable {
   readonly faults: Faults;
@@ -50,7 +50,9 @@ export class S3Server implements AsyncDisposable {
   private constructor(options: S3ServerOptions) {
     this.faults = new Faults(options.seed);
     this.#now = options.now ?? Date.now;
-    this.#signatures = new Signatures(options.credentials ?? testCredentials, this.#now);
+    const known = options.credentials ?? testCredentials;
+    const find = (accessKeyId: string): Credentials | undefined => (accessKeyId === known.accessKeyId ? known : undefined);
+    this.#signatures = new Signatures({ services: ["s3"], dialect: "s3", find, now: this.#now });
     if (options.bucket !== undefined) this.#buckets.set(options.bucket, new Bucket());
     const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
     this.#server = createServer({ keepAliveTimeout: 60_000 }, handle);

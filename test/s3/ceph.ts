@@ -8,7 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { testCredentials } from "../s3-server/server.ts";
+import { testCredentials } from "../aws/signature.ts";
 
 const packages = ["radosgw", "ceph-mon", "ceph-osd", "ceph-common"];
 const answersWithinMs = 60_000;

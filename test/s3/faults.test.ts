@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import type { Sha256 } from "../../proto/ids.ts";
 import { parseSha256 } from "../../proto/ids.ts";
 import type { ArtifactStore } from "../../sdk/artifact/store.ts";
-import type { Fault } from "../s3-server/faults.ts";
+import type { Fault } from "../aws/faults.ts";
 import { bucket, keyIn, TestStores } from "./fixture.ts";
 
 const pieceBytes = 64 * 1024;

@@ -6,7 +6,8 @@ import { PresignedArtifactStore, type PresignedStoreOptions } from "../../sdk/ar
 import { S3ArtifactStore, type S3StoreOptions } from "../../sdk/artifact/s3/s3-store.ts";
 import type { Sha256 } from "../../proto/ids.ts";
 import type { BlobGrant, BlobRequest } from "../../proto/blobs.ts";
-import { S3Server, testCredentials, type S3ServerOptions } from "../s3-server/server.ts";
+import { testCredentials } from "../aws/signature.ts";
+import { S3Server, type S3ServerOptions } from "../s3-server/server.ts";
 
 export const bucket = "test";
 

@@ -12,7 +12,7 @@ import { ArtifactStoreError } from "../../../sdk/artifact/store.ts";
 import { cleanEnvironment, processesOf } from "../../command.ts";
 import { freePort, NatsServer } from "../../cluster/nats-server.ts";
 import { S3Process } from "../../s3-server/process.ts";
-import { testCredentials } from "../../s3-server/server.ts";
+import { testCredentials } from "../../aws/signature.ts";
 import { pause } from "../started.ts";
 import { Member } from "./member.ts";
 import { Network, type Place } from "./network.ts";

@@ -6,7 +6,7 @@ import { connect } from "nats";
 import { bin } from "../../command.ts";
 import { pause } from "../started.ts";
 import type { Random } from "../../simulation/random.ts";
-import type { FaultRule } from "../../s3-server/faults.ts";
+import type { FaultRule } from "../../aws/faults.ts";
 import type { ChaosCluster } from "./chaos-cluster.ts";
 import type { Member } from "./member.ts";
 

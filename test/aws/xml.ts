@@ -1,16 +1,4 @@
-// What the server refuses, as S3 says it: a status, a code, and a sentence.
-
-export class Refusal extends Error {
-  override readonly name = "Refusal";
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, message = code) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
+// The little XML that the servers write and read.
 
 export function escapeXml(text: string): string {
   return text.replace(/[&<>"'\r\n]/g, (character) => `&#${character.charCodeAt(0)};`);
@@ -23,10 +11,6 @@ export function element(name: string, content: string): string {
 /** An element that holds text. */
 export function text(name: string, content: string | number): string {
   return element(name, escapeXml(String(content)));
-}
-
-export function documentOf(name: string, content: string): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<${name} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${name}>`;
 }
 
 /** The texts of all elements of a name, wherever they are: enough for the few documents that clients send. */
