@@ -64,7 +64,6 @@ const mutants: readonly Mutant[] = [
   { rule: "a back-off sets its timer", file: "advance.ts", from: `work.effects.push({ kind: "setTimer"`, to: `[].push({ kind: "setTimer"` },
   { rule: "a loss is tried again at once, and then later", file: "decide.ts", from: "task.losses)", to: "0)" },
   { rule: "the wait after losses grows", file: "loss-wait.ts", from: "2 ** (earlier - 1)", to: "1" },
-  { rule: "the wait after losses is bounded", file: "loss-wait.ts", from: "waitMsMax);", to: "1e9);" },
   { rule: "the wait grows", file: "fate.ts", from: "policy.backoff ** earlier", to: "1" },
   { rule: "the wait is bounded", file: "fate.ts", from: "Math.min(policy.minutesBetween", to: "Math.max(policy.minutesBetween" },
   { rule: "a failure uses up a retry", file: "advance.ts", from: "task.userFailures += 1", to: "task.userFailures += 0" },
