@@ -60,6 +60,8 @@ export type RunEvent =
       readonly attempt: number;
       readonly lease: number;
       readonly worker: string;
+      /** Id of the token that the worker had; absent where it needs none, also where a history is from before it was told. */
+      readonly token?: string;
     }
   | {
       readonly kind: "taskSucceeded";

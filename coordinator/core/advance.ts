@@ -87,8 +87,8 @@ function taskStarted({ state }: Work, event: EventOf<"taskStarted">): void {
   if (event.lease <= (lastAttempt(task)?.lease ?? -1))
     throw new Error(`${state.submitted.run}/${task.id}: lease ${event.lease} is not new`);
   move(state, task, { kind: "running" });
-  const { attempt, lease, worker, atMs } = event;
-  task.attempts.push({ attempt, lease, worker, startedAtMs: atMs, end: null });
+  const { attempt, lease, worker, token = null, atMs } = event;
+  task.attempts.push({ attempt, lease, worker, token, startedAtMs: atMs, end: null });
   task.step.startedAtMs ??= atMs;
   if (attempt === 0) return;
   state.tally.retried += 1;

@@ -21,7 +21,8 @@ import { objectionTo } from "./transition.ts";
 /** An attempt under its lease: what every word about a running task must name. */
 type Held = { readonly task: TaskId; readonly attempt: number; readonly lease: number };
 
-export type StartRequest = Held & { readonly worker: string; readonly atMs: number };
+/** `token`: the id of the worker's, if it needs one. */
+export type StartRequest = Held & { readonly worker: string; readonly token?: string | null; readonly atMs: number };
 export type OutcomeReport = Held & { readonly outcome: TaskOutcome; readonly atMs: number };
 /** `undelivered`: the worker never named it; `drained`: the worker was to leave. */
 export type LossReport = Held & { readonly worker: string; readonly how: "lost" | "undelivered" | "drained"; readonly atMs: number };
@@ -37,7 +38,7 @@ export function decideBegin(state: RunState, request: { readonly atMs: number })
 }
 
 export function decideStart(state: RunState, request: StartRequest): Decision {
-  const { task: id, attempt, lease, worker, atMs } = request;
+  const { task: id, attempt, lease, worker, token = null, atMs } = request;
   const task = state.tasks.get(id);
   if (task === undefined) return noTask(state, id);
   if (task.state.kind !== "ready" || currentAttempt(task) !== attempt) {
@@ -45,7 +46,7 @@ export function decideStart(state: RunState, request: StartRequest): Decision {
   }
   if (lease <= (lastAttempt(task)?.lease ?? -1)) return refused("stale", `${place(state, id)}: lease ${lease} was given before`);
   if (!canStart(state)) return refused("noRoom", `${state.submitted.run} has no free slot`);
-  return accepted({ kind: "taskStarted", atMs, task: id, attempt, lease, worker });
+  return accepted({ kind: "taskStarted", atMs, task: id, attempt, lease, worker, ...(token !== null && { token }) });
 }
 
 export function decideOutcome(state: RunState, report: OutcomeReport): Decision {

@@ -113,6 +113,8 @@ export type Attempt = {
   readonly attempt: number;
   readonly lease: number;
   readonly worker: string;
+  /** Id of the token that the worker had; null where nobody knows, or none was needed. */
+  readonly token: string | null;
   readonly startedAtMs: number;
   end: AttemptEnd | null;
 };

@@ -189,7 +189,7 @@ export class Dispatcher {
       const order = Buffer.from(JSON.stringify(driver.orderFor(task, lease)));
       worker.line?.send({ kind: "assign", of: heldOf(assignment), order });
     };
-    const start = decideStart(driver.state, { task, attempt, lease, worker: worker.id, atMs: clock.nowMs() });
+    const start = decideStart(driver.state, { task, attempt, lease, worker: worker.id, token: worker.tokenId, atMs: clock.nowMs() });
     const nowMs = clock.monotonicMs();
     const backstop = timeoutBackstop(hint.task, nowMs);
     const held = { run, task, attempt, lease, worker: worker.id, needs: hint.shape.needs, counted };

@@ -125,8 +125,9 @@ export class Leases {
     for (const task of driver.state.running) {
       const last = task.attempts.at(-1);
       if (last === undefined) continue;
-      const { attempt, lease, worker: id } = last;
+      const { attempt, lease, worker: id, token } = last;
       const worker = workers.expect(id, nowMs - leaseMs + adoptGraceMs);
+      worker.tokenId ??= token;
       const assignment: Assignment = {
         run: driver.run,
         task: task.id,

@@ -51,7 +51,7 @@ export const parseRunEvent: Parser<RunEvent> = root(
     }),
     tasksReused: object({ kind, atMs, tasks: arrayOf(reusedTask) }),
     runStarted: object({ kind, atMs }),
-    taskStarted: object({ kind, atMs, ...held, worker: string }),
+    taskStarted: object({ kind, atMs, ...held, worker: string, token: optional(string) }),
     taskSucceeded: object({ kind, atMs, ...held, taken, artifacts, usage }),
     taskFailed: object({ kind, atMs, ...held, failure, artifacts, usage: nullable(usage), retryAfterMs: optional(count) }),
     retryDue: object({ kind, atMs, task: taskId, attempt: count }),

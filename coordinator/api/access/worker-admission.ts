@@ -55,9 +55,10 @@ export function objectionToWorker(hello: Introduced, principal: Principal, { kno
     return `the token ${tokenId} is a runner's, whose machine takes part in its own runs only: ask an admin for a worker's token`;
   }
   if (known !== undefined && known.tokenId !== null && known.tokenId !== tokenId) {
-    return `the worker ${hello.worker} is connected with another token: give this one another name`;
+    const where = known.hello === null ? "is expected back" : "is connected";
+    return `the worker ${hello.worker} ${where} with another token: give this one another name`;
   }
-  // What it held under a coordinator before this one says who it can not have been, now that its token is forgotten.
+  // Where its token is not known, what it held under a coordinator before this one says who it can not have been.
   const isExpected = known !== undefined && known.tokenId === null;
   if (isExpected && [...known.assignments].some((held) => !couldBeGiven(held, namespaceOf(held.run), { hello, principal }))) {
     return `a worker ${hello.worker} is expected back with work that this token ${tokenId} is not for: give this one another name`;
