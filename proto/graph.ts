@@ -74,11 +74,36 @@ export type StepResources = {
 /** The pool of workers and of steps that name none. */
 export const defaultPool = "default";
 
-/** `@batch` options; recorded now, used for placement when a Batch pool exists. */
+/** What `@batch` asks for; `options` as the author wrote them. */
 export type BatchPlacement = Resources & {
   readonly queue: string | null;
   readonly image: string | null;
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly options: BatchOptions;
+};
+
+/** What carries the containers of a queue. */
+export type BatchPlatform = "fargate" | "ec2";
+
+/** Of the container; each is absent where the author gives none. */
+export type BatchOptions = {
+  /** Role of the step's own code, name or ARN. */
+  readonly jobRole?: string;
+  /** Role by which the image is fetched and logs are written, name or ARN. */
+  readonly executionRole?: string;
+  readonly platform?: BatchPlatform;
+  /** Tasks that a worker is made large enough for. */
+  readonly slots?: number;
+  /** MiB of `/dev/shm`; EC2 only, as are the next three. */
+  readonly sharedMemory?: number;
+  /** MiB of each folder that is kept in memory. */
+  readonly tmpfs?: Readonly<Record<string, number>>;
+  /** MiB. */
+  readonly maxSwap?: number;
+  readonly swappiness?: number;
+  /** GiB; Fargate only. */
+  readonly ephemeralStorage?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
 };
 
 export type ParameterKind = "string" | "number" | "integer" | "boolean" | "json" | "file";

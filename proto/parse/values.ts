@@ -2,7 +2,19 @@
 
 import type { ArtifactPlace, ArtifactRef, Artifacts, CaughtRef, Element, Elements, StoredRef } from "../artifact.ts";
 import type { Failure, FailureKind, SourcePlace } from "../failure.ts";
-import type { BatchPlacement, FlowGraph, ParameterSpec, RetryPolicy, StepNode, StepPolicy, StepResources, Transition } from "../graph.ts";
+import type {
+  BatchOptions,
+  BatchPlacement,
+  BatchPlatform,
+  FlowGraph,
+  ParameterSpec,
+  RetryPolicy,
+  StepNode,
+  StepPolicy,
+  StepResources,
+  Transition,
+} from "../graph.ts";
+import type { Shape, WorkerOptions } from "../shape.ts";
 import { parseFlowName, parseRunId, parseSha256, parseStepName, parseTaskId } from "../ids.ts";
 import {
   arrayOf,
@@ -27,8 +39,6 @@ export const stepName = named(parseStepName);
 export const runId = named(parseRunId);
 export const taskId = named(parseTaskId);
 export const sha256 = named(parseSha256);
-
-const anything: Parser<unknown> = (value) => value;
 
 const sourcePlace = object<SourcePlace>({ file: string, line: count, column: count });
 
@@ -96,6 +106,22 @@ const transition = union<Transition>({
   switch: object({ kind, condition: string, cases: recordOf(stepName) }),
 });
 
+const containerOptions = {
+  jobRole: optional(string),
+  executionRole: optional(string),
+  sharedMemory: optional(count),
+  tmpfs: optional(recordOf(count)),
+  maxSwap: optional(count),
+  swappiness: optional(count),
+  ephemeralStorage: optional(count),
+  env: optional(recordOf(string)),
+  tags: optional(recordOf(string)),
+};
+
+const platform = oneOf<BatchPlatform>("fargate", "ec2");
+
+const batchOptions = object<BatchOptions>({ ...containerOptions, platform: optional(platform), slots: optional(count) });
+
 const resources = { cpu: number, memoryMiB: number, gpu: number };
 
 const stepPolicy = object<StepPolicy>({
@@ -119,9 +145,20 @@ const stepPolicy = object<StepPolicy>({
     pool: optional(string),
   }),
   concurrencyMax: optional(count),
-  batch: nullable(object<BatchPlacement>({ ...resources, queue: nullable(string), image: nullable(string), options: recordOf(anything) })),
+  batch: nullable(object<BatchPlacement>({ ...resources, queue: nullable(string), image: nullable(string), options: batchOptions })),
   environment: recordOf(string),
   isolated: boolean,
+});
+
+/** As a ledger of launches keeps it. */
+export const shape = object<Shape>({
+  ...resources,
+  queue: nullable(string),
+  image: nullable(string),
+  platform: nullable(platform),
+  capacity: oneOf("spot", "onDemand"),
+  slots: count,
+  options: object<WorkerOptions>(containerOptions),
 });
 
 const step = object<StepNode>({

@@ -124,19 +124,31 @@ export function resources(options: ResourcesOptions): StepDecorator {
 }
 
 export type BatchOptions = Sizes & {
-  /** Name or ARN of the job queue. */
+  /** Name or ARN of the job queue. Default: the coordinator's, as for image and roles. */
   readonly queue?: string;
-  /** Container image. */
+  /** Container image; it needs no more than Node. */
   readonly image?: string;
-  readonly iamRole?: string;
+  /** Name or ARN of the role that the step's code has. */
+  readonly jobRole?: string;
+  /** Name or ARN of the role by which the image is fetched. */
   readonly executionRole?: string;
-  /** MiB. */
+  /** Default: Fargate where it has what is asked for. */
+  readonly platform?: "fargate" | "ec2";
+  /** Tasks that a worker is made large enough for. Default 1. */
+  readonly slots?: number;
+  /** MiB of `/dev/shm`; EC2 only. */
   readonly sharedMemory?: number;
-  /** MiB. */
+  /** MiB of folders that are kept in memory, by their paths; EC2 only. */
+  readonly tmpfs?: Readonly<Record<string, number>>;
+  /** MiB; EC2 only. */
   readonly maxSwap?: number;
+  /** From 0 to 100; EC2 only. */
   readonly swappiness?: number;
   /** GiB; Fargate only. */
   readonly ephemeralStorage?: number;
+  /** Environment variables of the container. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Tags of the job in AWS. */
   readonly tags?: Readonly<Record<string, string>>;
 };
 

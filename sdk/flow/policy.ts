@@ -2,14 +2,9 @@
 // options may not have had the compiler's help, so nothing about their types is taken for granted.
 
 import { failureRules, type FailureKind } from "../../proto/failure.ts";
-import {
-  type BatchPlacement,
-  defaultPolicy,
-  type Resources,
-  type RetryPolicy,
-  type StepPolicy,
-  type StepResources,
-} from "../../proto/graph.ts";
+import { defaultPolicy, type RetryPolicy, type StepPolicy, type StepResources } from "../../proto/graph.ts";
+import { readBatch } from "./batch-policy.ts";
+import { memoryMiBMax, type Objection, OptionReader, readSizes } from "./option-reader.ts";
 import { objectionTo } from "./reserved.ts";
 import type { RecordedDecorator } from "./record.ts";
 
@@ -17,34 +12,29 @@ import type { RecordedDecorator } from "./record.ts";
 export const retriesMax = 1000;
 export const waitMinutesMax = 7 * 24 * 60;
 export const timeoutSecondsMax = 20 * 24 * 3600;
-export const memoryMiBMax = 16 * 1024 * 1024;
-export const cpuMax = 4096;
-export const gpuMax = 1024;
 export const labelsMax = 16;
 export const concurrencyMaxMax = 1_000_000;
-
-type Objection = { readonly decorator: string; readonly message: string; readonly hint: string };
-type Options = Readonly<Record<string, unknown>>;
 
 export type PolicyWithProblems = { readonly policy: StepPolicy; readonly problems: readonly Objection[] };
 
 /** `decorators` as recorded. The first of several of a kind counts. */
 export function policyOf(decorators: readonly RecordedDecorator[]): PolicyWithProblems {
   const problems: Objection[] = [];
-  const optionsOf = (name: string): Reader | null => {
+  const optionsOf = (name: string): OptionReader | null => {
     const all = decorators.filter((decorator) => decorator.name === name);
     const [first] = all;
     if (all.length > 1) problems.push({ decorator: name, message: `@${name} stands ${all.length} times`, hint: "keep one of them" });
-    return first === undefined ? null : new Reader(name, first.options, problems);
+    return first === undefined ? null : new OptionReader(name, first.options, problems);
   };
   const resources = readStepResources(optionsOf("resources"));
   const concurrencyMax = readConcurrency(optionsOf("concurrency"));
+  const timeoutSeconds = readTimeout(optionsOf("timeout"));
   const policy: StepPolicy = {
     retry: readRetry(optionsOf("retry")),
     catch: readCatch(optionsOf("catchError")),
-    timeoutSeconds: readTimeout(optionsOf("timeout")),
+    timeoutSeconds,
     resources,
-    batch: readBatch(optionsOf("batch"), resources),
+    batch: readBatch(optionsOf("batch"), { resources, timeoutSeconds }),
     environment: readEnvironment(optionsOf("environment")),
     isolated: optionsOf("isolated") !== null,
     ...(concurrencyMax !== null && { concurrencyMax }),
@@ -52,51 +42,7 @@ export function policyOf(decorators: readonly RecordedDecorator[]): PolicyWithPr
   return { policy, problems };
 }
 
-/** Reads the options of one decorator; what is wrong goes to the problems, and the default takes its place. */
-class Reader {
-  readonly decorator: string;
-  readonly options: Options;
-  readonly #problems: Objection[];
-
-  constructor(decorator: string, options: Options, problems: Objection[]) {
-    this.decorator = decorator;
-    this.options = options;
-    this.#problems = problems;
-  }
-
-  object(message: string, hint: string): void {
-    this.#problems.push({ decorator: this.decorator, message: `@${this.decorator}: ${message}`, hint });
-  }
-
-  number<Fallback extends number | null>(
-    name: string,
-    fallback: Fallback,
-    range: { min: number; max: number; whole?: boolean },
-  ): number | Fallback {
-    const value = this.options[name];
-    if (value === undefined) return fallback;
-    const whole = range.whole === true;
-    if (typeof value === "number" && value >= range.min && value <= range.max && (!whole || Number.isInteger(value))) return value;
-    const shown = typeof value === "number" ? String(value) : JSON.stringify(value);
-    this.object(`${name} is ${shown}`, `give ${whole ? "a whole number" : "a number"} from ${range.min} to ${range.max}`);
-    return fallback;
-  }
-
-  text(name: string): string | null {
-    const value = this.options[name];
-    if (value === undefined) return null;
-    if (typeof value === "string" && value !== "") return value;
-    this.object(`${name} is ${JSON.stringify(value)}`, "give a text that is not empty, or leave it out");
-    return null;
-  }
-
-  refuseOthers(known: readonly string[]): void {
-    const other = Object.keys(this.options).find((name) => !known.includes(name));
-    if (other !== undefined) this.object(`there is no option ${other}`, `its options are ${known.join(", ")}`);
-  }
-}
-
-function readRetry(reader: Reader | null): RetryPolicy | null {
+function readRetry(reader: OptionReader | null): RetryPolicy | null {
   if (reader === null) return null;
   reader.refuseOthers(["times", "minutesBetween", "backoff", "maxMinutes", "on"]);
   return {
@@ -108,7 +54,7 @@ function readRetry(reader: Reader | null): RetryPolicy | null {
   };
 }
 
-function readKinds(reader: Reader): readonly FailureKind[] | null {
+function readKinds(reader: OptionReader): readonly FailureKind[] | null {
   const { on } = reader.options;
   if (on === undefined) return null;
   const retryable = Object.keys(failureRules).filter((kind) => !["never", "nobody"].includes(failureRules[kind as FailureKind].retry));
@@ -117,7 +63,7 @@ function readKinds(reader: Reader): readonly FailureKind[] | null {
   return null;
 }
 
-function readCatch(reader: Reader | null): StepPolicy["catch"] {
+function readCatch(reader: OptionReader | null): StepPolicy["catch"] {
   if (reader === null) return null;
   reader.refuseOthers(["var", "print"]);
   const { print } = reader.options;
@@ -128,7 +74,7 @@ function readCatch(reader: Reader | null): StepPolicy["catch"] {
   return { var: objection === null ? name : null, print: print !== false };
 }
 
-function readTimeout(reader: Reader | null): number | null {
+function readTimeout(reader: OptionReader | null): number | null {
   if (reader === null) return null;
   reader.refuseOthers(["seconds", "minutes", "hours"]);
   const part = (name: string, secondsEach: number): number =>
@@ -141,7 +87,7 @@ function readTimeout(reader: Reader | null): number | null {
   return null;
 }
 
-function readStepResources(reader: Reader | null): StepResources {
+function readStepResources(reader: OptionReader | null): StepResources {
   if (reader === null) return defaultPolicy.resources;
   reader.refuseOthers(["cpu", "memory", "memoryMax", "gpu", "labels", "pool"]);
   const labels = readLabels(reader);
@@ -156,7 +102,7 @@ function readStepResources(reader: Reader | null): StepResources {
   };
 }
 
-function readMemoryMax(reader: Reader, memoryMiB: number | null): number | null {
+function readMemoryMax(reader: OptionReader, memoryMiB: number | null): number | null {
   const maxMiB = reader.number("memoryMax", null, { min: 16, max: memoryMiBMax, whole: true });
   if (maxMiB === null) return null;
   if (memoryMiB === null) reader.object("memoryMax without memory", "give memory too: what the first attempt may hold");
@@ -165,24 +111,11 @@ function readMemoryMax(reader: Reader, memoryMiB: number | null): number | null 
   return null;
 }
 
-/** What AWS Batch is asked for where the author asks for nothing. */
-const batchDefaults: Resources = { cpu: 1, memoryMiB: 4096, gpu: 0 };
-
-function readSizes<None extends number | null>(reader: Reader, fallback: Sizes<None>): Sizes<number | None> {
-  return {
-    cpu: reader.number("cpu", fallback.cpu, { min: 0.01, max: cpuMax }),
-    memoryMiB: reader.number("memory", fallback.memoryMiB, { min: 16, max: memoryMiBMax, whole: true }),
-    gpu: reader.number("gpu", fallback.gpu, { min: 0, max: gpuMax, whole: true }),
-  };
-}
-
-type Sizes<Asked> = { readonly cpu: Asked; readonly memoryMiB: Asked; readonly gpu: number };
-
 /** A queue may be named after a pool, so that a pool's name is plainer than a label. */
 const poolName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 const labelText = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
 
-function readPool(reader: Reader): string | null {
+function readPool(reader: OptionReader): string | null {
   const { pool } = reader.options;
   if (pool === undefined) return null;
   if (typeof pool === "string" && poolName.test(pool)) return pool;
@@ -190,7 +123,7 @@ function readPool(reader: Reader): string | null {
   return null;
 }
 
-function readLabels(reader: Reader): Readonly<Record<string, string>> | null {
+function readLabels(reader: OptionReader): Readonly<Record<string, string>> | null {
   const { labels } = reader.options;
   if (labels === undefined) return null;
   if (typeof labels !== "object" || labels === null || Array.isArray(labels)) {
@@ -208,7 +141,7 @@ function readLabels(reader: Reader): Readonly<Record<string, string>> | null {
   return wrong === undefined && entries.length > 0 && entries.length <= labelsMax ? Object.fromEntries(entries) : null;
 }
 
-function readConcurrency(reader: Reader | null): number | null {
+function readConcurrency(reader: OptionReader | null): number | null {
   if (reader === null) return null;
   reader.refuseOthers(["max"]);
   if (reader.options["max"] === undefined) {
@@ -229,39 +162,11 @@ export function flowPolicyOf(decorators: readonly RecordedDecorator[]): {
   if (decorators.length > 1) {
     problems.push({ decorator: "concurrency", message: `@concurrency stands ${decorators.length} times`, hint: "keep one of them" });
   }
-  const concurrencyMax = first === undefined ? null : readConcurrency(new Reader(first.name, first.options, problems));
+  const concurrencyMax = first === undefined ? null : readConcurrency(new OptionReader(first.name, first.options, problems));
   return { concurrencyMax, problems };
 }
 
-/** The larger of what `@resources` and `@batch` ask for. */
-function readBatch(reader: Reader | null, asked: StepResources): BatchPlacement | null {
-  if (reader === null) return null;
-  const known = ["cpu", "memory", "gpu", "queue", "image"];
-  const further = ["iamRole", "executionRole", "sharedMemory", "maxSwap", "swappiness", "ephemeralStorage", "tags"];
-  reader.refuseOthers([...known, ...further]);
-  const resources = { cpu: asked.cpu ?? batchDefaults.cpu, memoryMiB: asked.memoryMiB ?? batchDefaults.memoryMiB, gpu: asked.gpu };
-  const own = readSizes(reader, resources);
-  return {
-    cpu: Math.max(own.cpu, resources.cpu),
-    memoryMiB: "memory" in reader.options ? own.memoryMiB : resources.memoryMiB,
-    gpu: Math.max(own.gpu, resources.gpu),
-    queue: reader.text("queue"),
-    image: reader.text("image"),
-    options: readFurtherBatchOptions(reader, further),
-  };
-}
-
-function readFurtherBatchOptions(reader: Reader, names: readonly string[]): Options {
-  reader.text("iamRole");
-  reader.text("executionRole");
-  reader.number("sharedMemory", 0, { min: 1, max: memoryMiBMax, whole: true });
-  reader.number("maxSwap", 0, { min: 0, max: memoryMiBMax, whole: true });
-  reader.number("swappiness", 0, { min: 0, max: 100, whole: true });
-  reader.number("ephemeralStorage", 21, { min: 21, max: 200, whole: true });
-  return Object.fromEntries(names.filter((name) => reader.options[name] !== undefined).map((name) => [name, reader.options[name]]));
-}
-
-function readEnvironment(reader: Reader | null): Readonly<Record<string, string>> {
+function readEnvironment(reader: OptionReader | null): Readonly<Record<string, string>> {
   if (reader === null) return {};
   reader.refuseOthers(["vars"]);
   const { vars } = reader.options;
