@@ -89,7 +89,7 @@ const node: fc.Arbitrary<StepNode> = fc.record({
     retry: { times: 9, minutesBetween: 0.5, backoff: 2, maxMinutes: 60, on: ["timeout", "exit"] as const },
     catch: { var: "seen", print: true },
     timeoutSeconds: 1.5,
-    batch: { cpu: 2, memoryMiB: 500, gpu: 0, queue: "q", image: null, options: { nested: [1, { a: null }] } },
+    batch: { cpu: 2, memoryMiB: 500, gpu: 0, queue: "q", image: null, options: { jobRole: "r", slots: 2, tmpfs: { "/scratch": 64 } } },
     environment: { A: "b" },
   }),
 });
@@ -135,6 +135,7 @@ const event: fc.Arbitrary<RunEvent> = fc.oneof(
   fc.record({ kind: fc.constant("taskStarted" as const), atMs, ...held, worker: text }),
   fc.record({ kind: fc.constant("taskSucceeded" as const), atMs, ...held, taken, artifacts, usage }),
   fc.record({ kind: fc.constant("taskFailed" as const), atMs, ...held, failure, artifacts, usage: fc.option(usage) }),
+  fc.record({ kind: fc.constant("taskFailed" as const), atMs, ...held, failure, artifacts, usage: fc.option(usage), retryAfterMs: whole }),
   fc.record({ kind: fc.constant("retryDue" as const), atMs, task, attempt: whole }),
   fc.record({ kind: fc.constant("cancelRequested" as const), atMs, by: text }),
   fc.record({ kind: fc.constant("retryRequested" as const), atMs, by: text, tasks: fc.option(fc.array(task)) }),

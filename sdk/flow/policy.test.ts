@@ -3,18 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultPolicy, type StepPolicy } from "../../proto/graph.ts";
-import {
-  concurrencyMaxMax,
-  cpuMax,
-  flowPolicyOf,
-  gpuMax,
-  labelsMax,
-  memoryMiBMax,
-  policyOf,
-  retriesMax,
-  timeoutSecondsMax,
-  waitMinutesMax,
-} from "./policy.ts";
+import { cpuMax, gpuMax, memoryMiBMax } from "./option-reader.ts";
+import { concurrencyMaxMax, flowPolicyOf, labelsMax, policyOf, retriesMax, timeoutSecondsMax, waitMinutesMax } from "./policy.ts";
 
 const cases: readonly [decorator: string, option: string, max: number, read: (policy: StepPolicy) => unknown, fallback: unknown][] = [
   ["retry", "times", retriesMax, (policy) => policy.retry?.times, 3],
@@ -72,18 +62,6 @@ test("labels and a pool are kept; what cannot be one is told, and so are more la
     const { policy, problems } = policyOf([{ name: "resources", options: { pool } }]);
     assert.deepEqual([policy.resources, problems.length], [defaultPolicy.resources, 1], JSON.stringify(pool));
   }
-});
-
-test("@batch needs what @resources asks for, and the usual where neither asks", () => {
-  const sizes = (options: Record<string, unknown>): unknown => {
-    const { batch } = policyOf([
-      { name: "batch", options: {} },
-      { name: "resources", options },
-    ]).policy;
-    return [batch?.cpu, batch?.memoryMiB, batch?.gpu];
-  };
-  assert.deepEqual(sizes({}), [1, 4096, 0]);
-  assert.deepEqual(sizes({ cpu: 4, memory: 100, gpu: 1 }), [4, 100, 1]);
 });
 
 test("@concurrency on a class stands once and has a maximum", () => {

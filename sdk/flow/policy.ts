@@ -28,10 +28,12 @@ export function policyOf(decorators: readonly RecordedDecorator[]): PolicyWithPr
   };
   const resources = readStepResources(optionsOf("resources"));
   const concurrencyMax = readConcurrency(optionsOf("concurrency"));
+  const retry = readRetry(optionsOf("retry"));
+  const caught = readCatch(optionsOf("catchError"));
   const timeoutSeconds = readTimeout(optionsOf("timeout"));
   const policy: StepPolicy = {
-    retry: readRetry(optionsOf("retry")),
-    catch: readCatch(optionsOf("catchError")),
+    retry,
+    catch: caught,
     timeoutSeconds,
     resources,
     batch: readBatch(optionsOf("batch"), { resources, timeoutSeconds }),
