@@ -1,8 +1,9 @@
 // Which ready tasks of all runs lie in the queues: a window of them for each kind of needs, filled in turn.
 //
-// B1. Hints of equal needs that are out never exceed what the connected workers could run of them at once, and those in a
-//     pool's queue never `windowMax`: nothing is published that no worker could take, and whoever comes late finds a
-//     bounded number of others before it. Those that find no room wait apart (`parked`), so that they hold up no others.
+// B1. Hints of equal needs that are out never exceed what the connected workers could run of them at once and, where tasks are
+//     short, what they begin beyond that in a moment (haste.ts); and those in a pool's queue never `windowMax`: nothing is
+//     published that no worker could take, and whoever comes late finds a bounded number of others before it. Those that find
+//     no room wait apart (`parked`), so that they hold up no others.
 // B2. What is out and what runs never exceed a run's `workersMax` and the limits to concurrency: what is taken may start.
 // B3. A place goes to the next kind of needs, so that none has the queue to itself, and there to the namespace and, within it,
 //     the run whose turn it is (turns.ts). Where workers take one run or namespace only, their room is a window of its own,
@@ -12,12 +13,15 @@ import type { RunId } from "../../proto/ids.ts";
 import type { Needs } from "../core/needs.ts";
 import type { QueuedTask } from "../ports/task-queue.ts";
 import { Concurrency, enter, leave } from "./concurrency.ts";
+import { Haste } from "./haste.ts";
 import type { Hint, Lane, Publication } from "./publication.ts";
 import { Circle, type Party } from "./turns.ts";
 import type { Whose, Workers, WorkersChange } from "./workers.ts";
 
 /** Hints in the queue of one pool. */
 export const windowMax = 1000;
+/** What may still be out when tasks take longer than before, in times that workers could run at once. */
+const windowsMax = 2;
 
 export type Pool = { readonly name: string; readonly namespaces: Circle; readonly byNamespace: Map<string, Namespace>; queued: number };
 
@@ -41,6 +45,7 @@ export type Shape = {
   /** Lanes that refer to it. */
   users: number;
   capacity: { readonly version: number; readonly tasks: number };
+  readonly haste: Haste;
 };
 
 export class Backlog {
@@ -108,6 +113,7 @@ export class Backlog {
         out: 0,
         users: 0,
         capacity,
+        haste: new Haste(),
       };
       this.#shapes.set(key, shape);
     }
@@ -150,7 +156,7 @@ export class Backlog {
     // What is put back comes once more, after all others.
     for (const shape of this.#open) {
       const { lanes, pool } = shape;
-      const mayPublish = lanes.size > 0 && shape.out < this.#capacityOf(shape);
+      const mayPublish = lanes.size > 0 && shape.out < this.#capacityOf(shape) + this.#aheadOf(shape);
       if (mayPublish && pool.queued >= windowMax) continue;
       this.#open.delete(shape);
       const hint = mayPublish ? this.#next(shape, nowMs) : null;
@@ -203,7 +209,9 @@ export class Backlog {
   /** It has begun to run: its place is free, and it is still counted. */
   started(hint: Hint, nowMs: number): void {
     if (hint.place === "parked") hint.shape.parkedSinceMs = nowMs;
+    hint.shape.haste.began(nowMs);
     this.#close(hint);
+    this.#checkHaste(hint.shape);
   }
 
   /** It comes to nothing. */
@@ -227,7 +235,9 @@ export class Backlog {
     if (pool.queued === windowMax - 1) this.#onOpen();
   }
 
+  /** What is published ahead leaves in messages that it shares: not one by one, but when half of it has been taken. */
   #mayPublish(shape: Shape): void {
+    if (shape.out > this.#capacityOf(shape) + this.#aheadOf(shape) / 2) return;
     this.#open.add(shape);
     this.#onOpen();
   }
@@ -245,12 +255,22 @@ export class Backlog {
     return shape.capacity.tasks;
   }
 
+  #aheadOf(shape: Shape): number {
+    return Math.max(0, shape.haste.tasks - this.#capacityOf(shape));
+  }
+
+  /** Where tasks take longer now, those that were published ahead would be in the way: they wait for their turn again. */
+  #checkHaste(shape: Shape): void {
+    if (this.#aheadOf(shape) > 0 || shape.out <= windowsMax * this.#capacityOf(shape)) return;
+    for (const publication of this.#publications.values()) publication.giveBackAll(shape, "queue");
+  }
+
   #workersChanged({ bound, less }: WorkersChange): void {
     if (bound) for (const publication of this.#publications.values()) publication.reattach();
     for (const shape of this.#shapes.values()) {
       // What nobody can take any more must not be counted as about to run.
       if (less && shape.out > 0 && this.#capacityOf(shape) === 0)
-        for (const publication of this.#publications.values()) publication.giveBackAll(shape);
+        for (const publication of this.#publications.values()) publication.giveBackAll(shape, "anywhere");
       if (shape.lanes.size > 0) this.#mayPublish(shape);
     }
   }

@@ -12,6 +12,7 @@ import { initialState, type RunState } from "../core/state.ts";
 import type { QueuedTask } from "../ports/task-queue.ts";
 import { Backlog, windowMax } from "./backlog.ts";
 import { leave } from "./concurrency.ts";
+import { momentMs } from "./haste.ts";
 import { Publication, type Hint } from "./publication.ts";
 import { Workers } from "./workers.ts";
 
@@ -68,12 +69,12 @@ class Opened {
   }
 
   /** The queue gave the hint, and the attempt began. */
-  start(queued: QueuedTask): Running {
+  start(queued: QueuedTask, nowMs = 0): Running {
     const hint = this.publication.taken(queued);
     assert.ok(hint !== null);
     const lease = this.#desk.lease();
     this.#apply(decideStart(this.state, { task: hint.task.id, attempt: hint.attempt, lease, worker: "w1", atMs: 0 }));
-    this.publication.started(hint, 0);
+    this.publication.started(hint, nowMs);
     return { hint, lease };
   }
 
@@ -158,6 +159,47 @@ void test("a place is refilled when a task starts, and a task that came to nothi
   assert.equal(run.publication.taken(two), null);
   run.publication.dropStale();
   assert.equal(desk.backlog.pool("default").queued, 0);
+});
+
+/** Lets a task begin every two milliseconds until `untilMs`; gives what was published at each such time. */
+function hurry(desk: Desk, run: Opened, untilMs: number): readonly (readonly QueuedTask[])[] {
+  const queue = [...desk.published()];
+  const batches: (readonly QueuedTask[])[] = [];
+  for (let nowMs = 0; nowMs < untilMs; nowMs += 2) {
+    run.finish(run.start(queue.shift() ?? assert.fail(), nowMs));
+    const batch = desk.published(nowMs);
+    batches.push(batch);
+    queue.push(...batch);
+  }
+  return batches;
+}
+
+void test("where tasks are short, what workers begin in a moment is published ahead, and together", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 2 });
+  const run = desk.run();
+  run.fanOut(1000);
+  const inMoment = momentMs / 2;
+  const batches = hurry(desk, run, 8 * momentMs)
+    .slice(2 * inMoment)
+    .filter(({ length }) => length > 0);
+  assert.ok(batches.length > 10 && batches.every(({ length }) => length >= inMoment / 2 - 1));
+  assert.ok(desk.backlog.pool("default").queued <= inMoment);
+});
+
+void test("once tasks take longer, what was published ahead is in nobody's way", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 2 });
+  const [run, late] = [desk.run(), desk.run()];
+  const [first, second] = desk.published();
+  assert.ok(first !== undefined && second !== undefined);
+  run.finish(run.start(first), { width: 1000 });
+  hurry(desk, run, 4 * momentMs);
+  const before = desk.backlog.pool("default").queued;
+  assert.ok(before > 10);
+  late.finish(late.start(second, 100 * momentMs), { width: 10 });
+  assert.deepEqual(runsOf(desk.published(100 * momentMs)), [1, 2]);
+  assert.equal(desk.backlog.pool("default").queued, 2);
 });
 
 void test("no more is published of a run than it may still start", () => {

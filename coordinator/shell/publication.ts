@@ -178,9 +178,10 @@ export class Publication {
     return tasks;
   }
 
-  /** Nobody can take these at present. */
-  giveBackAll(shape: Shape): void {
-    for (const hint of [...this.#hints.values()].toReversed()) if (hint.shape === shape) this.giveBack(hint);
+  /** What is out of the shape is not to be taken at present. */
+  giveBackAll(shape: Shape, from: "queue" | "anywhere"): void {
+    for (const hint of [...this.#hints.values()].toReversed())
+      if (hint.shape === shape && (from === "anywhere" || hint.place === from)) this.giveBack(hint);
   }
 
   /** The workers that may take tasks of the run may be others now. */
