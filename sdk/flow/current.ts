@@ -32,16 +32,31 @@ export type CurrentTask = {
   readonly card: CurrentCard;
 };
 
-const storage = new AsyncLocalStorage<CurrentTask>();
+/** One for all copies of this module in a process: the bundle of a task process has one, what a flow imports beside it another. */
+const storage = sharedStorage();
+
+function sharedStorage(): AsyncLocalStorage<CurrentTask> {
+  const name = Symbol.for("stepwell.current");
+  const shared: unknown = Reflect.get(globalThis, name);
+  if (shared instanceof AsyncLocalStorage) return shared;
+  const made = new AsyncLocalStorage<CurrentTask>();
+  Object.defineProperty(globalThis, name, { value: made });
+  return made;
+}
 
 /** Everything that `body` calls, now or later, finds `task` in `current`. */
 export function withCurrent<T>(task: CurrentTask, body: () => T): T {
   return storage.run(task, body);
 }
 
+/** Null where no step runs. */
+export function currentTask(): CurrentTask | null {
+  return storage.getStore() ?? null;
+}
+
 function running(member: string): CurrentTask {
-  const task = storage.getStore();
-  if (task === undefined) throw new Error(`current.${member} has a meaning only while a step runs`);
+  const task = currentTask();
+  if (task === null) throw new Error(`current.${member} has a meaning only while a step runs`);
   return task;
 }
 

@@ -120,7 +120,7 @@ export function receive(call: ObjectCall): ReturnType<typeof receiveBody> {
 }
 
 export function keptHeaders({ request }: ObjectCall): Readonly<Record<string, string>> {
-  const names = Object.keys(request.headers).filter((name) => name === "content-type" || name.startsWith("x-amz-meta-"));
+  const names = Object.keys(request.headers).filter((name) => /^(content-type$|x-amz-meta-|x-amz-server-side-encryption)/.test(name));
   return Object.fromEntries(names.map((name) => [name, headerOf(request, name) ?? ""]));
 }
 

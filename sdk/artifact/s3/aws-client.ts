@@ -2,6 +2,7 @@
 
 import type * as Sdk from "@aws-sdk/client-s3";
 import type { S3Client } from "@aws-sdk/client-s3";
+import type { Sha256 } from "../../../proto/ids.ts";
 import type { S3Place } from "./place.ts";
 import { connectionFailure, reasonOf, RequestFailure } from "./request-failure.ts";
 
@@ -39,6 +40,19 @@ export function makeClient(sdk: AwsSdk, place: S3Place, timeouts: ClientTimeouts
       httpsAgent: { keepAlive: true, maxSockets: socketsMax },
     },
   });
+}
+
+/** Where a middleware stands that calls `withPayloadHash`. */
+export const payloadHashStep = { step: "build", name: "payloadHash" } as const;
+
+/** For a request whose body's hash is known already: the SDK would hash it once more to sign it. */
+export function withPayloadHash<Sent extends { readonly request: unknown }>(sent: Sent, checksum: Sha256): Sent {
+  if (hasHeaders(sent.request)) sent.request.headers["x-amz-content-sha256"] = checksum;
+  return sent;
+}
+
+function hasHeaders(request: unknown): request is { headers: Record<string, string> } {
+  return typeof request === "object" && request !== null && "headers" in request;
 }
 
 /** What the SDK threw as a failure; null where it says that the object isn't there. A bug stays what it is. */

@@ -3,7 +3,7 @@
 import type { Readable } from "node:stream";
 import type { PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
 import { parseSha256 } from "../../../proto/ids.ts";
-import { failureOf } from "./aws-client.ts";
+import { failureOf, payloadHashStep, withPayloadHash } from "./aws-client.ts";
 import type { AwsSdk } from "./aws-client.ts";
 import type { BlobObjects, ObjectBody, ObjectFacts, ObjectName, ObjectRange, ObjectWrite } from "./objects.ts";
 import { base64Of, keyOf, placeText } from "./place.ts";
@@ -59,14 +59,7 @@ export class AwsObjects implements BlobObjects {
       ...(!replace && { IfNoneMatch: "*" }),
     };
     const command = new this.#sdk.PutObjectCommand(input);
-    command.middlewareStack.add(
-      (next) => (sent) => {
-        // Known already: the SDK would hash the bytes once more to sign them.
-        if (hasHeaders(sent.request)) sent.request.headers["x-amz-content-sha256"] = checksum;
-        return next(sent);
-      },
-      { step: "build", name: "payloadHash" },
-    );
+    command.middlewareStack.add((next) => (sent) => next(withPayloadHash(sent, checksum)), payloadHashStep);
     try {
       await this.#client.send(command);
       return "written";
@@ -91,10 +84,6 @@ function orMissing(error: unknown): null {
   const failure = failureOf(error);
   if (failure !== null) throw failure;
   return null;
-}
-
-function hasHeaders(request: unknown): request is { headers: Record<string, string> } {
-  return typeof request === "object" && request !== null && "headers" in request;
 }
 
 /** `bytes 10-19/100` */

@@ -53,28 +53,32 @@ export class Transfers {
  * leaves or one fails, those in work are waited for.
  */
 export async function* inOrder<Item, Result>(
-  items: Iterable<Item>,
+  items: Iterable<Item> | AsyncIterable<Item>,
   countMax: number,
   work: (item: Item) => Promise<Result>,
 ): AsyncIterable<Result> {
   const started: Promise<Result>[] = [];
-  const iterator = items[Symbol.iterator]();
-  const startNext = (): void => {
-    const next = iterator.next();
-    if (next.done === true) return;
+  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  let more = true;
+  /** Whether there was one. */
+  const startNext = async (): Promise<boolean> => {
+    const next = await iterator.next();
+    if (next.done === true) return false;
     const result = work(next.value);
     // It is awaited below; until then a failure must not count as one that nobody handles.
     result.catch(() => {});
     started.push(result);
+    return true;
   };
   try {
-    for (let count = 0; count < countMax; count += 1) startNext();
+    while (more && started.length < countMax) more = await startNext();
     for (let first = started.shift(); first !== undefined; first = started.shift()) {
       const result = await first;
-      startNext();
+      if (more) more = await startNext();
       yield result;
     }
   } finally {
     await Promise.allSettled(started);
+    if (more) await iterator.return?.();
   }
 }
