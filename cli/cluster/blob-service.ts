@@ -20,7 +20,7 @@ export type BlobServiceOptions = {
   /** `store`: `file:DIR`, `s3://BUCKET/PREFIX`, or empty for the data folder. */
   readonly settings: Pick<Settings, "store" | "storeAccess">;
   readonly http: { readonly host: string; readonly port: number };
-  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly tls: HttpOptions["tls"];
   readonly nowMs: () => number;
   readonly log: CoordinatorLog;
   /** What the port serves beside blobs, and who is let in. */

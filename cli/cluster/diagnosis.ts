@@ -66,7 +66,7 @@ async function aboutCoordinator(
   }
 }
 
-/** A coordinator reads its certificate when it starts, and warns of its end in its log alone. */
+/** A coordinator renews its certificate by itself, if it can: one that is about to end is one that it could not. */
 async function aboutCertificate(endpoint: Endpoint, nowMs: number): Promise<readonly Finding[]> {
   const address = parseAddress(endpoint.address);
   const tls = tlsOf(endpoint);
@@ -76,7 +76,8 @@ async function aboutCertificate(endpoint: Endpoint, nowMs: number): Promise<read
   const days = Math.floor((endsAtMs - nowMs) / dayMs);
   const found = `the coordinator's ends in ${countOfThings(days, "day")}`;
   if (days >= expiryDays) return [{ check: "certificate", status: "ok", found, hint: null }];
-  const hint = "start the coordinator again: it makes itself another one, or reads the one that you have put in its place";
+  const hint =
+    "put another one in its place, where it is read within the hour; one that the coordinator makes itself it could not make: see its log";
   return [{ check: "certificate", status: "warning", found, hint }];
 }
 

@@ -5,6 +5,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FileAuditTrail } from "../../coordinator/adapters/file-audit-trail.ts";
 import { openTokens } from "../../coordinator/adapters/file-tokens.ts";
+import type { Authority } from "../../coordinator/adapters/tls/authority.ts";
+import type { RenewalOptions } from "../../coordinator/adapters/tls/renewal.ts";
 import type { ServerTls } from "../../coordinator/api/server-tls.ts";
 import type { CoordinatorOptions } from "../../coordinator/main.ts";
 import type { Clock } from "../../coordinator/ports/clock.ts";
@@ -24,9 +26,7 @@ export type GuardOptions = {
 
 export type Guard = {
   /** Null: plain. */
-  readonly tls: ServerTls | null;
-  /** What is to be done before the certificate ends. */
-  readonly renewal: string;
+  readonly tls: TlsSource | null;
   /** Of its own authority; null where it doesn't use that. */
   readonly fingerprint: string | null;
   /** Null: everybody who can connect may do everything. */
@@ -34,6 +34,9 @@ export type Guard = {
   /** With the first admin's token; null where there is none any more. */
   readonly tokenFile: string | null;
 };
+
+/** `load` may be asked again for what has changed; `remedy` is what is to be done before the certificate ends. */
+type TlsSource = Pick<RenewalOptions, "load" | "remedy">;
 
 export async function openGuard(options: GuardOptions): Promise<Guard> {
   const { settings, folder, clock, log } = options;
@@ -50,28 +53,29 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
   return { ...trust, access: { tokens, audit, issueCertificate: trust.issue }, tokenFile: existsSync(file) ? file : null };
 }
 
-type Trust = Pick<Guard, "tls" | "fingerprint" | "renewal"> & { readonly issue: NonNullable<Guard["access"]>["issueCertificate"] };
+type Trust = Pick<Guard, "tls" | "fingerprint"> & { readonly issue: NonNullable<Guard["access"]>["issueCertificate"] };
 
 async function openTrust({ settings, folder, hosts, clock }: GuardOptions): Promise<Trust> {
   const { certFile, keyFile, caFile, clientCertificates } = settings;
   if (settings.tls === "off" || (settings.tls === "auto" && hosts.every(isLocalHost) && certFile === "" && !clientCertificates))
-    return { tls: null, fingerprint: null, renewal: "", issue: null };
+    return { tls: null, fingerprint: null, issue: null };
   if (certFile !== "" || keyFile !== "") {
-    const tls = {
+    const load = (): ServerTls => ({
       cert: read(certFile, "certFile"),
       key: read(keyFile, "keyFile"),
       clientCa: caFile === "" ? null : read(caFile, "caFile"),
-    };
-    return { tls, fingerprint: null, renewal: `put another one into ${certFile} and start the coordinator again`, issue: null };
+    });
+    const remedy = `put another one into ${certFile}, where it is looked for every hour`;
+    return { tls: { load, remedy }, fingerprint: null, issue: null };
   }
   const { openAuthority } = await import("../../coordinator/adapters/tls/authority.ts");
   // An address that it is told to listen at may be one that the machine does not have yet.
   const names = [...settings.tlsNames.split(",").filter((name) => name !== ""), ...hosts.filter((host) => !isAnyHost(host))];
-  const authority = openAuthority({ folder: join(folder, "tls"), names, nowMs: clock.nowMs(), clientCertificates });
+  const open = (): Authority => openAuthority({ folder: join(folder, "tls"), names, nowMs: clock.nowMs(), clientCertificates });
+  const authority = open();
   return {
-    tls: authority.server,
+    tls: { load: () => open().server, remedy: "the log says under tls.notRenewed why it could not make itself another one" },
     fingerprint: authority.fingerprint,
-    renewal: "start the coordinator again, and it makes itself another one",
     issue: clientCertificates ? (name, days) => ({ ...authority.issueClient(name, days), ca: authority.ca }) : null,
   };
 }

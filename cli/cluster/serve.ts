@@ -8,7 +8,7 @@ import { MemoryTaskQueue } from "../../coordinator/adapters/memory-task-queue.ts
 import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
 import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
 import { watchRoutes } from "../../coordinator/api/http/watch-routes.ts";
-import { watchExpiry } from "../../coordinator/adapters/tls/expiry.ts";
+import { RenewedTls } from "../../coordinator/adapters/tls/renewal.ts";
 import { startCoordinator, type Coordinator } from "../../coordinator/main.ts";
 import type { Clock } from "../../coordinator/ports/clock.ts";
 import type { TaskQueue } from "../../coordinator/ports/task-queue.ts";
@@ -82,8 +82,9 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   opened.push(() => queue.close());
   const guard = await openGuard({ settings, folder: folder.path, hosts: [listen.host, httpAt.host], clock, log });
   opened.push(() => guard.access?.audit.close());
-  const { tls } = guard;
-  if (tls !== null) opened.push(watchExpiry({ cert: tls.cert, remedy: guard.renewal, clock, log }));
+  const renewed = guard.tls === null ? null : new RenewedTls({ ...guard.tls, clock, log });
+  opened.push(() => renewed?.close());
+  const tls = renewed?.tls ?? null;
   const started: Started = { coordinator: null };
   const port = httpPort(monitor, started);
   const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log, port });

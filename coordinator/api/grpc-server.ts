@@ -1,7 +1,7 @@
 // Serves workers and clients over gRPC. Loaded when one of them is expected, since loading gRPC costs a command 35 ms.
 
 import type { Socket } from "node:net";
-import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import { experimental, Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import { addressText } from "../../sdk/wire/address.ts";
 import { serverOptions } from "../../sdk/wire/channel-options.ts";
 import {
@@ -18,6 +18,7 @@ import type { Health } from "./health.ts";
 import { checkHealth, healthService, openPath, watchHealth, type HealthCall, type HealthWatch } from "./health-service.ts";
 import type { Caller } from "./access/principal.ts";
 import type { ServerTls } from "./server-tls.ts";
+import { ShownCertificate } from "./shown-certificate.ts";
 import type { Traffic } from "./traffic.ts";
 import { serveWorker } from "./worker-service.ts";
 import type { WorkerSessionPorts } from "./worker-session.ts";
@@ -77,8 +78,10 @@ export function takeConnections(ports: ServerPorts): ConnectionTaker {
 
 function credentialsOf(tls: ServerTls | null): ServerCredentials {
   if (tls === null) return ServerCredentials.createInsecure();
-  const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) };
-  return ServerCredentials.createSsl(tls.clientCa === null ? null : Buffer.from(tls.clientCa), [pair], tls.clientCa !== null);
+  const { cert, key, clientCa, onRenewed } = tls;
+  const shown = new ShownCertificate({ cert, key }, clientCa);
+  onRenewed?.((renewed) => shown.show(renewed));
+  return experimental.createCertificateProviderServerCredentials(shown, clientCa === null ? null : shown, clientCa !== null);
 }
 
 /** `onProven` is told of connections whose other side is known. */

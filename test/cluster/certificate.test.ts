@@ -22,7 +22,7 @@ test("a certificate that ends in ten days is warned of by the coordinator and by
   await using coordinator = cluster.coordinator;
   const { days_left: days, msg } = await coordinator.event("tls.expiring");
   assert.equal(days, 10);
-  assert.equal(msg, `the certificate ends soon: put another one into ${certFile} and start the coordinator again`);
+  assert.equal(msg, `the certificate ends soon: put another one into ${certFile}, where it is looked for every hour`);
   temporary.write("stepwell.config.json", JSON.stringify({ caFile }));
   const doctor = await stepwell(temporary.path, ["doctor", "--json"], { env: cluster.env });
   const { checks } = JSON.parse(doctor.stdout) as { readonly checks: readonly { readonly check: string }[] };
@@ -32,7 +32,7 @@ test("a certificate that ends in ten days is warned of by the coordinator and by
       check: "certificate",
       status: "warning",
       found: "the coordinator's ends in 10 days",
-      hint: "start the coordinator again: it makes itself another one, or reads the one that you have put in its place",
+      hint: "put another one in its place, where it is read within the hour; one that the coordinator makes itself it could not make: see its log",
     },
     doctor.stdout + doctor.stderr,
   );

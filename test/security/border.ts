@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { openTokens, type FileTokens } from "../../coordinator/adapters/file-tokens.ts";
 import { openAuthority, type Authority } from "../../coordinator/adapters/tls/authority.ts";
+import type { ServerTls } from "../../coordinator/api/server-tls.ts";
 import type { Coordinator } from "../../coordinator/main.ts";
 import type { BlobAccess } from "../../coordinator/ports/blob-access.ts";
 import type { AuditEntry, AuditTrail } from "../../coordinator/ports/audit-trail.ts";
@@ -22,6 +23,7 @@ export type BorderOptions = {
   /** Where it listens; it is connected to at 127.0.0.1. */
   readonly host?: string;
   readonly blobs?: BlobAccess;
+  readonly onRenewed?: ServerTls["onRenewed"];
 };
 
 export type Border = {
@@ -50,8 +52,9 @@ export async function openBorder(context: TestContext, options: BorderOptions = 
   const entries: AuditEntry[] = [];
   const audit: AuditTrail = { record: (entry) => void entries.push(entry), close: () => Promise.resolve() };
   const issueCertificate = (name: string, days: number) => ({ ...authority.issueClient(name, days), ca: authority.ca });
+  const renewal = options.onRenewed === undefined ? {} : { onRenewed: options.onRenewed };
   const coordinator = await house.start({
-    listen: { host: options.host ?? "127.0.0.1", port: 0, tls: options.tls === "off" ? null : authority.server },
+    listen: { host: options.host ?? "127.0.0.1", port: 0, tls: options.tls === "off" ? null : { ...authority.server, ...renewal } },
     blobs: options.blobs ?? null,
     access: options.tokens === "off" ? null : { tokens, audit, issueCertificate },
   });

@@ -5,8 +5,12 @@ import { createServer } from "node:http";
 import { connect as connectPlain, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { startHttpServer } from "../../coordinator/api/http/http-server.ts";
+import type { CertifiedKey } from "../../coordinator/api/server-tls.ts";
 import { ControlError } from "../../proto/control.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
+import { TestLog } from "../coordinator/harness.ts";
 import { openBorder, type Border } from "./border.ts";
 
 const options = { timeout: 20_000 };
@@ -96,6 +100,44 @@ test("a coordinator that asks for certificates lets in its own authority's, with
   assert.ok(made.certificate !== null);
   const { cert, key, ca } = made.certificate;
   assert.equal(await told(border, { tls: { ca, cert, key }, token: made.token }), "let in");
+});
+
+for (const tls of ["server", "clientCertificates"] as const) {
+  test(`a renewed certificate is for new connections, and those that are open go on (${tls})`, options, async (context) => {
+    const shown: ((renewed: CertifiedKey) => void)[] = [];
+    const border = await openBorder(context, { ...(tls !== "server" && { tls }), onRenewed: (show) => shown.push(show) });
+    const { authority } = await openBorder(context);
+    const own = tls === "server" ? {} : border.authority.issueClient("laptop", 1);
+    const token = border.token({});
+    const before = border.client({ token, tls: { fingerprint: border.authority.fingerprint, ...own } });
+    await before.flows(null);
+    for (const show of shown) show(authority.server);
+    await before.flows(null);
+    assert.match(await told(border, { token, tls: { fingerprint: border.authority.fingerprint, ...own } }), /is not the coordinator/);
+    assert.equal(await told(border, { token, tls: { fingerprint: authority.fingerprint, ...own } }), "let in");
+    if (tls === "clientCertificates")
+      assert.match(await told(border, { token, tls: { fingerprint: authority.fingerprint } }), /lets in only who shows a certificate/);
+  });
+}
+
+test("the HTTP port shows a renewed certificate too", options, async (context) => {
+  const [{ authority: one }, { authority: other }] = [await openBorder(context), await openBorder(context)];
+  const shown: ((renewed: CertifiedKey) => void)[] = [];
+  const tls = { ...one.server, onRenewed: (show: (renewed: CertifiedKey) => void) => shown.push(show) };
+  const http = await startHttpServer({ host: "127.0.0.1", port: 0, tls, routes: [], log: new TestLog() });
+  context.after(() => http.close());
+  const trusts = async (ca: string): Promise<boolean> => {
+    const socket = connectTls({ host: "127.0.0.1", port: http.port, ca });
+    return once(socket, "secureConnect")
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => socket.destroy());
+  };
+  assert.deepEqual([await trusts(one.ca), await trusts(other.ca)], [true, false]);
+  for (const show of shown) show(other.server);
+  assert.deepEqual([await trusts(one.ca), await trusts(other.ca)], [false, true]);
 });
 
 test("no token leaves before the other side has shown who it is", options, async (context) => {

@@ -21,7 +21,7 @@ const unseen: ReadonlySet<string> = new Set(
    task.notStarted decision.refused outcome.refused worker.drainLate worker.reserved blobs.refused blobs.notSigned
    service.late ledger.append queue.take queue.publish queue.depth queue.complaint queue.poison
    auth.off audit.lost logs.dropped http.failed log.heldBack worker.returning worker.slept
-   attempt.revoked cache.shrunk worker.gaveUp store.slow tls.expiring`.split(/\s+/),
+   attempt.revoked cache.shrunk worker.gaveUp store.slow tls.expiring tls.renewed tls.notRenewed`.split(/\s+/),
 );
 
 test("each event that the source names is in the table, and none else", () => {

@@ -3,12 +3,13 @@
 // H1. What is in no route is not there, and a route answers its own methods only.
 // H2. Nobody holds a connection without doing anything: slow heads, silent bodies and readers who don't read are cut off.
 
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { ControlError } from "../../../proto/control.ts";
 import { authorize, isAction, isOpen } from "../access/permissions.ts";
 import type { Principal } from "../access/principal.ts";
+import type { ServerTls } from "../server-tls.ts";
 import { errorField, type CoordinatorLog } from "../../shell/log.ts";
 
 export type HttpRequest = {
@@ -42,8 +43,8 @@ export type HttpOptions = {
   readonly host: string;
   /** 0: one that the system chooses. */
   readonly port: number;
-  /** PEM. Null: without TLS. */
-  readonly tls: { readonly key: string; readonly cert: string } | null;
+  /** Null: without TLS. No certificates are asked for. */
+  readonly tls: Omit<ServerTls, "clientCa"> | null;
   readonly routes: readonly Route[];
   readonly log: CoordinatorLog;
   /** Whose the header `authorization` is; where this is left out, nobody is known. @throws ControlError unauthenticated */
@@ -69,7 +70,7 @@ const requestMsMax = 60 * 60 * 1000;
 export async function startHttpServer({ host, port, tls, ...options }: HttpOptions): Promise<HttpServer> {
   const listener: RequestListener = (incoming, response) => void answer({ incoming, response }, options);
   const limits = { headersTimeout: headMsMax, requestTimeout: requestMsMax, keepAliveTimeout: idleMsMax };
-  const server: Server = tls === null ? createServer(limits, listener) : createTlsServer({ ...limits, ...tls }, listener);
+  const server = tls === null ? createServer(limits, listener) : tlsServer(tls, limits, listener);
   server.maxConnections = connectionsMax;
   server.setTimeout(idleMsMax); // H2
   await new Promise<void>((resolve, reject) => {
@@ -87,6 +88,12 @@ export async function startHttpServer({ host, port, tls, ...options }: HttpOptio
         server.closeAllConnections();
       }),
   };
+}
+
+function tlsServer({ cert, key, onRenewed }: NonNullable<HttpOptions["tls"]>, limits: ServerOptions, listener: RequestListener): Server {
+  const server = createTlsServer({ ...limits, cert, key }, listener);
+  onRenewed?.((renewed) => server.setSecureContext(renewed));
+  return server;
 }
 
 type Exchange = { readonly incoming: IncomingMessage; readonly response: ServerResponse };
