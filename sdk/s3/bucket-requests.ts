@@ -23,7 +23,7 @@ export type Facts = {
   readonly metadata: Readonly<Record<string, string>>;
   /** `AES256`, `aws:kms`; null where the server tells nothing. */
   readonly encryption: string | null;
-  /** Of all its bytes, where the server knows it. */
+  /** Of all its bytes, where the server tells it. */
   readonly sha256: Sha256 | null;
   /** Of the checksums of its parts, where it was sent in parts. */
   readonly partsSha256: string | null;
@@ -46,6 +46,11 @@ export type Page = { readonly objects: readonly Listed[]; readonly folders: read
 /** Somebody wants the work to end. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
+}
+
+/** All bytes came, and they are not those that were written. */
+export class Damaged extends Error {
+  override readonly name = "Damaged";
 }
 
 export class BucketRequests {
@@ -270,7 +275,17 @@ function bodyOf(body: Readable, signal: AbortSignal): Pick<ObjectBody, "body" | 
   const cancel = (): void => void body.destroy();
   signal.addEventListener("abort", cancel, { once: true });
   body.once("close", () => signal.removeEventListener("abort", cancel));
-  return { body, cancel };
+  return { body: verified(body), cancel };
+}
+
+/** The SDK compares what came with the checksum that the server told, and says so at the end. */
+async function* verified(body: Readable): AsyncIterable<Uint8Array> {
+  try {
+    yield* body as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("Checksum mismatch")) throw new Damaged(error.message, { cause: error });
+    throw error;
+  }
 }
 
 type Answer = {

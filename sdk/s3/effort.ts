@@ -3,7 +3,7 @@
 import { defaultPacing, persist } from "../artifact/s3/persistence.ts";
 import type { ReadPacing } from "../artifact/s3/object-reader.ts";
 import { RequestFailure } from "../artifact/s3/request-failure.ts";
-import { Stopped } from "./bucket-requests.ts";
+import { Damaged, Stopped } from "./bucket-requests.ts";
 import { explain, S3Error } from "./s3-error.ts";
 
 export type Effort = { readonly signal: AbortSignal; readonly pacing: ReadPacing };
@@ -39,6 +39,7 @@ export function explanationOf(
   signal: AbortSignal,
 ): unknown {
   if (error instanceof Stopped) return signal.reason;
+  if (error instanceof Damaged) return explanationOf(new RequestFailure("damaged", error.message), { text, url, inStep }, signal);
   if (error instanceof RequestFailure) return explain(`${url} could not be ${text}`, error, { url, inStep });
   if (!(error instanceof Error && "code" in error)) return error;
   if (error.code !== "ENOSPC" && error.code !== "EDQUOT") return error;

@@ -111,9 +111,13 @@ async function complete(
   { parts, size }: { readonly parts: readonly SentPart[]; readonly size: number },
 ): Promise<Sent> {
   const { signal } = effort;
-  const answer = await trying(effort, () => requests.completeUpload(at, upload, { parts, headers, signal }));
+  let tries = 0;
+  const answer = await trying(effort, () => {
+    tries += 1;
+    return requests.completeUpload(at, upload, { parts, headers, signal });
+  });
   if (answer !== "gone" && answer.etag !== null) return { written: true, etag: answer.etag, size };
-  const there = await trying(effort, () => requests.look(at, signal)); // U2
+  const there = tries > 1 ? await trying(effort, () => requests.look(at, signal)) : null; // U2
   if (there?.size === size && there.partsSha256 === checksumOf(parts)) return { written: true, etag: there.etag, size };
   if (answer === "gone") throw new RequestFailure("refused", "its upload in parts was ended by somebody else");
   // Nothing takes the parts any more. U3
