@@ -1,10 +1,11 @@
-// A step that takes more memory than its group may have, ended by the kernel. It takes root and the memory groups of
+// Steps that take more memory than their group may have, ended by the kernel. It takes root and the memory groups of
 // Linux; elsewhere the test says that it was skipped.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { findGroupPlace } from "../../worker/adapters/task-process/memory-group-place.ts";
 import { flowWith } from "./step-flow.ts";
 import { Place, until } from "./started.ts";
 
@@ -52,4 +53,33 @@ void test("a step that the kernel ends for want of memory has failed as out of m
   await place.assertNothingLeft();
   await until("an empty group", () => readFileSync(join(group, "cgroup.procs"), "utf8") === "");
   rmdirSync(group);
+});
+
+const swelling = "@resources({ memory: 256 })";
+
+void test("a step that fills memory at once holds no more than it may, and the kernel ends it", options, async (t) => {
+  if (findGroupPlace() === null) return t.skip("memory groups take root on Linux");
+  using place = new Place();
+  place.write("flow.ts", flowWith({ decorators: swelling, work: `this.big = new Uint8Array(3_000_000_000).fill(1);` }));
+  const ran = await place.start("run", "flow.ts", "--json").ended;
+  assert.equal(ran.code, 1, ran.stderr);
+  const { failure } = JSON.parse(ran.stdout) as { failure: { message: string } };
+  const [, peakMiB] = /^out of memory \(peak (\d+) MiB, limit 256 MiB\)$/.exec(failure.message) ?? [];
+  assert.ok(Number(peakMiB) >= 256 && Number(peakMiB) < 300, failure.message);
+  await place.assertNothingLeft();
+});
+
+void test("a command that is killed while a step with a limit runs leaves no memory group", options, async (t) => {
+  const around = findGroupPlace()?.folder;
+  if (around === undefined) return t.skip("memory groups take root on Linux");
+  using place = new Place();
+  place.write("flow.ts", flowWith({ decorators: swelling, work: `tell(process.pid); await pause(1e6);` }));
+  const started = place.start("run", "flow.ts");
+  await until("the step", () => place.lines("told").length === 1);
+  const groups = (): readonly string[] => readdirSync(around).filter((name) => name.startsWith(`stepwell-worker.${started.pid}.`));
+  assert.equal(groups().length, 1);
+  process.kill(started.pid, "SIGKILL");
+  await started.ended;
+  await until("the end of its groups", () => groups().length === 0);
+  await place.assertNothingLeft();
 });

@@ -5,7 +5,7 @@ export function flowWith({ work, decorators = "" }: { readonly work: string; rea
   return `
 import { spawn } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
-import { FlowSpec, artifact, catchError, current, environment, retry, step, timeout } from "stepwell";
+import { FlowSpec, artifact, catchError, current, environment, resources, retry, step, timeout } from "stepwell";
 const tell = (word: unknown) => appendFileSync(process.env["PLACE"] + "/told", word + "\\n");
 const told = () => readFileSync(process.env["PLACE"] + "/told", { encoding: "utf8", flag: "a+" });
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -36,6 +36,8 @@ class NoProcesses implements TaskProcesses {
       signal: nothing,
       hasChildren: () => false,
       samplePeakMiB: () => 0,
+      isToBeWatched: false,
+      excess: () => null,
     };
   }
 

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failureOfDeath, type Death } from "./death.ts";
 
-const gone: Death = { code: null, signal: null, wasReady: true, spawnError: null, stderrTail: "", kernelOutOfMemory: false, peakMiB: 300 };
+const gone: Death = {
+  code: null,
+  signal: null,
+  wasReady: true,
+  spawnError: null,
+  stderrTail: "",
+  kernelOutOfMemory: false,
+  excess: null,
+  peakMiB: 300,
+};
 
 test("a process that exits without a report is an exit, whatever its code", () => {
   assert.deepEqual(failureOfDeath({ ...gone, code: 0 }), { kind: "exit", code: 0 });
@@ -42,4 +51,9 @@ test("a process that never was ready could not be started, and its last words sa
 test("a process that the operating system refused could not be started", () => {
   const failure = failureOfDeath({ ...gone, wasReady: false, spawnError: "spawn EAGAIN" });
   assert.deepEqual(failure, { kind: "start", message: "the task process could not be started: spawn EAGAIN" });
+});
+
+test("a process that the kernel ended at the limit of its attempt is out of memory, with the limit that was met", () => {
+  const excess = { peakMiB: 272, limitMiB: 256 };
+  assert.deepEqual(failureOfDeath({ ...gone, signal: "SIGKILL", kernelOutOfMemory: true, excess }), { kind: "outOfMemory", ...excess });
 });

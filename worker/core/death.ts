@@ -1,6 +1,7 @@
 // Names the way in which a task process ended that nobody had asked to end.
 
 import type { Failure } from "../../proto/failure.ts";
+import type { MemoryExcess } from "./memory.ts";
 
 /** What is known of a process that is gone. */
 export type Death = {
@@ -15,6 +16,8 @@ export type Death = {
   readonly stderrTail: string;
   /** The kernel has ended a process of the worker's memory group since this one started. */
   readonly kernelOutOfMemory: boolean;
+  /** Set where the kernel has ended it, or a process of it, at the limit of its attempt. */
+  readonly excess: MemoryExcess | null;
   readonly peakMiB: number;
 };
 
@@ -22,6 +25,7 @@ const heapExhausted = /heap out of memory|FATAL ERROR: .*(Allocation|allocation)
 
 export function failureOfDeath(death: Death): Failure {
   if (death.spawnError !== null) return { kind: "start", message: `the task process could not be started: ${death.spawnError}` };
+  if (death.excess !== null) return { kind: "outOfMemory", ...death.excess };
   if (heapExhausted.test(death.stderrTail)) {
     return { kind: "outOfMemory", peakMiB: Math.max(death.peakMiB, heapMiBIn(death.stderrTail)), limitMiB: null };
   }

@@ -6,16 +6,32 @@
 
 /** A task process with a flow in it and nothing computed yet holds about half of this. */
 export const processMiB = 128;
+/** What a kernel counts and resident size does not: tables of pages, stacks and sockets of its own. */
+const kernelOwnMiB = 16;
 
-export type MemoryWatch = { readonly limitMiB: number; readonly surplusMiB: number };
+export type MemoryWatch = {
+  readonly limitMiB: number;
+  /** Of what the process holds at the start, what is not the attempt's, and what is. */
+  readonly surplusMiB: number;
+  readonly heldMiB: number;
+};
+
+/** What an attempt held, where that was more than it may. */
+export type MemoryExcess = { readonly peakMiB: number; readonly limitMiB: number };
 
 /** `askedMiB` is what the step asked for, `residentMiB` what the process holds when the attempt begins. */
 export function watchedMemory(askedMiB: number, residentMiB: number): MemoryWatch {
-  return { limitMiB: Math.max(askedMiB, processMiB), surplusMiB: Math.max(0, residentMiB - processMiB) };
+  const surplusMiB = Math.max(0, residentMiB - processMiB);
+  return { limitMiB: Math.max(askedMiB, processMiB), surplusMiB, heldMiB: residentMiB - surplusMiB };
 }
 
-/** What the attempt held at most, where that is more than it may; null where it is not. */
-export function excessMiB({ limitMiB, surplusMiB }: MemoryWatch, peakMiB: number): number | null {
+/** Null where the attempt held no more than it may. */
+export function excessOf({ limitMiB, surplusMiB }: MemoryWatch, peakMiB: number): MemoryExcess | null {
   const heldMiB = peakMiB - surplusMiB;
-  return heldMiB > limitMiB ? heldMiB : null;
+  return heldMiB > limitMiB ? { peakMiB: heldMiB, limitMiB } : null;
+}
+
+/** What a kernel that counts from the start of the attempt may let it take. */
+export function takeableMiB({ limitMiB, heldMiB }: MemoryWatch): number {
+  return limitMiB - heldMiB + kernelOwnMiB;
 }

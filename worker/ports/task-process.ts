@@ -3,6 +3,7 @@
 import type { Sha256 } from "../../proto/ids.ts";
 import type { Failure } from "../../proto/failure.ts";
 import type { Death } from "../core/death.ts";
+import type { MemoryExcess } from "../core/memory.ts";
 
 export type OutputStream = "stdout" | "stderr";
 
@@ -53,8 +54,8 @@ export type TaskProcessEvents = {
 export interface TaskProcess {
   /** Of the operating system; null where it could not be started. */
   readonly pid: number | null;
-  /** `order` is the JSON of a TaskOrder, for a step of `codePackage`. */
-  run(order: Uint8Array, codePackage: string): void;
+  /** `order` is the JSON of a TaskOrder, for a step of `codePackage`. It and what it starts may hold `memoryMiB`; null is any amount. */
+  run(order: Uint8Array, needs: { readonly codePackage: string; readonly memoryMiB: number | null }): void;
   /** Raises the abort signal of the running attempt; the process reports `failure` once the step has settled, at the latest after `settleMs`. */
   abort(failure: Failure, settleMs: number): void;
   /** Reaches everything that the step started as well. */
@@ -63,6 +64,10 @@ export interface TaskProcess {
   hasChildren(): boolean;
   /** Most memory that it, and what it started, was seen to hold since the last `run`, now included. MiB. */
   samplePeakMiB(): number;
+  /** Its limit is kept by nothing but often asking for `excess`. */
+  readonly isToBeWatched: boolean;
+  /** What the attempt holds, or has held, beyond its limit; null where it has not. Something of it may have been killed for that. */
+  excess(): MemoryExcess | null;
 }
 
 /** `once`: it starts faster and runs one order; its report says that it is not to be used again. */

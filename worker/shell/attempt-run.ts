@@ -9,7 +9,6 @@ import { unreachable } from "../../proto/unreachable.ts";
 import type { LogText } from "../../sdk/wire/worker-items.ts";
 import { advanceAttempt, newAttempt, type AttemptAction, type AttemptEvent, type AttemptState } from "../core/attempt.ts";
 import { failureOfDeath } from "../core/death.ts";
-import { excessMiB, watchedMemory, type MemoryWatch } from "../core/memory.ts";
 import type { Report, TaskProcess } from "../ports/task-process.ts";
 import type { AttemptBlobs } from "./blobs/attempt-blobs.ts";
 import { AttemptLog } from "./attempt-log.ts";
@@ -50,8 +49,6 @@ export class AttemptRun {
   #timeout: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
-  /** Null where it may hold any amount. */
-  #memory: MemoryWatch | null = null;
 
   constructor(order: { readonly bytes: Uint8Array; readonly head: OrderHead }, pool: ProcessPool, events: AttemptEvents) {
     this.#order = order.bytes;
@@ -90,11 +87,9 @@ export class AttemptRun {
     this.#lease = lease;
     this.#process = lease.process;
     this.#startedAtMs = Date.now();
-    lease.process.run(this.#order, this.#head.codePackage);
+    lease.process.run(this.#order, this.#head);
     this.#advance({ kind: "started", timeoutSeconds: this.#head.timeoutSeconds });
-    const { memoryMiB } = this.#head;
-    if (memoryMiB !== null) this.#memory = watchedMemory(memoryMiB, lease.process.samplePeakMiB());
-    this.#watch = setTimeout(() => this.#watchMemory(), memoryMiB === null ? watchedAfterMs : limitedEveryMs);
+    this.#watch = setTimeout(() => this.#watchMemory(), lease.process.isToBeWatched ? limitedEveryMs : watchedAfterMs);
     return {
       onCodeReturned: () => this.#advance({ kind: "codeReturned" }),
       onSecrets: (secrets) => this.#log.hide(secrets),
@@ -103,6 +98,7 @@ export class AttemptRun {
       blobs: () => this.#events.blobs,
       onReport: (report) => {
         this.#report = report;
+        if (this.#exceeded()) return;
         if (this.#events.blobs === null) this.#reported(report, null);
         else void this.#whenStored(report, this.#events.blobs);
       },
@@ -132,14 +128,16 @@ export class AttemptRun {
   }
 
   #watchMemory(): void {
-    const peakMiB = this.#process?.samplePeakMiB() ?? 0;
-    const memory = this.#memory;
-    const heldMiB = memory === null ? null : excessMiB(memory, peakMiB);
-    if (memory !== null && heldMiB !== null) {
-      const failure = { kind: "outOfMemory", peakMiB: heldMiB, limitMiB: memory.limitMiB } as const;
-      return this.#advance({ kind: "memoryExceeded", failure });
-    }
-    this.#watch = setTimeout(() => this.#watchMemory(), memory === null ? watchEveryMs : limitedEveryMs);
+    this.#process?.samplePeakMiB();
+    if (this.#exceeded()) return;
+    this.#watch = setTimeout(() => this.#watchMemory(), this.#process?.isToBeWatched === true ? limitedEveryMs : watchEveryMs);
+  }
+
+  /** Ends the attempt where it held more than it may: also where the kernel has ended something that the step started, and not the step. */
+  #exceeded(): boolean {
+    const excess = this.#process?.excess() ?? null;
+    if (excess !== null) this.#advance({ kind: "memoryExceeded", failure: { kind: "outOfMemory", ...excess } });
+    return excess !== null;
   }
 
   #advance(event: AttemptEvent): void {

@@ -9,16 +9,19 @@ import { markerVariable } from "./leftovers.ts";
 
 /**
  * $1 is the marker that all task processes of the worker begin with, $2 the folder to remove. Reads `+ GROUP` and
- * `- GROUP` until the worker is gone; `q` says that it goes in an orderly way. What is killed may have been about to start
- * another process, so it looks again until it finds none, but not for ever.
+ * `- GROUP` until the worker is gone, and `m FOLDER` of its memory groups; `q` says that it goes in an orderly way. What is
+ * killed may have been about to start another process, so it looks again until it finds none, but not for ever; and a memory
+ * group can be removed when what was in it is gone.
  */
 const script = `
 trap '' INT TERM HUP
 groups=" "
+memory=
 while read -r op group; do
   case "$op" in
     +) groups="$groups$group " ;;
     -) case "$groups" in *" $group "*) groups="\${groups%% $group *} \${groups#* $group }" ;; esac ;;
+    m) memory="$group" ;;
     q) exit 0 ;;
   esac
 done
@@ -32,6 +35,13 @@ for look in 1 2 3 4 5; do
   done
 done
 rm -rf -- "$2"
+[ -n "$memory" ] || exit 0
+for look in 1 2 3 4 5 6 7 8 9 10; do
+  rmdir -- "$memory"/*/ 2>/dev/null
+  rmdir -- "$memory" 2>/dev/null
+  [ -d "$memory" ] || break
+  sleep 0.1
+done
 `;
 
 export class Reaper {
@@ -53,6 +63,11 @@ export class Reaper {
   watch(group: number): void {
     this.begin();
     this.#shell?.stdin?.write(`+ ${group}\n`);
+  }
+
+  removeGroups(folder: string): void {
+    this.begin();
+    this.#shell?.stdin?.write(`m ${folder}\n`);
   }
 
   release(group: number): void {

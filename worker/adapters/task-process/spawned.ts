@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Failure } from "../../../proto/failure.ts";
 import type { Death } from "../../core/death.ts";
+import type { MemoryExcess } from "../../core/memory.ts";
 import { parameterVariables } from "../../../proto/secret.ts";
 import { parseSha256 } from "../../../proto/ids.ts";
 import { FileArtifactStore } from "../../../sdk/artifact/file-store.ts";
@@ -27,8 +28,9 @@ import {
   reportFrame,
   secretsFrame,
 } from "./frames.ts";
-import { kernelKills, treeResidentMiB } from "./kernel-memory.ts";
 import { killLeftovers, killQuietly, leftoversOf, markerVariable } from "./leftovers.ts";
+import { MemoryGroups, type MemoryGroup } from "./memory-group.ts";
+import { MemoryLimit } from "./memory-limit.ts";
 import { Reaper } from "./reaper.ts";
 
 /**
@@ -65,6 +67,7 @@ const sharedFlags = /^--(max-[a-z-]+=|stack-size=|expose-gc$|no-warnings$|disabl
 export class SpawnedTaskProcesses implements TaskProcesses {
   readonly #options: SpawnOptions;
   readonly #reaper: Reaper;
+  readonly #groups: MemoryGroups;
   readonly #alive = new Set<Spawned>();
   readonly #programs: Readonly<Record<ProcessUse, string>>;
   /** Read, and verified, for the last process that runs one task: it need not load what that takes. */
@@ -75,6 +78,7 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     this.#options = options;
     this.#programs = options.program === undefined ? ownPrograms() : { once: options.program, warm: options.program };
     this.#reaper = new Reaper(`${options.marker}\\.`, options.tempRoot);
+    this.#groups = new MemoryGroups(options.marker, (folder) => this.#reaper.removeGroups(folder));
   }
 
   start({ environment, use }: ProcessStart, events: TaskProcessEvents): TaskProcess {
@@ -90,7 +94,9 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     // A process that has not run a step yet ends by itself when its worker is gone.
     const watched = (): void => (child.pid === undefined ? undefined : this.#reaper.watch(child.pid));
     const packageOf = (sha256: string): Uint8Array | null => (use === "once" ? this.#readPackage(sha256) : null);
-    const spawned = new Spawned(child, { marker, tempDir, watched, packageOf }, events);
+    const name = String(this.#count);
+    const enterGroup = (): MemoryGroup | null => (child.pid === undefined ? null : this.#groups.enter(name, child.pid));
+    const spawned = new Spawned(child, { marker, tempDir, watched, packageOf, enterGroup }, events);
     void this.#whenEnded(spawned);
     this.#alive.add(spawned);
     this.#reaper.begin();
@@ -149,7 +155,7 @@ export class SpawnedTaskProcesses implements TaskProcesses {
     const ends = [...this.#alive].map((spawned) => spawned.ended);
     this.kill();
     await Promise.all(ends);
-    await rm(this.#options.tempRoot, { recursive: true, force: true });
+    await Promise.all([rm(this.#options.tempRoot, { recursive: true, force: true }), this.#groups.close()]);
     await this.#reaper.close();
   }
 }
@@ -159,6 +165,7 @@ type Identity = {
   readonly tempDir: string;
   readonly watched: () => void;
   readonly packageOf: (sha256: string) => Uint8Array | null;
+  readonly enterGroup: () => MemoryGroup | null;
 };
 
 class Spawned implements TaskProcess {
@@ -169,9 +176,10 @@ class Spawned implements TaskProcess {
   readonly #identity: Identity;
   readonly #socket: Socket | null;
   readonly #blobs: BlobPort;
-  readonly #killsBefore = kernelKills();
+  readonly #memory: MemoryLimit;
+  /** What waits to be sent; null where nothing holds it up. */
+  #held: Uint8Array[] | null = null;
   #stderrTail = "";
-  #peakMiB = 0;
   #ready = false;
   #hasRun = false;
   #spawnError: string | null = null;
@@ -183,6 +191,7 @@ class Spawned implements TaskProcess {
     this.#identity = identity;
     this.events = events;
     this.pid = child.pid ?? null;
+    this.#memory = new MemoryLimit(child.pid ?? null, identity.enterGroup);
     this.#socket = socketOf(child);
     this.#blobs = new BlobPort(child, () => events.blobs());
     const reader = new FrameReader((kind, body) => this.#receive(kind, body));
@@ -196,18 +205,32 @@ class Spawned implements TaskProcess {
     this.ended = this.#whenEnded();
   }
 
-  run(order: Uint8Array, codePackage: string): void {
-    this.#peakMiB = 0;
+  run(order: Uint8Array, { codePackage, memoryMiB }: Parameters<TaskProcess["run"]>[1]): void {
+    const limited = this.#memory.begin(memoryMiB);
+    if (limited !== null) void this.#hold(limited);
     this.#endedCleanly = false;
     const bytes = this.#identity.packageOf(codePackage);
-    if (bytes !== null) this.#socket?.write(encodeFrame(packageFrame, bytes));
-    this.#socket?.write(encodeFrame(orderFrame, order));
+    if (bytes !== null) this.#send(encodeFrame(packageFrame, bytes));
+    this.#send(encodeFrame(orderFrame, order));
     if (!this.#hasRun) this.#identity.watched();
     this.#hasRun = true;
   }
 
   abort(failure: Failure, settleMs: number): void {
-    this.#socket?.write(encodeFrame(abortFrame, Buffer.from(JSON.stringify({ failure, settleMs }))));
+    this.#send(encodeFrame(abortFrame, Buffer.from(JSON.stringify({ failure, settleMs }))));
+  }
+
+  /** Keeps back what is to be sent until its memory is limited: what a step starts before would be without a limit. */
+  async #hold(limited: Promise<void>): Promise<void> {
+    const held: Uint8Array[] = (this.#held = []);
+    await limited;
+    this.#held = null;
+    for (const frame of held) this.#send(frame);
+  }
+
+  #send(frame: Uint8Array): void {
+    if (this.#held === null) this.#socket?.write(frame);
+    else this.#held.push(frame);
   }
 
   signal(signal: "SIGTERM" | "SIGKILL"): void {
@@ -222,8 +245,15 @@ class Spawned implements TaskProcess {
   }
 
   samplePeakMiB(): number {
-    if (this.pid !== null) this.#peakMiB = Math.max(this.#peakMiB, treeResidentMiB(this.pid));
-    return this.#peakMiB;
+    return this.#memory.samplePeakMiB();
+  }
+
+  get isToBeWatched(): boolean {
+    return this.#memory.isToBeWatched;
+  }
+
+  excess(): MemoryExcess | null {
+    return this.#memory.excess();
   }
 
   #receive(kind: number, body: Buffer): void {
@@ -257,6 +287,8 @@ class Spawned implements TaskProcess {
     const { code, signal } = await exitOf(this.#child);
     if (this.pid !== null) this.#killGroup(this.pid);
     await closed(this.#child);
+    const { peakMiB, byKernel, excess } = this.#memory.afterDeath();
+    await this.#memory.close();
     await rm(this.#identity.tempDir, { recursive: true, force: true });
     return {
       code,
@@ -264,8 +296,9 @@ class Spawned implements TaskProcess {
       wasReady: this.#ready,
       spawnError: this.#spawnError,
       stderrTail: this.#stderrTail,
-      kernelOutOfMemory: kernelKills() > this.#killsBefore,
-      peakMiB: this.#peakMiB,
+      kernelOutOfMemory: byKernel,
+      excess,
+      peakMiB,
     };
   }
 
@@ -286,10 +319,28 @@ function ownPrograms(): Readonly<Record<ProcessUse, string>> {
 /** What cannot even be tried, such as a variable that no environment can hold. */
 function neverStarted(error: unknown, events: TaskProcessEvents): TaskProcess {
   const spawnError = error instanceof Error ? error.message : String(error);
-  const death = { code: null, signal: null, wasReady: false, spawnError, stderrTail: "", kernelOutOfMemory: false, peakMiB: 0 };
+  const death = {
+    code: null,
+    signal: null,
+    wasReady: false,
+    spawnError,
+    stderrTail: "",
+    kernelOutOfMemory: false,
+    excess: null,
+    peakMiB: 0,
+  };
   setImmediate(() => events.onEnd(death));
   const nothing = (): void => undefined;
-  return { pid: null, run: nothing, abort: nothing, signal: nothing, hasChildren: () => false, samplePeakMiB: () => 0 };
+  return {
+    pid: null,
+    run: nothing,
+    abort: nothing,
+    signal: nothing,
+    hasChildren: () => false,
+    samplePeakMiB: () => 0,
+    isToBeWatched: false,
+    excess: () => null,
+  };
 }
 
 function socketOf(child: ChildProcess): Socket | null {
