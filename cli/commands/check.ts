@@ -2,10 +2,11 @@
 
 import { isError } from "../../sdk/graph/problem.ts";
 import { exitCodes, type ExitCode } from "../cli-error.ts";
-import { printDocument, printLines, wantsJson, type Context } from "../context.ts";
+import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
 import { checkFlowFile, findFlowFile, showProblems } from "../flow-file.ts";
 import { countOfThings } from "../format/count.ts";
 import { formatDuration } from "../format/duration.ts";
+import { batchNotes } from "../render/batch-notes.ts";
 import { checkedLine } from "../render/checked-line.ts";
 
 export async function check(context: Context): Promise<ExitCode> {
@@ -20,6 +21,7 @@ export async function check(context: Context): Promise<ExitCode> {
     return refused ? exitCodes.usage : exitCodes.ok;
   }
   showProblems(context, problems);
+  if (graph !== null) for (const note of batchNotes(graph)) printNote(context, note);
   const { paint } = context.terminal.out;
   const counts = [
     ...(errors > 0 ? [countOfThings(errors, "error")] : []),

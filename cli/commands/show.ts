@@ -2,8 +2,9 @@
 
 import { showFlow, showFormats } from "../../sdk/graph/show.ts";
 import { exitCodes, type ExitCode } from "../cli-error.ts";
-import { wantsJson, type Context } from "../context.ts";
+import { printNote, wantsJson, type Context } from "../context.ts";
 import { findFlowFile, readFlow } from "../flow-file.ts";
+import { batchNotes } from "../render/batch-notes.ts";
 
 export async function show(context: Context): Promise<ExitCode> {
   const [text = ""] = context.operands;
@@ -11,5 +12,6 @@ export async function show(context: Context): Promise<ExitCode> {
   const asked = context.options.text("format");
   const format = showFormats.find((known) => known === asked) ?? (wantsJson(context) ? "json" : "text");
   context.terminal.out.write(showFlow(graph, { format, file: text }));
+  if (format === "text") for (const note of batchNotes(graph)) printNote(context, note);
   return exitCodes.ok;
 }
