@@ -17,9 +17,10 @@ export type BlobPlace =
     }
   /**
    * URLs that the coordinator grants, one for each blob. Those without a host lead to its own HTTP port, which is on the host
-   * that it is reached at.
+   * that it is reached at. `dataRoot` is the folder of the bucket behind them that step code with credentials of its own may
+   * keep data in, as an address: `s3://BUCKET/PREFIX/data`.
    */
-  | { readonly kind: "presigned"; readonly http: HttpPort | null };
+  | { readonly kind: "presigned"; readonly http: HttpPort | null; readonly dataRoot?: string };
 
 /** Whether the blobs outlive the coordinator's folder: then every value is to be among them, also what rides in the ledger. */
 export function isBucket(place: Exclude<BlobPlace, { kind: "files" }>): boolean {

@@ -1,7 +1,7 @@
 // The blobs of a coordinator that keeps them in a bucket, for workers and clients with and without credentials of their own.
 
 import type { Sha256 } from "../../proto/ids.ts";
-import type { S3Place } from "../../sdk/artifact/s3/place.ts";
+import { dataRootOf, type S3Place } from "../../sdk/artifact/s3/place.ts";
 import type { S3ArtifactStore } from "../../sdk/artifact/s3/s3-store.ts";
 import type { BlobAccess } from "../ports/blob-access.ts";
 
@@ -17,7 +17,7 @@ export type S3BlobsOptions = {
 
 export function s3Blobs({ store, place, access }: S3BlobsOptions): BlobAccess {
   return {
-    places: access === "role" ? [{ kind: "s3", ...place }] : [{ kind: "presigned", http: null }],
+    places: access === "role" ? [{ kind: "s3", ...place }] : [{ kind: "presigned", http: null, dataRoot: dataRootOf(place) }],
     sign: (requests) => store.sign(requests, { expiresInSeconds: urlSeconds }),
     piecesOf: async (sha256) => new Set<Sha256>(await store.piecesOf(sha256)),
   };

@@ -29,7 +29,7 @@ import { sha256 } from "./values.ts";
 const place = union<BlobPlace>({
   files: object({ kind, root: string, mark: string }),
   s3: object({ kind, bucket: string, prefix: string, region: nullable(string), endpoint: nullable(string), pathStyle: boolean }),
-  presigned: object({ kind, http: nullable(object<HttpPort>({ port: count, tls: boolean })) }),
+  presigned: object({ kind, http: nullable(object<HttpPort>({ port: count, tls: boolean })), dataRoot: optional(string) }),
 });
 
 /** @throws ParseError */

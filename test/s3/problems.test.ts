@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { afterEach, describe, test } from "node:test";
 import { identify } from "../../sdk/artifact/codec.ts";
 import { ArtifactStoreError } from "../../sdk/artifact/store.ts";
-import { parseS3Place, type S3Place } from "../../sdk/artifact/s3/place.ts";
+import { dataRootOf, parseS3Place, type S3Place } from "../../sdk/artifact/s3/place.ts";
 import { S3ArtifactStore } from "../../sdk/artifact/s3/s3-store.ts";
 import { countedPacing, placeAt, TestStores, useTestCredentials } from "./fixture.ts";
 
@@ -160,6 +160,20 @@ describe("the address of a bucket", () => {
     const own = parseS3Place("s3://b23/p?endpoint=http://10.0.0.1:7480");
     assert.deepEqual([own.endpoint, own.pathStyle], ["http://10.0.0.1:7480", true]);
     assert.equal(parseS3Place("s3://b23?endpoint=https://s3.example.com&path-style=false").pathStyle, false);
+  });
+
+  test("names a folder for data, which is in the same place", () => {
+    for (const address of [
+      "s3://my-bucket",
+      "s3://my-bucket/a/b?region=eu-west-1",
+      "s3://b23/p?endpoint=http://10.0.0.1:7480",
+      "s3://b23?endpoint=https://s3.example.com&path-style=false",
+    ]) {
+      const place = parseS3Place(address);
+      const prefix = place.prefix === "" ? "data" : `${place.prefix}/data`;
+      assert.deepEqual(parseS3Place(dataRootOf(place)), { ...place, prefix });
+    }
+    assert.equal(dataRootOf(parseS3Place("s3://my-bucket/team")), "s3://my-bucket/team/data");
   });
 
   test("is refused with how it should look", () => {

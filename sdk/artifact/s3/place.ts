@@ -30,6 +30,16 @@ export function parseS3Place(address: string): S3Place {
   return { bucket, prefix: path.replace(/^\/+|\/+$/g, ""), region: options.get("region"), endpoint, pathStyle };
 }
 
+/** The address of a folder below, for who reads it with `parseS3Place`: where step code keeps data, beside the blobs. */
+export function dataRootOf({ bucket, prefix, region, endpoint, pathStyle }: S3Place): string {
+  const options = new URLSearchParams({
+    ...(region !== null && { region }),
+    ...(endpoint !== null && { endpoint }),
+    ...(pathStyle !== (endpoint !== null) && { "path-style": String(pathStyle) }),
+  }).toString();
+  return `s3://${bucket}/${prefix === "" ? "" : `${prefix}/`}data${options === "" ? "" : `?${options}`}`;
+}
+
 /** For errors and logs. */
 export function placeText({ bucket, prefix, endpoint }: S3Place): string {
   return `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}${endpoint === null ? "" : ` at ${endpoint}`}`;

@@ -42,6 +42,8 @@ export type TaskStorage = {
   readonly access: "files" | "cached" | "cachedWhole";
   /** Variables of the worker's environment that are not for step code, beside its token. */
   readonly hidden: readonly string[];
+  /** Where step code keeps data of its own, as the coordinator says. */
+  readonly dataRoot?: string | null;
 };
 
 export type SpawnOptions = {
@@ -57,6 +59,8 @@ export type SpawnOptions = {
 
 /** What lets the worker in at its coordinator. */
 const tokenVariable = "STEPWELL_TOKEN";
+/** What the coordinator says is the same for all tasks of a run, so that it counts for more than what a machine has. */
+const dataRootVariable = "STEPWELL_DATA_ROOT";
 /** How much of a process's last words is kept to explain its end. Characters. */
 const stderrTailMax = 4096;
 /** How long the pipes of a dead process may stay open before they are given up. Milliseconds. */
@@ -111,8 +115,9 @@ export class SpawnedTaskProcesses implements TaskProcesses {
   #ownEnvironment(): NodeJS.ProcessEnv {
     const own = { ...process.env };
     const parameters = Object.keys(own).filter((name) => name.startsWith(parameterVariables));
-    for (const name of [tokenVariable, ...parameters, ...this.#options.storage().hidden]) delete own[name];
-    return own;
+    const { hidden, dataRoot = null } = this.#options.storage();
+    for (const name of [tokenVariable, ...parameters, ...hidden]) delete own[name];
+    return dataRoot === null ? own : { ...own, [dataRootVariable]: dataRoot };
   }
 
   #readPackage(sha256: string): Uint8Array | null {

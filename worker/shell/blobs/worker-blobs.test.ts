@@ -56,6 +56,18 @@ test("a bucket is to hold everything, and its keys are hidden from step code whe
   assert.deepEqual([without.storage().access, without.storage().hidden], ["cachedWhole", []]);
 });
 
+test("step code is told where the bucket's data are, whether or not the worker has keys", async () => {
+  using folder = temporaryFolder();
+  const dataRootFrom = async (place: BlobPlace): Promise<string | null> => {
+    const { blobs } = blobsIn(folder.path);
+    await blobs.use(offer(place));
+    return blobs.storage().dataRoot;
+  };
+  assert.equal(await dataRootFrom(bucket), "s3://b/data");
+  assert.equal(await dataRootFrom({ kind: "presigned", http: null, dataRoot: "s3://b/p/data?region=r" }), "s3://b/p/data?region=r");
+  assert.equal(await dataRootFrom({ kind: "presigned", http: null }), null);
+});
+
 test("after a restart the coordinator may serve blobs at another port, but not keep them elsewhere", async () => {
   using folder = temporaryFolder();
   const { blobs, opened } = blobsIn(folder.path);

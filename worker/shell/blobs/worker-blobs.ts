@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { isBucket, type BlobPlace } from "../../../proto/blobs.ts";
 import { parseBlobPlaces } from "../../../proto/parse/blobs.ts";
 import type { OpenStore, RemotePlace } from "../../../sdk/artifact/blob-place.ts";
+import { dataRootOf } from "../../../sdk/artifact/s3/place.ts";
 import type { ArtifactStore } from "../../../sdk/artifact/store.ts";
 import type { Held } from "../../../sdk/wire/worker-items.ts";
 import type { WorkerLog } from "../../ports/log.ts";
@@ -30,7 +31,13 @@ export type WorkerBlobsOptions = {
   readonly log: WorkerLog;
 };
 
-type Storage = { readonly root: string; readonly access: "files" | "cached" | "cachedWhole"; readonly hidden: readonly string[] };
+type Storage = {
+  readonly root: string;
+  readonly access: "files" | "cached" | "cachedWhole";
+  readonly hidden: readonly string[];
+  /** Where step code keeps data of its own, as the coordinator says; null where it says nothing. */
+  readonly dataRoot: string | null;
+};
 
 /** Keys to the bucket are not for step code, where the worker uses its own. */
 const keyVariables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
@@ -59,10 +66,11 @@ export class WorkerBlobs {
   storage(): Storage {
     const chosen = this.#chosen;
     if (chosen === null) throw new Error("nobody has said yet where blobs are");
-    if (chosen.kind === "files") return { root: chosen.root, access: "files", hidden: [] };
+    if (chosen.kind === "files") return { root: chosen.root, access: "files", hidden: [], dataRoot: null };
     const { place, cache } = chosen;
     const access = isBucket(place) ? "cachedWhole" : "cached";
-    return { root: cache.folder, access, hidden: place.kind === "s3" ? keyVariables : [] };
+    const dataRoot = place.kind === "s3" ? dataRootOf(place) : (place.dataRoot ?? null);
+    return { root: cache.folder, access, hidden: place.kind === "s3" ? keyVariables : [], dataRoot };
   }
 
   /** Null where there is no cache. */
