@@ -5,8 +5,17 @@ import type { Shape } from "../../../proto/shape.ts";
 
 export type LaunchEvent =
   /** Always the first of a launch, and durable before anybody is asked for it. */
-  | { readonly kind: "launchPlanned"; readonly atMs: number; readonly launch: LaunchId; readonly shape: Shape; readonly count: number;
- /** Tasks that each of its workers has room for, and what one costs, by an estimate. */ readonly slots: number; readonly usdPerHour: number }
+  | {
+      readonly kind: "launchPlanned";
+      readonly atMs: number;
+      readonly launch: LaunchId;
+      readonly shape: Shape;
+      readonly count: number;
+      /** Tasks that each of its workers has room for. */
+      readonly slots: number;
+      /** What each costs, by an estimate. */
+      readonly usdPerHour: number;
+    }
   /** There is no job: the same may be asked for again, not before `untilMs`. */
   | {
       readonly kind: "launchPostponed";
@@ -44,6 +53,8 @@ export type LaunchEvent =
       readonly launch: LaunchId;
       readonly indexes: readonly number[] | null;
       readonly why: string;
+      /** They should have come, and something is wrong. */
+      readonly isTrouble: boolean;
     }
   /** Workers that never came have failed, by what the service says. */
   | {
@@ -54,11 +65,11 @@ export type LaunchEvent =
       readonly problem: LaunchProblem;
       readonly reason: string;
     }
-  /** Nothing of it runs any more, or ever will. `workerMs`: for how long its workers ran, together. */
-  | { readonly kind: "launchOver"; readonly atMs: number; readonly launch: LaunchId; readonly end: LaunchEnd; readonly workerMs: number };
+  /** Nothing of it runs any more, or ever will. */
+  | { readonly kind: "launchOver"; readonly atMs: number; readonly launch: LaunchId; readonly end: LaunchEnd };
 
-/** Why a launch brought no worker. */
-export type LaunchProblem = "refused" | "exit" | "outOfMemory" | "hostLost" | "image" | "timeout" | "ended" | "impossible";
+/** Why a worker never came; `silent`: it runs and does not reach the coordinator. */
+export type LaunchProblem = "exit" | "outOfMemory" | "hostLost" | "image" | "timeout" | "ended" | "impossible" | "silent";
 
 export type LaunchEnd =
   /** All its workers have ended. */
@@ -66,5 +77,7 @@ export type LaunchEnd =
   | { readonly kind: "refused"; readonly reason: string }
   /** No job was found by its name. */
   | { readonly kind: "neverCame" }
+  /** It was given up before anybody was asked for it. */
+  | { readonly kind: "unneeded" }
   /** The service knows the job no more. */
   | { readonly kind: "forgotten" };
