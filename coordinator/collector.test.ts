@@ -172,6 +172,29 @@ test("what a run comes to need while the store is looked through stays", async (
   assert.equal((await coordinator.control.run(run)).collectedAtMs, undefined);
 });
 
+test("what a run comes to need while others' garbage is being deleted stays, however much of that there is", async (context) => {
+  const house = await House.open(context);
+  const store = new AgingStore(() => house.clock.nowMs());
+  const coordinator = await house.start({ sweep: store });
+  const worker = await house.worker(coordinator, { slots: 1, execute: () => null });
+  await coordinator.control.submit({ ...submission(graph), codePackage: store.put("package") });
+  await worker.until(() => worker.assigned("start/0").length === 1);
+  const garbage = Array.from({ length: 20_500 }, (_, at) => store.keep(`left ${at}`));
+  const [slow] = garbage.toSorted((one, other) => (one.sha256 < other.sha256 ? 1 : -1));
+  assert.ok(slow !== undefined);
+  house.clock.jump(100 * hourMs);
+  const before = store.blobs.size;
+  store.meanwhile = async () => {
+    if (store.blobs.size === before) return;
+    store.meanwhile = async () => undefined;
+    worker.finish("start/0", { ...succeeded({ kind: "linear", to: step("end") }), artifacts: { slow } });
+    await worker.until(() => worker.assigned("end/0").length === 1);
+  };
+  const report = await coordinator.control.collect({ retention: keepAll, keepLogs: false, dryRun: false, by: "ada" });
+  assert.deepEqual([report.deleted.blobs, report.needed.blobs, store.blobs.size], [garbage.length - 1, 2, 2]);
+  assert.ok(store.blobs.has(slow.sha256));
+});
+
 test(
   "whatever happens meanwhile and wherever it dies, nothing that a run needs is ever deleted, and in the end all else is",
   { timeout: 120_000 },

@@ -37,9 +37,19 @@ const pageRuns = 200;
 /** Names of one request to delete: few, so that little time passes between a look at a blob and its end. */
 const deletedAtOnce = 100;
 
+/** Old blobs that are looked at together for who may have named them meanwhile: what is listed is never held as a whole. */
+const lookedAtOnce = 20_000;
+
+/** What was found out about all runs before anything is deleted. */
 type Survey = {
-  readonly runs: readonly RunSummary[];
+  /** Of those that were at their end. */
+  readonly ended: ReadonlySet<RunId>;
+  readonly keptRuns: number;
+  /** Whose artifacts are given up, now or before. */
+  readonly collected: readonly RunId[];
   readonly needed: Set<Sha256>;
+  /** Blobs that are stored in pieces, and that no run needed. */
+  readonly lists: Set<Sha256>;
 };
 
 export class Collector {
@@ -61,11 +71,9 @@ export class Collector {
     const { log } = this.#options;
     const { collected, busy } = await this.#giveUp(request);
     const survey = await this.#survey(request.dryRun ? collected : new Set());
-    const candidates = await this.#candidates(survey.needed);
-    await this.#surveyAgain(survey, candidates.old); // G2
-    const deleted = request.dryRun ? amountOf(candidates.old.values()) : await this.#sweep(candidates.old);
-    if (!request.dryRun)
-      for (const { run, collectedAtMs } of survey.runs) if (collectedAtMs !== undefined) this.#options.secrets?.forget(run);
+    await this.#addPieces(survey);
+    const { deleted, needed, young } = await this.#sweep(survey, request.dryRun);
+    if (!request.dryRun) for (const run of survey.collected) this.#options.secrets?.forget(run);
     if (!request.dryRun && !request.keepLogs) for (const run of collected) await this.#options.logs.remove(run);
     log.info(
       { event: "gc.finished", runs: collected.size, blobs: deleted.blobs, bytes: deleted.bytes, dry_run: request.dryRun, by: request.by },
@@ -75,10 +83,10 @@ export class Collector {
       dryRun: request.dryRun,
       runs: [...collected],
       busy,
-      keptRuns: survey.runs.filter(({ run, collectedAtMs }) => collectedAtMs === undefined && !collected.has(run)).length,
+      keptRuns: survey.keptRuns,
       deleted,
-      needed: candidates.needed,
-      young: candidates.young,
+      needed,
+      young,
       youngHours: this.#options.youngMs / hourMs,
     };
   }
@@ -114,76 +122,78 @@ export class Collector {
 
   /** What all runs need, except those that are left out. */
   async #survey(without: ReadonlySet<RunId>): Promise<Survey> {
-    const runs: RunSummary[] = [];
+    const ended = new Set<RunId>();
+    const collected: RunId[] = [];
     const needed = new Set<Sha256>();
-    for await (const summary of this.#runs()) {
-      runs.push(summary);
-      if (summary.collectedAtMs === undefined && !without.has(summary.run)) await this.#need(summary.run, needed);
+    let keptRuns = 0;
+    for await (const { run, finishedAtMs, collectedAtMs } of this.#runs()) {
+      if (finishedAtMs !== null) ended.add(run);
+      if (collectedAtMs !== undefined) collected.push(run);
+      else if (!without.has(run)) {
+        keptRuns += 1;
+        await this.#need(run, needed);
+      }
     }
-    return { runs, needed };
+    return { ended, keptRuns, collected, needed, lists: new Set() };
   }
 
   async #need(run: RunId, needed: Set<Sha256>): Promise<void> {
     for (const blob of blobsOfRun(await this.#options.readState(run))) needed.add(blob);
   }
 
-  /** What is stored, sorted by whether it may be deleted. */
-  async #candidates(
-    needed: Set<Sha256>,
-  ): Promise<{ readonly old: Map<Sha256, ListedBlob>; readonly needed: Amount; readonly young: Amount }> {
-    const { store, clock, youngMs } = this.#options;
-    const lists: Sha256[] = [];
-    const others: ListedBlob[] = [];
-    const held: ListedBlob[] = [];
-    for await (const blob of store.list()) {
-      if (blob.part === "list") lists.push(blob.sha256);
-      if (needed.has(blob.sha256)) held.push(blob);
-      else others.push(blob);
+  /** A piece is needed for as long as the blob that it is a piece of. */
+  async #addPieces({ needed, lists }: Survey): Promise<void> {
+    const { store } = this.#options;
+    const inPieces: Sha256[] = [];
+    for await (const { part, sha256 } of store.list()) {
+      if (part !== "list") continue;
+      if (needed.has(sha256)) inPieces.push(sha256);
+      else lists.add(sha256);
     }
-    // A piece is needed for as long as the blob that it is a piece of.
-    const pieces = new Set<Sha256>();
-    for (const sha256 of lists) if (needed.has(sha256)) for (const piece of await store.piecesOf(sha256)) pieces.add(piece);
+    for (const sha256 of inPieces) for (const piece of await store.piecesOf(sha256)) needed.add(piece);
+  }
+
+  async #sweep(survey: Survey, dryRun: boolean): Promise<{ readonly deleted: Amount; readonly needed: Amount; readonly young: Amount }> {
+    const { store, clock, youngMs } = this.#options;
+    const [deleted, needed, young] = [none(), none(), none()];
     const beforeMs = clock.nowMs() - youngMs; // G3
-    const free = others.filter(({ sha256 }) => !pieces.has(sha256));
-    const old = free.filter(({ modifiedAtMs }) => modifiedAtMs < beforeMs);
-    return {
-      old: new Map(old.map((blob) => [blob.sha256, blob])),
-      needed: amountOf([...held, ...others.filter(({ sha256 }) => pieces.has(sha256))]),
-      young: amountOf(free.filter(({ modifiedAtMs }) => modifiedAtMs >= beforeMs)),
-    };
-  }
-
-  /** Takes out of `old` what is needed by runs that were not there, or not at their end, when it was looked for. */
-  async #surveyAgain({ runs }: Survey, old: Map<Sha256, ListedBlob>): Promise<void> {
-    const ended = new Set(runs.filter(({ finishedAtMs }) => finishedAtMs !== null).map(({ run }) => run));
-    const needed = new Set<Sha256>();
-    for await (const { run, finishedAtMs, collectedAtMs } of this.#runs()) {
-      if (collectedAtMs === undefined && (finishedAtMs === null || !ended.has(run))) await this.#need(run, needed);
-    }
-    for (const sha256 of needed) {
-      if (old.delete(sha256)) for (const piece of await this.#options.store.piecesOf(sha256)) old.delete(piece);
-    }
-  }
-
-  /** Looks once more at each blob: it may have been stored again since. (G3) */
-  async #sweep(old: ReadonlyMap<Sha256, ListedBlob>): Promise<Amount> {
-    const { store, clock, youngMs } = this.#options;
-    if (old.size === 0) return amountOf([]);
-    const beforeMs = clock.nowMs() - youngMs;
-    const deleted: ListedBlob[] = [];
-    let batch: ListedBlob[] = [];
+    let old: ListedBlob[] = [];
     const flush = async (): Promise<void> => {
-      await store.delete([...new Set(batch.map(({ sha256 }) => sha256))], beforeMs);
-      deleted.push(...batch);
-      batch = [];
+      if (old.length === 0) return;
+      await this.#surveyAgain(survey); // G2
+      const free = old.filter(({ sha256 }) => !survey.needed.has(sha256));
+      for (const blob of old) if (survey.needed.has(blob.sha256)) add(needed, blob);
+      old = [];
+      if (!dryRun) await this.#delete(free, beforeMs);
+      for (const blob of free) add(deleted, blob);
     };
     for await (const blob of store.list()) {
-      if (!old.has(blob.sha256) || blob.modifiedAtMs >= beforeMs) continue;
-      batch.push(blob);
-      if (batch.length >= deletedAtOnce) await flush();
+      if (survey.needed.has(blob.sha256)) add(needed, blob);
+      else if (blob.modifiedAtMs >= beforeMs) add(young, blob);
+      else old.push(blob);
+      if (old.length >= lookedAtOnce) await flush();
     }
     await flush();
-    return amountOf(deleted);
+    return { deleted, needed, young };
+  }
+
+  /** Adds what is needed by runs that were not there, or not at their end, when it was looked for. */
+  async #surveyAgain({ ended, needed, lists }: Survey): Promise<void> {
+    const again = new Set<Sha256>();
+    for await (const { run, finishedAtMs, collectedAtMs } of this.#runs()) {
+      if (collectedAtMs === undefined && (finishedAtMs === null || !ended.has(run))) await this.#need(run, again);
+    }
+    for (const sha256 of again) {
+      needed.add(sha256);
+      if (lists.delete(sha256)) for (const piece of await this.#options.store.piecesOf(sha256)) needed.add(piece);
+    }
+  }
+
+  /** The store looks once more at each blob: it may have been stored again since. (G3) */
+  async #delete(blobs: readonly ListedBlob[], beforeMs: number): Promise<void> {
+    const names = [...new Set(blobs.map(({ sha256 }) => sha256))];
+    for (let at = 0; at < names.length; at += deletedAtOnce)
+      await this.#options.store.delete(names.slice(at, at + deletedAtOnce), beforeMs);
   }
 
   /** Newest first. */
@@ -203,11 +213,9 @@ export class Collector {
 
 const hourMs = 60 * 60 * 1000;
 
-function amountOf(blobs: Iterable<ListedBlob>): Amount {
-  let [count, bytes] = [0, 0];
-  for (const { size } of blobs) {
-    count += 1;
-    bytes += size;
-  }
-  return { blobs: count, bytes };
+const none = () => ({ blobs: 0, bytes: 0 });
+
+function add(amount: { -readonly [Field in keyof Amount]: Amount[Field] }, { size }: ListedBlob): void {
+  amount.blobs += 1;
+  amount.bytes += size;
 }
