@@ -9,6 +9,9 @@ import type { BatchOptions, BatchPlacement, BatchPlatform, Resources } from "./g
 /** Whether a worker may be taken away with two minutes' notice, for less money. */
 export type Capacity = "spot" | "onDemand";
 
+/** Set to `on` where a worker is to ask its machine whether it will be taken away. */
+export const spotVariable = "STEPWELL_SPOT_NOTICE";
+
 /** Sizes are those of one task. Null stands for whatever the coordinator has for all. */
 export type Shape = Resources & {
   readonly queue: string | null;

@@ -3,6 +3,7 @@
 import { CliError, type ExitCode } from "../cli-error.ts";
 import { serveUntilStopped } from "../cluster/daemon.ts";
 import { LastingWorker } from "../cluster/lasting-worker.ts";
+import { leftBeforeMachine } from "../cluster/spot-end.ts";
 import type { Context } from "../context.ts";
 import { endpointOf } from "../endpoint.ts";
 import { openServiceLog } from "../log.ts";
@@ -19,12 +20,16 @@ export async function worker(context: Context): Promise<ExitCode> {
   const log = openServiceLog("worker", context);
   const lasting = new LastingWorker({ endpoint, settings, log });
   const closeWatch = await watch(settings.workerHttp, lasting, log);
+  const over = new AbortController();
+  const drain = (withinMs: number): Promise<void> => lasting.drain(withinMs);
+  const left = leftBeforeMachine({ env, log, drain, signal: over.signal });
   try {
     return await serveUntilStopped(
-      { drain: (withinMs) => lasting.drain(withinMs), stop: () => lasting.stop(), ended: lasting.ended },
+      { drain, stop: () => lasting.stop(), ended: Promise.race([lasting.ended, left.finally(() => lasting.stop())]) },
       { drainSeconds: settings.drainSeconds, timeoutMs, log },
     );
   } finally {
+    over.abort();
     await closeWatch?.();
   }
 }

@@ -42,7 +42,10 @@ test("a definition on Fargate has the valid size, an address, and a process that
       { type: "VCPU", value: "0.25" },
       { type: "MEMORY", value: "512" },
     ],
-    environment: [{ name: "A", value: "1" }],
+    environment: [
+      { name: "A", value: "1" },
+      { name: "STEPWELL_DRAIN_SECONDS", value: "20" },
+    ],
     executionRoleArn: "arn:aws-cn:iam::123456789012:role/pull",
     linuxParameters: { initProcessEnabled: true },
     networkConfiguration: { assignPublicIp: "ENABLED" },
@@ -69,6 +72,12 @@ test("a definition on EC2 has what only EC2 has, and nothing of Fargate", () => 
   assert.equal(containerProperties?.image, "theirs");
   assert.deepEqual(containerProperties?.logConfiguration?.options, { "awslogs-group": "/workers", "awslogs-stream-prefix": "worker" });
   assert.equal(containerProperties?.networkConfiguration, undefined);
+  const asksMachine = (asked: Asked): boolean => {
+    const { shape: other, container: its } = made(asked);
+    const { environment = [] } = jobDefinitionOf(other, its, settings).containerProperties ?? {};
+    return environment.some(({ name, value }) => name === "STEPWELL_SPOT_NOTICE" && value === "on");
+  };
+  assert.deepEqual([asksMachine({ gpu: 1 }), asksMachine({ gpu: 1, capacity: "onDemand" }), asksMachine({})], [true, false, false]);
 });
 
 test("equal definitions have equal names, others differ", () => {

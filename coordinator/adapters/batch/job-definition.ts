@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { ContainerProperties, LinuxParameters, RegisterJobDefinitionRequest } from "@aws-sdk/client-batch";
 import type { Container } from "../../../proto/container.ts";
-import { shapeKey, type Shape } from "../../../proto/shape.ts";
+import { shapeKey, spotVariable, type Shape } from "../../../proto/shape.ts";
 import { type BatchSettings, jobSecondsMax } from "./batch-settings.ts";
 
 /** What Batch takes for a definition, and for a submission. */
@@ -45,7 +45,7 @@ function propertiesOf(shape: Shape, container: Container, settings: BatchSetting
       { type: "MEMORY", value: String(memoryMiB) },
       ...(gpu > 0 ? [{ type: "GPU" as const, value: String(gpu) }] : []),
     ],
-    environment: Object.entries(options.env ?? {}).map(([name, value]) => ({ name, value })),
+    environment: Object.entries({ ...options.env, ...workerVariables(shape, container) }).map(([name, value]) => ({ name, value })),
     ...(jobRole !== null && { jobRoleArn: roleArn(jobRole, accountOf) }),
     ...(executionRole !== null && { executionRoleArn: roleArn(executionRole, accountOf) }),
     linuxParameters: linuxParametersOf(shape),
@@ -60,6 +60,14 @@ function propertiesOf(shape: Shape, container: Container, settings: BatchSetting
       ...(options.ephemeralStorage !== undefined && { ephemeralStorage: { sizeInGiB: options.ephemeralStorage } }),
     }),
   };
+}
+
+/** Batch kills what has not ended thirty seconds after it was told to: what a task cannot finish by then must have been given back. */
+const drainSeconds = 20;
+
+/** Fargate tells its containers that they will be taken away; EC2 tells who asks. */
+function workerVariables({ capacity }: Shape, { platform }: Container): Readonly<Record<string, string>> {
+  return { STEPWELL_DRAIN_SECONDS: String(drainSeconds), ...(platform === "ec2" && capacity === "spot" && { [spotVariable]: "on" }) };
 }
 
 /** A process in a container's first place gets no signal that it doesn't ask for, and buries nobody: one is put before it. */
