@@ -3,8 +3,8 @@
 import { unreachable } from "../../proto/unreachable.ts";
 
 export type Fault =
-  /** Refused, and nothing is done. */
-  | { readonly kind: "error"; readonly status: number; readonly code: string }
+  /** Refused, and nothing is done. As a page, it is the HTML of a load balancer that stands in between. */
+  | { readonly kind: "error"; readonly status: number; readonly code: string; readonly isPage?: true }
   /** The connection is reset, and nothing is done. */
   | { readonly kind: "reset" }
   /** Nothing is ever answered. */
@@ -19,10 +19,16 @@ export type Fault =
   /** A bit of this byte is another, in the answer's body or in the one that arrives. */
   | { readonly kind: "flip"; readonly at: number };
 
-export type FaultRule = {
-  readonly fault: Fault;
+/** Without those that need the bytes of an object. */
+export type CallFault = Exclude<Fault, { readonly kind: "truncate" | "flip" }>;
+
+export type FaultRule<Known extends Fault = Fault> = {
+  readonly fault: Known;
   readonly methods?: readonly string[];
-  /** A regular expression that the key, or the query where there's no key, must match. */
+  /**
+   * A regular expression that the subject must match. For S3 that is the key, or the query where there's no key; elsewhere the
+   * name of the operation and then the body.
+   */
   readonly matches?: string;
   /** After this many requests the fault is over. */
   readonly times?: number;
@@ -32,8 +38,8 @@ export type FaultRule = {
   readonly share?: number;
 };
 
-export class Faults {
-  #rules: { readonly rule: FaultRule; left: number; toSkip: number }[] = [];
+export class Faults<Known extends Fault = Fault> {
+  #rules: { readonly rule: FaultRule<Known>; left: number; toSkip: number }[] = [];
   #seed: number;
   /** How many requests were hit, by kind. */
   readonly hits = new Map<Fault["kind"], number>();
@@ -42,7 +48,7 @@ export class Faults {
     this.#seed = seed;
   }
 
-  add(rule: FaultRule): void {
+  add(rule: FaultRule<Known>): void {
     this.#rules.push({ rule, left: rule.times ?? Infinity, toSkip: rule.skip ?? 0 });
   }
 
@@ -51,7 +57,7 @@ export class Faults {
   }
 
   /** What happens to this request. */
-  next(method: string, subject: string): Fault | null {
+  next(method: string, subject: string): Known | null {
     for (const active of this.#rules) {
       const { rule } = active;
       if (active.left === 0 || !(rule.methods ?? [method]).includes(method)) continue;
