@@ -6,6 +6,11 @@
 import { sha256OfText } from "./digest.ts";
 import type { BatchOptions, BatchPlacement, BatchPlatform, Resources } from "./graph.ts";
 
+/** The pool of workers in Batch. */
+export const batchPool = "batch";
+/** The label of such a worker; its value is the key of its shape. */
+export const shapeLabel = "batch.shape";
+
 /** Whether a worker may be taken away with two minutes' notice, for less money. */
 export type Capacity = "spot" | "onDemand";
 
