@@ -118,6 +118,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     access: options.blobs ?? null,
     sweep: options.sweep ?? null,
     secrets: options.secrets ?? null,
+    placement: null,
   });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
   const ports: ServerPorts = {

@@ -20,6 +20,8 @@ export type RunOptions = {
   readonly lossesMax: number;
   /** From `-priorityMax` to `priorityMax`; absent is 0. Of runs that wait for the same workers, those with a higher one get more turns. */
   readonly priority?: number;
+  /** `batch`: steps with `@batch` need a worker that is launched for them. By the coordinator alone, for as long as the run exists; absent: any worker will do. */
+  readonly placement?: "batch";
 };
 
 /** An outcome that a resumed run takes over from another run's task. */

@@ -16,7 +16,7 @@ import {
 } from "../../proto/control.ts";
 import type { BlobGrant, BlobPlace, BlobRequest } from "../../proto/blobs.ts";
 import type { CollectReport, CollectRequest } from "../../proto/collect.ts";
-import type { RecordedEvent, ReusedTask, RunEvent } from "../../proto/event.ts";
+import type { RecordedEvent, ReusedTask, RunEvent, RunOptions } from "../../proto/event.ts";
 import type { HealthView } from "../../proto/health.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
 import type { ListedRun, LogLine, RunSummary, RunView, TaskView, WorkerView } from "../../proto/view.ts";
@@ -57,6 +57,8 @@ export type ControlPorts = LogPorts &
     readonly access: BlobAccess | null;
     readonly sweep: SweepableStore | null;
     readonly secrets: SecretStore | null;
+    /** `batch`: workers are launched for steps with `@batch`. */
+    readonly placement: RunOptions["placement"] | null;
     readonly health: Health;
   };
 
@@ -82,7 +84,8 @@ export class CoordinatorControl implements Control {
     const secrets = await this.#secretsOf(request);
     const reused = request.resume === null ? [] : (await this.#planned({ ...request, resume: request.resume }, secrets)).reused;
     const { clock, drivers } = this.#ports;
-    const events = (id: RunId) => firstEvents(request, { run: id, reused, atMs: clock.nowMs() });
+    const placed = { ...request, options: placedOptions(request.options, this.#ports.placement) };
+    const events = (id: RunId) => firstEvents(placed, { run: id, reused, atMs: clock.nowMs() });
     const { flow } = request.graph;
     const beginning = request.key === undefined ? { flow } : { flow, key: request.key };
     const { run, isNew } = await drivers.create(beginning, events, secrets.values);
@@ -330,6 +333,11 @@ type Change<T> = {
   forward(control: Control): Promise<T>;
   result(state: RunState): T;
 };
+
+/** Where steps run is not for the client to say. */
+function placedOptions({ placement: _, ...options }: RunOptions, placement: RunOptions["placement"] | null): RunOptions {
+  return placement === null || placement === undefined ? options : { ...options, placement };
+}
 
 type Beginning = { readonly run: RunId; readonly reused: readonly ReusedTask[]; readonly atMs: number };
 

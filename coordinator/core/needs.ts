@@ -1,6 +1,7 @@
 // What an attempt needs of the worker that runs it, and whether a worker has it.
 
-import { defaultPool, type StepNode } from "../../proto/graph.ts";
+import { defaultPool, type BatchPlacement, type StepNode } from "../../proto/graph.ts";
+import { batchPool, shapeKey, shapeLabel, shapeOf, type AttemptShape, type Shape } from "../../proto/shape.ts";
 import type { Attempt, Task } from "./state.ts";
 
 /** Beside the slot that every task takes. */
@@ -11,6 +12,8 @@ export type Needs = {
   readonly cpu: number;
   readonly memoryMiB: number;
   readonly gpu: number;
+  /** Of the worker that is launched for it; null where any worker will do. */
+  readonly shape: Shape | null;
   /** The same for equal needs. */
   readonly key: string;
 };
@@ -28,14 +31,22 @@ export type Offer = {
 
 /** Of the attempt that runs, is ready or would be next. */
 export function needsOf(task: Task): Needs {
-  const { needs } = task.step;
+  const { needs, launching } = task.step;
   const memoryMiB = memoryMiBOf(task) ?? 0;
-  return memoryMiB === needs.memoryMiB ? needs : keyed({ ...needs, memoryMiB });
+  if (launching === null) return memoryMiB === needs.memoryMiB ? needs : keyed({ ...needs, memoryMiB });
+  // What may be lost no more is not put where hosts are taken back.
+  const capacity = task.losses >= launching.lossesMax ? "onDemand" : "spot";
+  const isUsual = memoryMiB === needs.memoryMiB && capacity === needs.shape?.capacity;
+  return isUsual ? needs : needsOfLaunched(launching.placement, { memoryMiB, capacity });
 }
+
+/** Where the step's tasks run on workers that are launched for them. */
+export type Launching = { readonly placement: BatchPlacement; readonly lossesMax: number };
 
 /** What that attempt may hold: after each that ran out, twice as much, up to the step's `memoryMax`. Null: as much as there is. */
 export function memoryMiBOf({ step, attempts }: Task): number | null {
-  const { memoryMiB, memoryMaxMiB } = step.node.policy.resources;
+  const { memoryMaxMiB, ...resources } = step.node.policy.resources;
+  const memoryMiB = step.launching?.placement.memoryMiB ?? resources.memoryMiB;
   if (memoryMiB === null || memoryMaxMiB === undefined) return memoryMiB;
   return Math.min(memoryMaxMiB, memoryMiB * 2 ** attempts.filter(ranOut).length);
 }
@@ -44,12 +55,22 @@ function ranOut({ end }: Attempt): boolean {
   return end?.failure?.kind === "outOfMemory";
 }
 
-/** What `@batch` asks for is the size of a Batch job, and says nothing about machines of one's own. */
-export function needsOfStep({ policy: { resources } }: Pick<StepNode, "policy">): Needs {
+/** What `@batch` asks for is the size of a worker that is launched, and says nothing about machines of one's own. */
+export function needsOfStep({ policy: { resources } }: Pick<StepNode, "policy">, launching: Launching | null = null): Needs {
+  if (launching !== null) {
+    const { placement, lossesMax } = launching;
+    return needsOfLaunched(placement, { memoryMiB: placement.memoryMiB, capacity: lossesMax === 0 ? "onDemand" : "spot" });
+  }
   const pool = resources.pool ?? defaultPool;
   const labels = Object.entries(resources.labels ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const { cpu, memoryMiB, gpu } = resources;
-  return keyed({ pool, labels, cpu: cpu ?? 0, memoryMiB: memoryMiB ?? 0, gpu });
+  return keyed({ pool, labels, cpu: cpu ?? 0, memoryMiB: memoryMiB ?? 0, gpu, shape: null });
+}
+
+function needsOfLaunched(placement: BatchPlacement, attempt: AttemptShape): Needs {
+  const shape = shapeOf(placement, attempt);
+  const { cpu, memoryMiB, gpu } = shape;
+  return keyed({ pool: batchPool, labels: [[shapeLabel, shapeKey(shape)]], cpu, memoryMiB, gpu, shape });
 }
 
 function keyed(needs: Omit<Needs, "key">): Needs {

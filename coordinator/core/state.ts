@@ -7,12 +7,12 @@
 // S5. Attempts of a task are numbered without gaps from 0, and its leases rise.
 
 import { countOf, type Artifacts, type Elements } from "../../proto/artifact.ts";
-import type { ReusedTask, RunEvent } from "../../proto/event.ts";
+import type { ReusedTask, RunEvent, RunOptions } from "../../proto/event.ts";
 import type { Failure } from "../../proto/failure.ts";
 import type { StepNode } from "../../proto/graph.ts";
 import type { RunId, StepName, TaskId } from "../../proto/ids.ts";
 import type { TakenTransition, Usage } from "../../proto/order.ts";
-import { needsOfStep, type Needs } from "./needs.ts";
+import { needsOfStep, type Launching, type Needs } from "./needs.ts";
 import { newHistogram, newTally, type Histogram, type Tally } from "./tally.ts";
 
 export type RunSubmitted = Extract<RunEvent, { kind: "runSubmitted" }>;
@@ -57,6 +57,8 @@ export type Step = {
   outOfMemory: number;
   /** Of a first attempt. */
   readonly needs: Needs;
+  /** Null where its tasks run on any worker. */
+  readonly launching: Launching | null;
   startedAtMs: number | null;
   finishedAtMs: number | null;
   /** Foreaches that tasks of this step have opened, and the elements of all of them together. */
@@ -156,7 +158,8 @@ export function initialState(submitted: RunSubmitted): RunState {
       foreaches: 0,
       elements: 0,
     };
-    steps.set(node.name, { node, closer, needs: needsOfStep(node), ...tallies });
+    const launching = launchingOf(node, submitted.options);
+    steps.set(node.name, { node, closer, launching, needs: needsOfStep(node, launching), ...tallies });
   }
   return {
     submitted,
@@ -177,6 +180,10 @@ export function initialState(submitted: RunSubmitted): RunState {
     tally: newTally(),
     reusable: new Map(),
   };
+}
+
+function launchingOf({ policy: { batch } }: StepNode, { placement, lossesMax }: RunOptions): Launching | null {
+  return placement === "batch" && batch !== null ? { placement: batch, lossesMax } : null;
 }
 
 export function stepOfRun(state: RunState, name: StepName): Step {

@@ -26,6 +26,7 @@ export const runOptions: Parser<RunOptions> = object<RunOptions>({
   isolation: oneOf("warm", "process"),
   lossesMax: count,
   priority: optional(number),
+  placement: optional(oneOf("batch")),
 });
 
 const reusedTask = object<ReusedTask>({ task: taskId, origin: runId, attempt: count, taken, artifacts, caught: nullable(failure) });

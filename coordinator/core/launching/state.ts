@@ -95,7 +95,7 @@ export function applyLaunchEvent(state: LaunchingState, event: LaunchEvent): voi
     case "workersFailed":
       launch.failed += event.count;
       addCost(state.spent, { fromMs: event.atMs - minimumBilledMs, toMs: event.atMs }, launch.usdPerHour * event.count);
-      return trouble(state, launch.key, event.atMs, event.reason);
+      return trouble(state, launch.key, event);
     case "launchOver":
       return over(state, launch, event);
     default:
@@ -136,7 +136,7 @@ function giveUp(state: LaunchingState, launch: Launch, { indexes, why, isTrouble
     if (launch.givenUp === "none") launch.givenUp = new Set();
     for (const index of indexes) launch.givenUp.add(index);
   }
-  if (isTrouble) trouble(state, launch.key, atMs, why);
+  if (isTrouble) trouble(state, launch.key, { atMs, reason: why });
 }
 
 function over(state: LaunchingState, launch: Launch, { atMs, end }: EventOf<"launchOver">): void {
@@ -145,9 +145,9 @@ function over(state: LaunchingState, launch: Launch, { atMs, end }: EventOf<"lau
   launch.stage = { kind: "over", atMs, end };
   switch (end.kind) {
     case "refused":
-      return trouble(state, launch.key, atMs, end.reason);
+      return trouble(state, launch.key, { atMs, reason: end.reason });
     case "neverCame":
-      return trouble(state, launch.key, atMs, "the service was asked, and has no such job");
+      return trouble(state, launch.key, { atMs, reason: "the service was asked, and has no such job" });
     case "ended":
     case "forgotten":
     case "unneeded":
@@ -157,7 +157,7 @@ function over(state: LaunchingState, launch: Launch, { atMs, end }: EventOf<"lau
   }
 }
 
-function trouble({ troubles }: LaunchingState, key: string, atMs: number, reason: string): void {
+function trouble({ troubles }: LaunchingState, key: string, { atMs, reason }: { readonly atMs: number; readonly reason: string }): void {
   troubles.set(key, { count: (troubles.get(key)?.count ?? 0) + 1, lastAtMs: atMs, reason });
 }
 
