@@ -21,7 +21,7 @@ import {
 } from "../../ports/launcher.ts";
 import { type BatchSettings, defaultPlatform, queueFor } from "./batch-settings.ts";
 import { callProblemOf } from "./call-problem.ts";
-import { definitionBytesMax, jobDefinitionOf, namePrefix, submissionBytesMax } from "./job-definition.ts";
+import { definitionBytesMax, jobDefinitionOf, namePrefix, overridesBytesMax, submissionBytesMax } from "./job-definition.ts";
 import { consoleLink, failuresOf, isOver, reasonPrefix, stagesOf, waitingReasonOf } from "./job-report.ts";
 import { type Patience, patiently } from "./patience.ts";
 import { usdPerHour } from "./prices.ts";
@@ -87,16 +87,20 @@ export class BatchLauncher implements Launcher {
     if (plan.kind === "refused") return plan;
     const definition = jobDefinitionOf(shape, plan.container, this.#settings);
     const name = definition.jobDefinitionName ?? "";
+    const containerOverrides = { environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })) };
     const request: SubmitJobRequest = {
       jobName: jobNameOf(launch),
       jobQueue: plan.queue,
       jobDefinition: name,
       ...(count > 1 && { arrayProperties: { size: count } }),
-      containerOverrides: { environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })) },
+      containerOverrides,
       propagateTags: true,
       tags: { ...shape.options.tags, "stepwell:shape": shapeKey(shape), "stepwell:launch": launch },
     };
-    const tooLarge = objectToSize(definition, definitionBytesMax) ?? objectToSize(request, submissionBytesMax);
+    const tooLarge =
+      objectToSize(definition, definitionBytesMax) ??
+      objectToSize(containerOverrides, overridesBytesMax) ??
+      objectToSize(request, submissionBytesMax);
     if (tooLarge !== null) return { kind: "refused", reason: tooLarge };
     try {
       await this.#register(definition);

@@ -9,6 +9,8 @@ import { type BatchSettings, jobSecondsMax } from "./batch-settings.ts";
 /** What Batch takes for a definition, and for a submission. */
 export const definitionBytesMax = 24 * 1024;
 export const submissionBytesMax = 30 * 1024;
+/** What ECS takes of it for one container. */
+export const overridesBytesMax = 8192;
 
 /** Every name that we give begins so: rights can be limited to it. */
 export const namePrefix = "stepwell-";
