@@ -5,18 +5,16 @@
 import type { BlobGrant, BlobRequest } from "../../proto/blobs.ts";
 import { ControlError } from "../../proto/control.ts";
 import type { RunId, Sha256 } from "../../proto/ids.ts";
-import { blobsOfRun } from "../core/run-blobs.ts";
+import { RunBlobs } from "../core/run-blobs.ts";
 import type { RunState } from "../core/state.ts";
 import type { BlobAccess } from "../ports/blob-access.ts";
 import { objectionTo } from "../shell/readable-blobs.ts";
 
-/** A run is asked about again and again while somebody reads it: what was found out is kept for so many. */
-const runsKept = 8;
-
 export class ClientBlobs {
   readonly #access: BlobAccess | null;
   readonly #readState: (run: RunId) => Promise<RunState>;
-  readonly #known = new Map<RunId, { readonly seq: number; readonly blobs: ReadonlySet<Sha256> }>();
+  /** A run is asked about again and again while somebody reads it: what was found out is kept for as long as its state is. */
+  readonly #known = new WeakMap<RunState, RunBlobs>();
 
   constructor(access: BlobAccess | null, readState: (run: RunId) => Promise<RunState>) {
     this.#access = access;
@@ -37,13 +35,8 @@ export class ClientBlobs {
   }
 
   #blobsOf(state: RunState): ReadonlySet<Sha256> {
-    const { run } = state.submitted;
-    const known = this.#known.get(run);
-    this.#known.delete(run);
-    const blobs = known?.seq === state.seq ? known.blobs : blobsOfRun(state);
-    this.#known.set(run, { seq: state.seq, blobs });
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > runsKept && oldest !== undefined) this.#known.delete(oldest);
-    return blobs;
+    let known = this.#known.get(state);
+    if (known === undefined) this.#known.set(state, (known = new RunBlobs(state)));
+    return known.now();
   }
 }
