@@ -31,6 +31,37 @@ test("the order of methods in the file doesn't matter", async () => {
   );
 });
 
+test("a step may dispose of what it uses when it ends, with using and await using", async () => {
+  const body = `
+  declare sum: number;
+  @step async start() {
+    await using first = { async [Symbol.asyncDispose]() {} };
+    using second = { [Symbol.dispose]() {} };
+    this.sum = [first, second].length;
+    return this.next(this.middle);
+  }
+  @step middle() {
+    using only = { [Symbol.dispose]() {} };
+    if (only === undefined) return this.next(this.end);
+    return this.next(this.end);
+  }
+  @step end() {
+    using only = { [Symbol.dispose]() {} };
+    console.log(only, this.sum);
+  }`;
+  const { problems } = await checkFiles({ "flow.ts": flowText(body) });
+  assert.deepEqual(
+    problems.map(({ code, line }) => [code, line]),
+    [["SW1005", 13]],
+  );
+  const right = await checkFiles({ "flow.ts": flowText(body.replace(/^.*if \(only.*\n/m, "")) });
+  assert.deepEqual(right.problems, []);
+  assert.deepEqual(
+    right.graph?.steps.map(({ transition }) => transition.kind),
+    ["linear", "linear", "end"],
+  );
+});
+
 test("steps carry their comment, file and line, inherited ones those of their own file", async () => {
   const base = [
     'import { FlowSpec, step, retry } from "stepwell";',

@@ -1,6 +1,6 @@
 // What the text of a step's method says: its arguments and its transition. Nothing of it runs.
 
-import type { AnyNode, CallExpression, ReturnStatement, Statement } from "acorn";
+import type { AnyNode, BlockStatement, CallExpression, ReturnStatement, Statement, TryStatement } from "acorn";
 import { offsetOf } from "./method-text.ts";
 import type { MethodTree } from "./method-text.ts";
 import { childrenOf, isFunction, thisMember, walkThis } from "./syntax-tree.ts";
@@ -116,8 +116,20 @@ function checkPosition({ name, tree, calls, call }: Found, object: Report): void
 }
 
 function lastStatement(tree: MethodTree): Statement | undefined {
-  if (tree.body.type !== "BlockStatement") return undefined;
-  return tree.body.body.findLast((statement) => statement.type !== "EmptyStatement" && statement.type !== "FunctionDeclaration");
+  return tree.body.type === "BlockStatement" ? lastOf(tree.body) : undefined;
+}
+
+function lastOf({ body }: BlockStatement): Statement | undefined {
+  const last = body.findLast((statement) => statement.type !== "EmptyStatement" && statement.type !== "FunctionDeclaration");
+  return last?.type === "TryStatement" && isDisposing(last) ? lastOf(last.block) : last;
+}
+
+/** What the bundler makes of the rest of a block with `using` in it: try { … } finally { __callDispose(…) }. */
+function isDisposing({ finalizer }: TryStatement): boolean {
+  const [first] = finalizer?.body ?? [];
+  const call =
+    first?.type === "VariableDeclaration" ? first.declarations[0]?.init : first?.type === "ExpressionStatement" ? first.expression : null;
+  return call?.type === "CallExpression" && call.callee.type === "Identifier" && /^__callDispose\d*$/.test(call.callee.name);
 }
 
 function returnedCall(statement: Statement | undefined): AnyNode | null {
