@@ -53,6 +53,6 @@ function surroundings({ workers, backlog, queue }: WaitsPorts, { submitted }: Ru
     })),
     queue: health.reachable ? null : { sinceMs: health.sinceMs, problem: health.reason },
     ofFlow: backlog.concurrency.ofFlow(flow),
-    ofStep: ({ node }) => backlog.concurrency.of(flow, node.name).step.count,
+    ofStep: ({ node }) => backlog.concurrency.ofStep(flow, node.name),
   };
 }

@@ -15,7 +15,7 @@ import type { QueuedTask } from "../ports/task-queue.ts";
 import { Concurrency, enter, leave } from "./concurrency.ts";
 import { Haste } from "./haste.ts";
 import type { Hint, Lane, Publication } from "./publication.ts";
-import { Circle, type Party } from "./turns.ts";
+import { Circle, Party } from "./turns.ts";
 import type { Whose, Workers, WorkersChange } from "./workers.ts";
 
 /** Hints in the queue of one pool. */
@@ -23,9 +23,17 @@ export const windowMax = 1000;
 /** What may still be out when tasks take longer than before, in times that workers could run at once. */
 const windowsMax = 2;
 
-export type Pool = { readonly name: string; readonly namespaces: Circle; readonly byNamespace: Map<string, Namespace>; queued: number };
+export type Pool = {
+  readonly name: string;
+  readonly namespaces: Circle;
+  readonly byNamespace: Map<string, Namespace>;
+  queued: number;
+  /** Of it that are known: without one, nothing needs the pool. */
+  shapes: number;
+};
 
-export type Namespace = { readonly party: Party; readonly runs: Circle };
+/** `users`: lanes that refer to it. */
+export type Namespace = { readonly party: Party; readonly runs: Circle; users: number };
 
 /** Tasks that the same workers can take. */
 export type Shape = {
@@ -86,9 +94,22 @@ export class Backlog {
     if (this.#publications.get(publication.run) === publication) this.#publications.delete(publication.run);
   }
 
-  pool(name: string): Pool {
+  /** A lane refers to it from now on. */
+  namespaceIn(poolName: string, name: string): Namespace {
+    const { namespaces, byNamespace } = this.#pool(poolName);
+    let namespace = byNamespace.get(name);
+    if (namespace === undefined) {
+      for (const [other, { party, users }] of byNamespace) if (users === 0 && namespaces.isLevel(party)) byNamespace.delete(other);
+      byNamespace.set(name, (namespace = { party: new Party(), runs: new Circle(), users: 0 }));
+    }
+    namespace.users += 1;
+    return namespace;
+  }
+
+  #pool(name: string): Pool {
     let pool = this.#pools.get(name);
-    if (pool === undefined) this.#pools.set(name, (pool = { name, namespaces: new Circle(), byNamespace: new Map(), queued: 0 }));
+    if (pool === undefined)
+      this.#pools.set(name, (pool = { name, namespaces: new Circle(), byNamespace: new Map(), queued: 0, shapes: 0 }));
     return pool;
   }
 
@@ -104,7 +125,7 @@ export class Backlog {
       const capacity = { version: -1, tasks: 0 };
       shape = {
         key,
-        pool: this.pool(needs.pool),
+        pool: this.#pool(needs.pool),
         needs,
         bond,
         lanes: new Set(),
@@ -116,6 +137,7 @@ export class Backlog {
         haste: new Haste(),
       };
       this.#shapes.set(key, shape);
+      shape.pool.shapes += 1;
     }
     shape.users += 1;
     return shape;
@@ -244,9 +266,12 @@ export class Backlog {
 
   #prune(shape: Shape): void {
     if (shape.users > 0 || shape.out > 0) return;
-    if (this.#shapes.get(shape.key) === shape) this.#shapes.delete(shape.key);
     this.parked.delete(shape);
     this.#open.delete(shape);
+    if (this.#shapes.get(shape.key) !== shape) return;
+    this.#shapes.delete(shape.key);
+    shape.pool.shapes -= 1;
+    if (shape.pool.shapes === 0) this.#pools.delete(shape.pool.name);
   }
 
   #capacityOf(shape: Shape): number {

@@ -5,6 +5,8 @@ import type { FlowName, StepName } from "../../proto/ids.ts";
 /** `waiting` are called once there is room again. */
 export class Running {
   count = 0;
+  /** Those who will count tasks in it. */
+  users = 0;
   readonly #waiting = new Set<() => void>();
 
   await(woken: () => void): void {
@@ -27,19 +29,45 @@ export class Running {
 /** What a task is counted in. */
 export type Counted = { readonly flow: Running; readonly step: Running };
 
+type Flow = { readonly flow: Running; readonly steps: Map<StepName, Running> };
+
 export class Concurrency {
-  readonly #flows = new Map<FlowName, { readonly flow: Running; readonly steps: Map<StepName, Running> }>();
+  readonly #flows = new Map<FlowName, Flow>();
 
   ofFlow(name: FlowName): number {
     return this.#flows.get(name)?.flow.count ?? 0;
   }
 
+  ofStep(name: FlowName, step: StepName): number {
+    return this.#flows.get(name)?.steps.get(step)?.count ?? 0;
+  }
+
+  /** For tasks that are counted at once, or by who uses it. */
   of(name: FlowName, step: StepName): Counted {
     let flow = this.#flows.get(name);
-    if (flow === undefined) this.#flows.set(name, (flow = { flow: new Running(), steps: new Map() }));
+    if (flow === undefined) {
+      this.#forgetUnused();
+      this.#flows.set(name, (flow = { flow: new Running(), steps: new Map() }));
+    }
     let counted = flow.steps.get(step);
     if (counted === undefined) flow.steps.set(step, (counted = new Running()));
     return { flow: flow.flow, step: counted };
+  }
+
+  /** From now on it is the one that everybody is given, until `release`. */
+  use(name: FlowName, step: StepName): Counted {
+    const counted = this.of(name, step);
+    counted.flow.users += 1;
+    return counted;
+  }
+
+  release({ flow }: Counted): void {
+    flow.users -= 1;
+  }
+
+  /** Names of flows that nobody runs any more. */
+  #forgetUnused(): void {
+    for (const [name, { flow }] of this.#flows) if (flow.users === 0 && flow.count === 0) this.#flows.delete(name);
   }
 }
 

@@ -1,120 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultRunOptions, type RunEvent, type RunOptions } from "../../proto/event.ts";
 import type { FlowGraph, StepPolicy } from "../../proto/graph.ts";
-import { parseTaskId, runIdOf } from "../../proto/ids.ts";
-import type { TaskOutcome } from "../../proto/order.ts";
-import { foreach, graphOf, node, obedient, step, submission } from "../../test/coordinator/graphs.ts";
-import { advance } from "../core/advance.ts";
-import { decideOutcome, decideStart } from "../core/decide.ts";
-import type { Decision } from "../core/decision.ts";
-import { initialState, type RunState } from "../core/state.ts";
+import { foreach, graphOf, node, step } from "../../test/coordinator/graphs.ts";
+import { Desk } from "../../test/coordinator/publication-desk.ts";
 import type { QueuedTask } from "../ports/task-queue.ts";
-import { Backlog, windowMax } from "./backlog.ts";
-import { leave } from "./concurrency.ts";
+import { windowMax } from "./backlog.ts";
 import { momentMs } from "./haste.ts";
-import { Publication, type Hint } from "./publication.ts";
-import { Workers } from "./workers.ts";
-
-type Offered = { readonly id?: string; readonly slots: number; readonly cpu?: number; readonly pool?: string; readonly runs?: string[] };
-type Running = { readonly hint: Hint; readonly lease: number };
-
-/** A backlog whose queue is what the test makes of what is published. */
-class Desk {
-  readonly workers = new Workers();
-  readonly backlog = new Backlog(this.workers);
-  #leases = 0;
-  #runs = 0;
-
-  connect({ id = "w1", slots, cpu = slots, pool = "", runs = [] }: Offered): void {
-    const about = { host: "here", pid: 1, version: "test", protocol: 1, oldestProtocol: 1, gpu: 0, labels: {}, held: [] };
-    this.workers.connect(
-      { worker: id, slots, cpu, memoryMiB: 1024, pool, runs, unbounded: false, ...about },
-      { send: () => undefined, end: () => undefined },
-      { nowMs: 0 },
-    );
-  }
-
-  disconnect(id: string): void {
-    const worker = this.workers.get(id);
-    if (worker !== undefined) this.workers.disconnect(worker);
-  }
-
-  run(options: Partial<RunOptions> = {}, about: { namespace?: string; graph?: FlowGraph } = {}): Opened {
-    this.#runs += 1;
-    return new Opened(this, stateOf({ number: this.#runs, options, ...about }));
-  }
-
-  /** Of the default pool. */
-  published(nowMs = 0): readonly QueuedTask[] {
-    return this.backlog.fill(nowMs).get("default") ?? [];
-  }
-
-  lease(): number {
-    this.#leases += 1;
-    return this.#leases;
-  }
-}
-
-class Opened {
-  readonly state: RunState;
-  readonly publication: Publication;
-  readonly #desk: Desk;
-
-  constructor(desk: Desk, state: RunState) {
-    this.#desk = desk;
-    this.state = state;
-    this.publication = new Publication(state, desk.backlog);
-    this.publication.offer(parseTaskId("start/0"));
-  }
-
-  /** The queue gave the hint, and the attempt began. */
-  start(queued: QueuedTask, nowMs = 0): Running {
-    const hint = this.publication.taken(queued);
-    assert.ok(hint !== null);
-    const lease = this.#desk.lease();
-    this.#apply(decideStart(this.state, { task: hint.task.id, attempt: hint.attempt, lease, worker: "w1", atMs: 0 }));
-    this.publication.started(hint, nowMs);
-    return { hint, lease };
-  }
-
-  /** What becomes ready is durable only when `offered` says so. */
-  finish({ hint, lease }: Running, { width = 0, offered = true } = {}): void {
-    const { attempt } = hint;
-    const task = hint.task.id;
-    const name = step(task.slice(0, task.indexOf("/")));
-    const outcome: TaskOutcome = obedient(this.state.submitted.graph, width)({ step: name } as never);
-    const ready = this.#apply(decideOutcome(this.state, { task, attempt, lease, outcome, atMs: 0 }));
-    leave(hint.counted);
-    if (offered) for (const id of ready) this.publication.offer(id);
-    this.publication.refill();
-  }
-
-  fanOut(width: number, offered = true): void {
-    const [first] = this.#desk.published();
-    assert.ok(first !== undefined && first.run === this.state.submitted.run);
-    this.finish(this.start(first), { width, offered });
-  }
-
-  #apply(decision: Decision) {
-    assert.equal(decision.kind, "accepted");
-    const events: readonly RunEvent[] = decision.kind === "accepted" ? decision.events : [];
-    return events.flatMap((event) => advance(this.state, event).flatMap((effect) => (effect.kind === "enqueue" ? [effect.task] : [])));
-  }
-}
-
-type About = { readonly number: number; readonly options: Partial<RunOptions>; readonly namespace?: string; readonly graph?: FlowGraph };
-
-function stateOf({ number, options, namespace = "user:ada", graph = foreach() }: About): RunState {
-  const { codePackage, parameters, secrets, systemTags, tags, user } = submission(graph);
-  const context = { tags, namespace, user, originRun: null };
-  const run = runIdOf(graph.flow, number);
-  const all = { ...defaultRunOptions, workersMax: 10_000, ...options };
-  const about = { run, graph, codePackage, parameters, secrets, options: all, context, systemTags };
-  const state = initialState({ kind: "runSubmitted", atMs: 0, ...about });
-  advance(state, { kind: "runStarted", atMs: 0 });
-  return state;
-}
 
 /** `work` asks for so much. */
 function needy(resources: Partial<StepPolicy["resources"]>): FlowGraph {
@@ -158,7 +49,7 @@ void test("a place is refilled when a task starts, and a task that came to nothi
   advance(run.state, { kind: "cancelRequested", atMs: 0, by: "ada" });
   assert.equal(run.publication.taken(two), null);
   run.publication.dropStale();
-  assert.equal(desk.backlog.pool("default").queued, 0);
+  assert.equal(desk.queued, 0);
 });
 
 /** Lets a task begin every two milliseconds until `untilMs`; gives what was published at each such time. */
@@ -184,7 +75,7 @@ void test("where tasks are short, what workers begin in a moment is published ah
     .slice(2 * inMoment)
     .filter(({ length }) => length > 0);
   assert.ok(batches.length > 10 && batches.every(({ length }) => length >= inMoment / 2 - 1));
-  assert.ok(desk.backlog.pool("default").queued <= inMoment);
+  assert.ok(desk.queued <= inMoment);
 });
 
 void test("once tasks take longer, what was published ahead is in nobody's way", () => {
@@ -195,11 +86,11 @@ void test("once tasks take longer, what was published ahead is in nobody's way",
   assert.ok(first !== undefined && second !== undefined);
   run.finish(run.start(first), { width: 1000 });
   hurry(desk, run, 4 * momentMs);
-  const before = desk.backlog.pool("default").queued;
+  const before = desk.queued;
   assert.ok(before > 10);
   late.finish(late.start(second, 100 * momentMs), { width: 10 });
   assert.deepEqual(runsOf(desk.published(100 * momentMs)), [1, 2]);
-  assert.equal(desk.backlog.pool("default").queued, 2);
+  assert.equal(desk.queued, 2);
 });
 
 void test("no more is published of a run than it may still start", () => {
@@ -240,7 +131,7 @@ void test("a worker that takes some runs only makes room for these alone", () =>
   assert.deepEqual(runsOf(desk.published()), [1]);
   first.publication.close();
   second.publication.close();
-  assert.equal(desk.backlog.pool("default").queued, 0);
+  assert.equal(desk.queued, 0);
 });
 
 void test("a task that found no room takes no other shape's place in the queue", () => {
@@ -384,4 +275,28 @@ void test("what nobody took is published again after a while, once", () => {
   assert.deepEqual(run.publication.olderThan("default", 1000, 2000), [two]);
   assert.deepEqual(run.publication.olderThan("default", 1999, 3000), []);
   assert.deepEqual(run.publication.olderThan("other", 5000, 5000), []);
+});
+
+test("a pool in which no run has anything is forgotten, and so is a namespace that owes no turn", () => {
+  const desk = new Desk();
+  desk.connect({ slots: 1 });
+  const stays = desk.run({}, { namespace: "user:stays" });
+  const spends = desk.run({}, { namespace: "user:spends" });
+  for (let turn = 0; turn < 2; turn += 1) {
+    const [queued] = desk.published();
+    assert.ok(queued !== undefined);
+    const run = queued.run === stays.state.submitted.run ? stays : spends;
+    run.finish(run.start(queued));
+  }
+  assert.deepEqual(desk.namespaces.toSorted(), ["user:spends", "user:stays"]);
+  spends.publication.close();
+  const others = Array.from({ length: 50 }, (_, at) => {
+    const other = desk.run({}, { namespace: `user:${at}` });
+    other.publication.close();
+    return desk.namespaces.length;
+  });
+  assert.ok(Math.max(...others) <= 3, `${Math.max(...others)} namespaces are remembered`);
+  assert.ok(desk.namespaces.includes("user:stays"));
+  stays.publication.close();
+  assert.deepEqual([...desk.backlog.pools()], []);
 });

@@ -10,7 +10,7 @@ import { currentAttempt, type RunState, type Step, type Task } from "../core/sta
 import type { QueuedTask } from "../ports/task-queue.ts";
 import { queuedOf, type Backlog, type Namespace, type Shape } from "./backlog.ts";
 import type { Counted } from "./concurrency.ts";
-import { Circle, Party, turnCost } from "./turns.ts";
+import { Party, turnCost } from "./turns.ts";
 import type { Whose } from "./workers.ts";
 
 /** Tasks of one step of a run that need the same. */
@@ -206,6 +206,8 @@ export class Publication {
         this.#backlog.detach(lane.shapes);
         lane.counted.flow.forget(lane.wake);
         lane.counted.step.forget(lane.wake);
+        this.#backlog.concurrency.release(lane.counted);
+        lane.namespace.users -= 1;
       }
     }
     this.#lanes.clear();
@@ -226,9 +228,7 @@ export class Publication {
 
   #newLane(step: Step, needs: Needs): Lane {
     const { graph, context, options } = this.#state.submitted;
-    const { byNamespace } = this.#backlog.pool(needs.pool);
-    const namespace = byNamespace.get(context.namespace) ?? newNamespace();
-    byNamespace.set(context.namespace, namespace);
+    const namespace = this.#backlog.namespaceIn(needs.pool, context.namespace);
     const party = this.#parties.get(needs.pool) ?? new Party();
     this.#parties.set(needs.pool, party);
     const lane: Lane = {
@@ -236,7 +236,7 @@ export class Publication {
       needs,
       whose: this.#whose,
       ready: new Waiting(),
-      counted: this.#backlog.concurrency.of(graph.flow, step.node.name),
+      counted: this.#backlog.concurrency.use(graph.flow, step.node.name),
       flowMax: graph.concurrencyMax ?? Number.POSITIVE_INFINITY,
       stepMax: step.node.policy.concurrencyMax ?? Number.POSITIVE_INFINITY,
       namespace,
@@ -257,8 +257,4 @@ export class Publication {
 /** The attempt that was published is still to begin. */
 export function isReady({ task, attempt }: Hint): boolean {
   return task.state.kind === "ready" && currentAttempt(task) === attempt;
-}
-
-function newNamespace(): Namespace {
-  return { party: new Party(), runs: new Circle() };
 }

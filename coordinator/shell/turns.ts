@@ -29,6 +29,11 @@ export class Circle {
     if (party.places === 0) this.#waiting -= 1;
   }
 
+  /** Whether it would start where it is now if it were new: nobody needs to remember it. */
+  isLevel({ places, spent }: Party): boolean {
+    return places === 0 && spent <= this.#clock;
+  }
+
   /** It had a turn. */
   charge(party: Party, cost: number): void {
     party.spent += cost;
