@@ -163,17 +163,15 @@ describe("a job", () => {
   });
 
   test("is gone when the server has closed", async () => {
-    const batch = await BatchFixture.start({ timeScale: 1 });
-    const jobId = await batch.submit(
-      stubborn.replace(
-        "process.on",
-        "require('node:child_process').fork('-e', [], { execArgv: ['-e', 'setInterval(() => {}, 9)'], detached: true }); process.on",
-      ),
-    );
-    await batch.server.whenStatus(jobId, "RUNNING");
-    await whenLogged(batch, jobId, "up");
-    assert.ok(processesOf(jobId).length > 1);
-    await batch[Symbol.asyncDispose]();
+    let jobId = "";
+    {
+      await using batch = await BatchFixture.start({ timeScale: 1 });
+      const child = `require("node:child_process").spawn(process.execPath, ["-e", "${sleeps}"], { detached: true, stdio: "ignore" })`;
+      jobId = await batch.submit(`process.on("SIGTERM", () => {}); ${child}.on("spawn", () => console.log("up")); ${sleeps}`);
+      await batch.server.whenStatus(jobId, "RUNNING");
+      await whenLogged(batch, jobId, "up");
+      assert.equal(processesOf(jobId).length, 2);
+    }
     assert.deepEqual(processesOf(jobId), []);
   });
 });

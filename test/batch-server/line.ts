@@ -54,6 +54,13 @@ export class Line {
     });
   }
 
+  /** The queue has other limits now, which count from now. */
+  renew(queue: Queue): void {
+    for (const timer of this.#heads.get(queue)?.timers ?? []) timer.cancel();
+    this.#heads.delete(queue);
+    this.ask();
+  }
+
   close(): void {
     this.#isClosed = true;
   }

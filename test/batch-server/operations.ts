@@ -68,7 +68,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     name: "UpdateJobQueue",
     run: ({ queues, scheduler }, request: Parameters<Queues["updateQueue"]>[0]) => {
       const queue = queues.updateQueue(request);
-      scheduler.line.ask();
+      scheduler.line.renew(queue);
       return namesOfQueue(queue);
     },
   },
