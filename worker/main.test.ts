@@ -264,6 +264,21 @@ test("a worker outlives its coordinator for a while, and then ends what it runs 
   assert.ok(!isAlive(pid));
 });
 
+test("a lasting worker that holds nothing waits for its coordinator for longer, and ends what it runs as any other", async (context) => {
+  const { coordinator, worker } = await both(context, { awayMsMax: 300, lasting: true });
+  await coordinator.until(() => coordinator.credit === 2);
+  coordinator.close();
+  const late = Symbol("late");
+  assert.equal(await Promise.race([worker.lost, sleep(900, late)]), late);
+  const from = coordinator.items.length;
+  await coordinator.listen();
+  await coordinator.until(() => coordinator.items.slice(from).some(({ kind }) => kind === "credit"));
+  assert.equal((await coordinator.assign("start").outcome).kind, "succeeded");
+  await coordinator.assign("wait").printed(/waiting (\d+)/);
+  coordinator.close();
+  assert.equal((await worker.lost).reason, "no coordinator for 0 s");
+});
+
 test("a worker that is refused gives up at once and says why", async (context) => {
   count += 1;
   const coordinator = new TestCoordinator(`unix:${join(folder, `s${count}`)}`, codePackage);

@@ -37,6 +37,8 @@ export type WorkerOptions = {
   readonly folder?: string;
   /** How long the coordinator may be away before the worker ends what it runs and gives up. Milliseconds; a minute by default. */
   readonly awayMsMax?: number;
+  /** It waits for its coordinator for longer than that, as long as it holds nothing. */
+  readonly lasting?: boolean;
 };
 
 export type WorkerStore =
@@ -110,6 +112,7 @@ export function startWorker(options: WorkerOptions): Worker {
     log: options.log,
     isolated: options.isolation === "process",
     awayMsMax: options.awayMsMax ?? awayMsMaxDefault,
+    lasting: options.lasting ?? false,
   });
   opening.then(
     (openStream) => agent.start(openStream),

@@ -1,5 +1,6 @@
 // A worker that stays for as long as its coordinator may want it: one that has given up a coordinator that was away too long, and
-// ended what it ran, is followed by another, which waits for it.
+// ended what it ran, is followed by another, which waits for it. One that is refused, or could never be let in with the
+// settings that it has, ends.
 
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
@@ -71,6 +72,7 @@ export class LastingWorker {
       labels: settings.labels,
       runs: [],
       log,
+      lasting: true,
     });
   }
 }

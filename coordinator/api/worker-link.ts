@@ -20,7 +20,7 @@ export function linkWorker(ports: WorkerSessionPorts, events: WorkerStreamEvents
       open = false;
       toCoordinator.close();
       toWorker.closeAfterwards(() => {
-        if (end !== null) events.onEnd({ reason: end.reason, refused: end.kind !== "again" });
+        if (end !== null) events.onEnd({ reason: end.reason, refused: end.kind !== "again", settled: false });
       });
     },
   };

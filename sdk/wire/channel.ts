@@ -66,19 +66,25 @@ async function fetchedAuthority(endpoint: Endpoint, tls: EndpointTls): Promise<s
   }
 }
 
+/** `settled`: it stays so, however often one tries, until somebody gives other settings here or there. */
+export type Unreachable = { readonly reason: string; readonly settled: boolean };
+
 /** Why there is no connection, from what grpc-js says of it; asks the other side when that may tell. */
-export async function explainUnreachable(endpoint: Endpoint, said: string): Promise<string> {
+export async function explainUnreachable(endpoint: Endpoint, said: string): Promise<Unreachable> {
   const address = parseAddress(endpoint.address);
   const details = plainReason(said);
-  const silent = `the coordinator at ${endpoint.address} does not answer: ${details}`;
+  const silent = { reason: `the coordinator at ${endpoint.address} does not answer: ${details}`, settled: false };
   if (address.kind === "socket" || isNobodyThere(details)) return silent;
   const tls = tlsOf(endpoint);
   if (tls !== null) return explainTls(endpoint.address, details) ?? (await explainRefusal(endpoint.address, tls)) ?? silent;
   if (!(await speaksTls(peerOf(address)))) {
-    if (!details.startsWith("Protocol error")) return silent;
-    return `what answers at ${endpoint.address} is no coordinator's gRPC port: it is the one of --listen, which its log shows as \`address\``;
+    return details.startsWith("Protocol error") ? { reason: noGrpcAt(endpoint.address), settled: false } : silent;
   }
-  return `the coordinator at ${endpoint.address} speaks TLS only: connect with its fingerprint or its CA file`;
+  return { reason: `the coordinator at ${endpoint.address} speaks TLS only: connect with its fingerprint or its CA file`, settled: true };
+}
+
+function noGrpcAt(address: string): string {
+  return `what answers at ${address} is no coordinator's gRPC port: it is the one of --listen, which its log shows as \`address\``;
 }
 
 /** Without the words that grpc-js puts around it, which say nothing more. */
@@ -92,24 +98,31 @@ function isNobodyThere(details: string): boolean {
 }
 
 /** Null where the certificate is not what is wrong. */
-function explainTls(address: string, details: string): string | null {
+function explainTls(address: string, details: string): Unreachable | null {
+  const told = (settled: boolean, reason: string): Unreachable => ({ reason, settled });
   if (/wrong version number|packet length too long|EPROTO(?!.*alert)/i.test(details))
-    return `${address} does not speak TLS: if the coordinator runs there without it, connect with TLS off`;
-  if (/unable to verify|self[- ]signed|unable to get (local )?issuer/i.test(details))
-    return `the certificate of ${address} is not signed by an authority that is trusted here: give the coordinator's fingerprint or its CA file`;
-  if (/altnames|does not match certificate/i.test(details))
-    return `the certificate of ${address} is for other names (${details}): use one of them, or start the coordinator with this name too`;
+    return told(false, `${address} does not speak TLS: if the coordinator runs there without it, connect with TLS off`);
+  if (/unable to verify|self[- ]signed|unable to get (local )?issuer/i.test(details)) {
+    const remedy = "give the coordinator's fingerprint or its CA file";
+    return told(true, `the certificate of ${address} is not signed by an authority that is trusted here: ${remedy}`);
+  }
+  if (/altnames|does not match certificate/i.test(details)) {
+    const remedy = "use one of them, or start the coordinator with this name too";
+    return told(true, `the certificate of ${address} is for other names (${details}): ${remedy}`);
+  }
   if (/has expired|not yet valid/i.test(details))
-    return `the certificate of ${address} is out of date (${details}): restart the coordinator, or check both clocks`;
+    return told(false, `the certificate of ${address} is out of date (${details}): restart the coordinator, or check both clocks`);
+  if (/no application protocol/i.test(details)) return told(false, noGrpcAt(address));
   return null;
 }
 
 /** Null where the client's certificate is not what is wrong: a server that refuses it only ends the connection. */
-async function explainRefusal(text: string, tls: EndpointTls): Promise<string | null> {
+async function explainRefusal(text: string, tls: EndpointTls): Promise<Unreachable | null> {
   const address = parseAddress(text);
   if (address.kind === "socket" || !(await refusesClient(peerOf(address), tls))) return null;
   const remedy = tls.cert === undefined ? "name one, and its key" : "this one is of another authority, or out of date";
-  return `the coordinator at ${text} lets in only who shows a certificate of its authority: ${remedy}`;
+  // Not settled: one that just goes is taken for one that refuses.
+  return { reason: `the coordinator at ${text} lets in only who shows a certificate of its authority: ${remedy}`, settled: false };
 }
 
 function peerOf({ host, port }: Extract<Address, { kind: "tcp" }>): { readonly host: string; readonly port: number } {

@@ -74,7 +74,7 @@ class Wire {
       if (this.#opening === opening) this.#opening = null;
       if (error instanceof TrustError) throw new ControlError("unauthenticated", error.message);
       const details = error instanceof Error ? error.message : String(error);
-      throw new ControlError("unreachable", await explainUnreachable(this.endpoint, details));
+      throw new ControlError("unreachable", (await explainUnreachable(this.endpoint, details)).reason);
     }
   }
 
@@ -136,7 +136,7 @@ async function controlErrorOf({ code: number, details }: ServiceError, endpoint:
   // Larger than a message may be: nothing that another try would change.
   if (number === status.RESOURCE_EXHAUSTED) return new ControlError("invalid", `the request is too large: ${details}`);
   const code = codes.find((one) => statusOf(one) === number) ?? (isBroken(number, details) ? "unreachable" : "unavailable");
-  return new ControlError(code, code === "unreachable" ? await explainUnreachable(endpoint, details) : details);
+  return new ControlError(code, code === "unreachable" ? (await explainUnreachable(endpoint, details)).reason : details);
 }
 
 const codes: readonly ControlError["code"][] = [

@@ -12,9 +12,12 @@ import type { CoordinatorItem, WorkerItem } from "./worker-items.ts";
 
 export type WorkerStreamEvents = {
   onItems(items: readonly CoordinatorItem[]): void;
-  /** Once, last; not after `close`. `refused` where trying again makes no sense. */
-  onEnd(end: { readonly reason: string; readonly refused: boolean }): void;
+  /** Once, last; not after `close`. */
+  onEnd(end: StreamEnd): void;
 };
+
+/** `refused`: trying again makes no sense. `settled`: nor does it here, unless the coordinator, where it was met before, comes back as it was. */
+export type StreamEnd = { readonly reason: string; readonly refused: boolean; readonly settled: boolean };
 
 export interface WorkerStream {
   /** Items arrive in the order of the calls, or the stream ends. */
@@ -59,7 +62,11 @@ class ConnectingStream implements WorkerStream {
     openChannel(endpoint).then(
       (channel) => this.#open(channel),
       (error: unknown) =>
-        this.#failed({ reason: error instanceof Error ? error.message : String(error), refused: error instanceof TrustError }),
+        this.#failed({
+          reason: error instanceof Error ? error.message : String(error),
+          refused: error instanceof TrustError,
+          settled: false,
+        }),
     );
   }
 
@@ -96,11 +103,11 @@ class ConnectingStream implements WorkerStream {
     call.on("status", ({ code, details }: StatusObject) => {
       const reason = code === status.OK ? "the coordinator ended the stream" : details;
       // Where there was a connection, why it broke needs no asking: a thousand workers would ask at once.
-      this.#failed({ reason, refused: refusals.includes(code) }, code === status.UNAVAILABLE && !served);
+      this.#failed({ reason, refused: refusals.includes(code), settled: false }, code === status.UNAVAILABLE && !served);
     });
   }
 
-  #failed(end: { readonly reason: string; readonly refused: boolean }, unreachable = !end.refused): void {
+  #failed(end: StreamEnd, unreachable = !end.refused): void {
     if (this.#state.kind === "failing" || this.#state.kind === "ended") return;
     this.#end();
     if (!unreachable) return this.#events.onEnd(end);
@@ -108,11 +115,11 @@ class ConnectingStream implements WorkerStream {
     void this.#tell(end);
   }
 
-  async #tell(end: { readonly reason: string; readonly refused: boolean }): Promise<void> {
-    const reason = await explainUnreachable(this.#endpoint, end.reason);
+  async #tell(end: StreamEnd): Promise<void> {
+    const why = await explainUnreachable(this.#endpoint, end.reason);
     if (this.#state.kind !== "failing") return;
     this.#end();
-    this.#events.onEnd({ ...end, reason });
+    this.#events.onEnd({ ...end, ...why });
   }
 
   #end(): void {

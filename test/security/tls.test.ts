@@ -4,12 +4,16 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { connect as connectPlain, type AddressInfo } from "node:net";
 import { once } from "node:events";
-import { test } from "node:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { startHttpServer } from "../../coordinator/api/http/http-server.ts";
 import type { CertifiedKey } from "../../coordinator/api/server-tls.ts";
 import { ControlError } from "../../proto/control.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
+import { startWorker, type Worker } from "../../worker/main.ts";
 import { TestLog } from "../coordinator/harness.ts";
 import { openBorder, type Border } from "./border.ts";
 
@@ -26,6 +30,29 @@ async function told(border: Border, over: Partial<Endpoint>): Promise<string> {
   } finally {
     client.close();
   }
+}
+
+/** `reason`: why its first try came to nothing. */
+function workerFor(context: TestContext, coordinator: Endpoint): { readonly worker: Worker; readonly reason: Promise<string> } {
+  const { promise: reason, resolve } = Promise.withResolvers<string>();
+  const ignore = (): void => undefined;
+  const folder = mkdtempSync(join(tmpdir(), "stepwell-tls-"));
+  const worker = startWorker({
+    coordinator,
+    slots: 1,
+    id: `worker-${folder.slice(-6)}`,
+    version: "0",
+    store: { kind: "files", root: folder },
+    isolation: "warm",
+    labels: {},
+    runs: [],
+    log: { debug: ignore, info: (fields) => resolve(String(fields["reason"])), warn: ignore, error: ignore },
+  });
+  context.after(async () => {
+    await worker.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { worker, reason };
 }
 
 test("a fingerprint, with or without colons, or the authority itself is enough to trust a coordinator", options, async (context) => {
@@ -72,6 +99,34 @@ test("a plain connection to a TLS port, and TLS to a plain one, are told what to
   assert.match(await told(plain, { tls: { fingerprint: secure.authority.fingerprint } }), /does not speak TLS: .*connect with TLS off/);
 });
 
+test(
+  "a worker ends at once, and says why, where no try of its own could ever let it in; where that may change it tries on",
+  options,
+  async (context) => {
+    const border = await openBorder(context, { host: "0.0.0.0" });
+    const other = await openBorder(context);
+    const plain = await openBorder(context, { tls: "off" });
+    const port = border.endpoint.address.split(":").at(-1);
+    const { authority } = border;
+    const reasons: readonly (readonly [RegExp, Endpoint])[] = [
+      [/is for other names/, { address: `127.0.0.9:${port}`, tls: { fingerprint: authority.fingerprint } }],
+      [/is not signed by an authority that is trusted here/, { address: border.endpoint.address, tls: { ca: other.authority.ca } }],
+      [
+        /is not the coordinator that you were told of/,
+        { address: border.endpoint.address, tls: { fingerprint: other.authority.fingerprint } },
+      ],
+      [/speaks TLS only/, { address: border.endpoint.address, tls: "off" }],
+    ];
+    for (const [reason, coordinator] of reasons) {
+      const lost = await workerFor(context, coordinator).worker.lost;
+      assert.match(lost.reason, reason);
+      assert.equal(lost.refused, true);
+    }
+    const waiting = workerFor(context, { address: plain.endpoint.address, tls: { fingerprint: authority.fingerprint } });
+    assert.match(await waiting.reason, /does not speak TLS/);
+  },
+);
+
 test("a port that speaks something else, such as the coordinator's other one, is told to be the wrong one", options, async (context) => {
   const border = await openBorder(context, { tls: "off" });
   const http = createServer((_, response) => response.end()).listen(0, "127.0.0.1");
@@ -81,6 +136,13 @@ test("a port that speaks something else, such as the coordinator's other one, is
   assert.match(
     await told(border, { address: `127.0.0.1:${port}` }),
     new RegExp(`what answers at 127.0.0.1:${port} is no coordinator's gRPC port`),
+  );
+  const { authority } = await openBorder(context);
+  const secure = await startHttpServer({ host: "127.0.0.1", port: 0, tls: authority.server, routes: [], log: new TestLog() });
+  context.after(() => secure.close());
+  assert.match(
+    await told(border, { address: `127.0.0.1:${secure.port}`, tls: { fingerprint: authority.fingerprint } }),
+    new RegExp(`what answers at 127.0.0.1:${secure.port} is no coordinator's gRPC port`),
   );
 });
 

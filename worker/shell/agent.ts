@@ -11,9 +11,10 @@
 import { unreachable } from "../../proto/unreachable.ts";
 import { creditToAsk } from "../core/credit.ts";
 import type { CoordinatorItem, Held, Hello, LogText, WorkerItem } from "../../sdk/wire/worker-items.ts";
-import type { WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
+import type { StreamEnd, WorkerStream, WorkerStreamEvents } from "../../sdk/wire/worker-stream.ts";
 import { nextRetryMs } from "../core/reconnect.ts";
 import type { WorkerLog } from "../ports/log.ts";
+import { AbsenceLog } from "./absence-log.ts";
 import { AttemptRun } from "./attempt-run.ts";
 import type { WorkerBlobs } from "./blobs/worker-blobs.ts";
 import { parseOrderHead, type OrderHead } from "./order-head.ts";
@@ -36,6 +37,8 @@ export type AgentOptions = {
   readonly isolated: boolean;
   /** How long the coordinator may be away. Milliseconds. */
   readonly awayMsMax: number;
+  /** It waits for its coordinator for longer than that, as long as it holds nothing. */
+  readonly lasting: boolean;
 };
 
 /** Why a worker has given up its coordinator; `refused`: another worker would be refused as well. */
@@ -70,6 +73,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #running = new Map<string, { readonly of: Held; readonly run: AttemptRun }>();
   readonly #outbox = new Outbox();
+  readonly #absence: AbsenceLog;
   readonly #ended = { succeeded: 0, failed: 0, revoked: 0 };
   readonly #settleLost: (lost: Lost) => void;
   readonly #settleSentAway: () => void;
@@ -85,6 +89,7 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#absence = new AbsenceLog(options.log, options.hello.worker);
     this.#blobsKnown = options.blobs === null;
     const { promise, resolve } = Promise.withResolvers<Lost>();
     this.lost = promise;
@@ -149,19 +154,19 @@ export class Agent {
       onItems: (items) => {
         for (const item of items) if (isCurrent()) this.#receive(link, item, openStream);
       },
-      onEnd: ({ reason, refused }) => {
-        if (isCurrent()) this.#disconnected(openStream, { reason, refused });
+      onEnd: (end) => {
+        if (isCurrent()) this.#disconnected(openStream, end);
       },
     });
     const silence = setTimeout(() => {
       link.close();
-      this.#disconnected(openStream, { reason: "the coordinator accepted a stream and said nothing", refused: false });
+      this.#disconnected(openStream, brokenOff("the coordinator accepted a stream and said nothing"));
     }, welcomeMsMax);
     this.#connection = { kind: "greeting", link, silence };
     link.send({ kind: "hello", hello: { ...this.#options.hello, held: this.#held() } });
   }
 
-  #disconnected(openStream: OpenStream, { reason, refused }: { readonly reason: string; readonly refused: boolean }): void {
+  #disconnected(openStream: OpenStream, { reason, refused, settled }: StreamEnd): void {
     if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     if (this.#connection.kind === "welcomed") {
       clearInterval(this.#connection.beats);
@@ -169,20 +174,20 @@ export class Agent {
       this.#awaitCoordinator();
     }
     if (refused) return this.#giveUpCoordinator(`the coordinator refused this worker: ${reason}`, true);
+    if (settled && !this.#wasWelcomed) return this.#giveUpCoordinator(reason, true);
     const ms = nextRetryMs({ failedTries: this.#failedTries, wasWelcomed: this.#wasWelcomed, draw: Math.random() });
     this.#failedTries += 1;
     // Where both start together, the coordinator is merely not there yet.
-    const level = this.#wasWelcomed || this.#failedTries > quietTries ? "warn" : "info";
-    this.#options.log[level](
-      { event: "worker.disconnected", worker_id: this.#options.hello.worker, reason, retry_ms: Math.round(ms) },
-      "no connection to the coordinator",
-    );
+    const worrying = this.#wasWelcomed || this.#failedTries > quietTries;
+    this.#absence.failed({ reason, tries: this.#failedTries, retryMs: ms, worrying });
     this.#connection = { kind: "away", retry: setTimeout(() => this.#connect(openStream), ms) };
   }
 
   #awaitCoordinator(): void {
-    const { awayMsMax } = this.#options;
-    this.#giveUp = setTimeout(() => this.#giveUpCoordinator(`no coordinator for ${Math.round(awayMsMax / 1000)} s`), awayMsMax);
+    const { awayMsMax, lasting } = this.#options;
+    this.#giveUp = setTimeout(() => {
+      if (!lasting || !this.#isEmpty()) this.#giveUpCoordinator(`no coordinator for ${Math.round(awayMsMax / 1000)} s`);
+    }, awayMsMax);
   }
 
   /** W3 */
@@ -248,6 +253,7 @@ export class Agent {
     if (this.#connection.kind === "greeting") clearTimeout(this.#connection.silence);
     clearTimeout(this.#giveUp);
     this.#failedTries = 0;
+    this.#absence.over();
     this.#wasWelcomed = true;
     this.#asked = 0;
     this.#options.log.info(
@@ -272,7 +278,7 @@ export class Agent {
     const fields = { event: "worker.slept", worker_id: this.#options.hello.worker, away_ms: Math.round(awayMs), held: this.#held().length };
     this.#options.log.warn(fields, "this machine or process stood still for longer than its lease");
     link.close();
-    this.#disconnected(openStream, { reason: "asking anew what is still this worker's", refused: false });
+    this.#disconnected(openStream, brokenOff("asking anew what is still this worker's"));
   }
 
   /** Work is asked for when its artifacts can be read and written. */
@@ -375,6 +381,10 @@ export class Agent {
   #checkEmpty(): void {
     if (this.#isEmpty()) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
+}
+
+function brokenOff(reason: string): StreamEnd {
+  return { reason, refused: false, settled: false };
 }
 
 const succeeded = '{"kind":"succeeded"';
