@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { lockFile, type FileLock } from "../../sdk/file-lock.ts";
 import { CliError } from "../cli-error.ts";
 
 /** What a coordinator says of itself in its folder while it serves. */
@@ -54,7 +54,7 @@ export function openDataFolder(path: string): DataFolder {
     describe: (served) => writeWhole(file, `${JSON.stringify(served, null, 2)}\n`),
     release: () => {
       rmSync(file, { force: true });
-      lock.close();
+      lock.release();
     },
   };
 }
@@ -91,18 +91,24 @@ function servedFile(path: string): string {
   return join(path, "coordinator.json");
 }
 
-/** An exclusive transaction of SQLite is a lock that every system has and that dies with its process. */
-function lockOf(path: string): DatabaseSync {
-  const lock = new DatabaseSync(join(path, "lock"));
+/** @throws CliError conflict, store */
+function lockOf(path: string): FileLock {
+  const lock = tryToLock(path);
+  if (lock !== null) return lock;
+  const served = readServed(path);
+  const who = served === null ? "another process" : `process ${served.pid} on ${served.host}, at ${served.address}`;
+  throw new CliError("conflict", `${path} is served already by ${who}`, {
+    hint: "stop that coordinator first, or give this one a folder of its own: --data DIR",
+  });
+}
+
+/** @throws CliError store */
+function tryToLock(path: string): FileLock | null {
   try {
-    lock.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
-    return lock;
+    return lockFile(join(path, "lock"));
   } catch (error) {
-    lock.close();
-    const served = readServed(path);
-    const who = served === null ? "another process" : `process ${served.pid} on ${served.host}, at ${served.address}`;
-    throw new CliError("conflict", `${path} is served already by ${who}`, {
-      hint: "stop that coordinator first, or give this one a folder of its own: --data DIR",
+    throw new CliError("store", error instanceof Error ? error.message : String(error), {
+      hint: "give the coordinator a folder on another disk: --data DIR",
       cause: error,
     });
   }

@@ -46,8 +46,6 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 
 /** Folders of one machine's workers under the same root. */
 const foldersMax = 256;
-/** SQLite's number for a lock that somebody else holds. */
-const busy = 5;
 
 export type ClaimedFolder = { readonly folder: string; release(): void };
 
@@ -56,29 +54,12 @@ export type ClaimedFolder = { readonly folder: string; release(): void };
  * nobody has, so that what an earlier worker left is used again.
  */
 export async function claimFolder(root: string): Promise<ClaimedFolder> {
+  const { lockFile } = await import("../../../sdk/file-lock.ts");
   for (let number = 0; number < foldersMax; number += 1) {
     const folder = join(root, String(number));
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const lock = await lockOf(join(folder, "lock"));
-    if (lock !== null) return { folder, release: () => lock.close() };
+    const lock = lockFile(join(folder, "lock"));
+    if (lock !== null) return { folder, release: () => lock.release() };
   }
   throw new Error(`${root} holds the caches of ${foldersMax} workers that run; give this one another folder`);
-}
-
-/** The system lets go of it with its process: a number of a process would be another's, in a container often the next one's. */
-async function lockOf(path: string): Promise<{ close(): void } | null> {
-  const { DatabaseSync } = await import("node:sqlite");
-  const lock = new DatabaseSync(path);
-  try {
-    lock.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
-    return lock;
-  } catch (error) {
-    lock.close();
-    if (error instanceof Error && "errcode" in error && error.errcode === busy) return null;
-    throw new Error(`${path} cannot be locked: put the cache on a disk of this machine (${textOf(error)})`, { cause: error });
-  }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
