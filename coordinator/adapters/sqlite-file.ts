@@ -7,9 +7,6 @@ import type { DatabaseSync } from "node:sqlite";
 import { LedgerError } from "../ports/ledger.ts";
 import { lostCommitInWal } from "./sqlite-wal.ts";
 
-/** Raised with every change of the tables; kept in the file as `user_version`. */
-const schemaVersion = 2;
-
 /** How long a statement may wait, blocking, for another process; whoever needs longer waits without blocking. */
 const busyBlockMs = 10;
 /** How long opening may wait, blocking: several processes may create the file at once. */
@@ -39,14 +36,17 @@ const firstTables = `
   ) STRICT;
 `;
 
-/** What each version added to the one before. */
-const additions: readonly string[] = [
+/** What each version of a file's tables added to the one before; how many there are is kept in the file as `user_version`. */
+export type Schema = readonly string[];
+
+/** Of the ledger of runs. */
+const runsSchema: Schema = [
   firstTables,
   "CREATE TABLE submissions (key TEXT PRIMARY KEY, run_key INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 ];
 
 /** @throws LedgerError readOnly, corrupt, version, busy, full */
-export function openFile(path: string): DatabaseSync {
+export function openFile(path: string, schema: Schema = runsSchema): DatabaseSync {
   makeFolder(dirname(path), path);
   checkHeader(path);
   checkWritable(path);
@@ -61,7 +61,7 @@ export function openFile(path: string): DatabaseSync {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { timeout: openBusyMs });
-    prepareFile(database, path);
+    prepareFile(database, path, schema);
     return database;
   } catch (error) {
     database?.close();
@@ -93,26 +93,26 @@ function checkWritable(path: string): void {
   }
 }
 
-function prepareFile(database: DatabaseSync, path: string): void {
+function prepareFile(database: DatabaseSync, path: string, schema: Schema): void {
   let version = readPragma(database, "user_version");
-  if (version > schemaVersion) throw newerVersion(path, version);
+  if (version > schema.length) throw newerVersion(path, version, schema.length);
   // Before the tables: a file that has tables is in WAL mode, and `checkHeader` counts on it.
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;");
-  if (version < schemaVersion) {
+  if (version < schema.length) {
     database.exec("BEGIN IMMEDIATE");
     version = readPragma(database, "user_version");
-    for (const addition of additions.slice(version)) database.exec(addition);
-    if (version < schemaVersion) database.exec(`PRAGMA user_version = ${schemaVersion}`);
+    for (const addition of schema.slice(version)) database.exec(addition);
+    if (version < schema.length) database.exec(`PRAGMA user_version = ${schema.length}`);
     database.exec("COMMIT");
-    if (version > schemaVersion) throw newerVersion(path, version);
+    if (version > schema.length) throw newerVersion(path, version, schema.length);
   }
   database.exec(`PRAGMA busy_timeout = ${busyBlockMs}`);
 }
 
-function newerVersion(path: string, version: number): LedgerError {
+function newerVersion(path: string, version: number, known: number): LedgerError {
   return new LedgerError(
     "version",
-    `ledger ${path} was written by a newer stepwell (format ${version}; this one knows up to ${schemaVersion}): update stepwell, or choose another folder`,
+    `ledger ${path} was written by a newer stepwell (format ${version}; this one knows up to ${known}): update stepwell, or choose another folder`,
   );
 }
 

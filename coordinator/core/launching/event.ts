@@ -68,8 +68,8 @@ export type LaunchEvent =
   /** Nothing of it runs any more, or ever will. */
   | { readonly kind: "launchOver"; readonly atMs: number; readonly launch: LaunchId; readonly end: LaunchEnd };
 
-/** Why a worker never came; `silent`: it runs and does not reach the coordinator. */
-export type LaunchProblem = "exit" | "outOfMemory" | "hostLost" | "image" | "timeout" | "ended" | "impossible" | "silent";
+/** Why a worker never came. */
+export type LaunchProblem = "exit" | "outOfMemory" | "hostLost" | "image" | "timeout" | "ended" | "impossible";
 
 export type LaunchEnd =
   /** All its workers have ended. */
