@@ -13,6 +13,8 @@ import type { Admission } from "./access/admission.ts";
 import { controlTable } from "./access/permissions.ts";
 import type { Caller } from "./access/principal.ts";
 import { callsOf, followsOf } from "./control-methods.ts";
+import { EncodedGroup, replyOf } from "./follow-reply.ts";
+import { groupsOf } from "./grouped.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** Items of a followed list that share a message. */
@@ -39,8 +41,8 @@ export class ControlService {
   readonly #ports: ControlServicePorts;
   /** Streams that are open, by token. */
   readonly #following = new Map<string, number>();
-  /** An event is one object for all who follow its run. */
-  readonly #texts = new WeakMap<object, string>();
+  /** A group of events is one object for all who follow their run. */
+  readonly #encoded = new WeakMap<readonly unknown[], EncodedGroup>();
 
   constructor(ports: ControlServicePorts) {
     this.#ports = ports;
@@ -81,7 +83,7 @@ export class ControlService {
     const handle = followsOf(this.#ports.admission.controlFor(caller))[method];
     if (handle === undefined) throw new ControlError("invalid", `there is no method "${method}" that can be followed`);
     const over = new AbortController();
-    const items = handle(parseArguments(bytes), over.signal)[Symbol.asyncIterator]();
+    const groups = groupsOf(handle(parseArguments(bytes), over.signal));
     const ended = new Promise<never>((_, reject) => {
       over.signal.addEventListener("abort", () => reject(over.signal.reason));
     });
@@ -90,7 +92,7 @@ export class ControlService {
     this.#following.set(key, following + 1);
     this.#ports.traffic.follows += 1;
     try {
-      await Promise.race([this.#sendItems(call, items, over), ended]);
+      await Promise.race([this.#sendItems(call, groups, over), ended]);
     } finally {
       const left = (this.#following.get(key) ?? 1) - 1;
       if (left === 0) this.#following.delete(key);
@@ -99,39 +101,39 @@ export class ControlService {
       stopWaiting();
       over.abort(new ControlError("unavailable", "the stream has ended"));
       // What it waits for ends with the signal; nobody waits with it.
-      items.return?.().catch(() => undefined);
+      groups.return().catch(() => undefined);
     }
   }
 
-  /** Sends what is there in one message, as soon as the next item has to be waited for and the stream has rested since the last. */
-  async #sendItems(call: FollowCall, items: AsyncIterator<unknown>, over: AbortController): Promise<void> {
-    let batch: string[] = [];
-    let rest = turn();
-    let restsUntilMs = 0;
-    let next = items.next();
-    for (;;) {
-      const pause = (): Promise<null> => (performance.now() < restsUntilMs ? rest : turn());
-      const result = await Promise.race([next, batch.length === 0 ? next : pause()]);
-      if (result !== null && result.done !== true) {
-        batch.push(this.#textOf(result.value));
-        next = items.next();
-        if (batch.length < itemsPerReplyMax) continue;
+  /** Sends what is there in one message, as soon as the next group has to be waited for; then the stream rests. */
+  async #sendItems(call: FollowCall, groups: AsyncGenerator<readonly unknown[]>, over: AbortController): Promise<void> {
+    const takesPacked = call.request.takesPacked === true;
+    for (let next = taken(groups); ;) {
+      let result: IteratorResult<readonly unknown[]> | null = await next;
+      const batch: EncodedGroup[] = [];
+      const pause = turn();
+      for (
+        let count = 0;
+        result !== null && result.done !== true;
+        result = count < itemsPerReplyMax ? await Promise.race([next, pause]) : null
+      ) {
+        batch.push(this.#encode(result.value));
+        count += result.value.length;
+        next = taken(groups);
       }
       if (over.signal.aborted) return;
-      if (batch.length > 0 && !call.write(Buffer.from(`[${batch.join()}]`))) await this.#drained(call, over);
-      if (result?.done === true) return;
-      batch = [];
+      if (batch.length > 0 && !call.write(replyOf(batch, takesPacked))) await this.#drained(call, over);
+      if (result !== null) return;
       const restMs = Math.min(restMsMax, Math.floor(this.#ports.traffic.follows / followsPerRestMs));
-      if (restMs > 0) rest = sleep(restMs, null);
-      restsUntilMs = performance.now() + restMs;
+      if (restMs > 0) await sleep(restMs);
     }
   }
 
-  #textOf(item: unknown): string {
-    if (typeof item !== "object" || item === null) return JSON.stringify(item);
-    const text = this.#texts.get(item) ?? JSON.stringify(item);
-    if (this.#ports.traffic.follows > 1) this.#texts.set(item, text);
-    return text;
+  #encode(group: readonly unknown[]): EncodedGroup {
+    const encoded = this.#encoded.get(group) ?? new EncodedGroup(group);
+    encoded.users += 1;
+    if (this.#ports.traffic.follows > 1) this.#encoded.set(group, encoded);
+    return encoded;
   }
 
   /** A reader that takes nothing for too long is let go: what it has not taken yet is kept for it. */
@@ -145,6 +147,13 @@ export class ControlService {
       cancel();
     }
   }
+}
+
+/** Asked for before somebody waits for it. */
+function taken<T>(items: AsyncGenerator<T>): Promise<IteratorResult<T>> {
+  const next = items.next();
+  next.catch(() => undefined);
+  return next;
 }
 
 /** Whoever asks for what isn't there invents no names of numbers. */

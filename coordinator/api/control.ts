@@ -40,11 +40,14 @@ import { OwnedElsewhere } from "../shell/drivers.ts";
 import { DriverEnded } from "../shell/run-driver.ts";
 import type { SweepableStore } from "../../sdk/artifact/sweepable.ts";
 import { ClientBlobs } from "./client-blobs.ts";
+import type { LaunchId, LaunchView } from "../../proto/launch.ts";
 import { drainWorker, workerViews, type FleetPorts } from "./fleet.ts";
 import { Collecting } from "./collecting.ts";
 import type { Health } from "./health.ts";
-import { followEvents } from "./follow-events.ts";
+import { followEvents, type Following } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
+import { Grouped } from "./grouped.ts";
+import { SharedEvents } from "./shared-events.ts";
 import { waitsView, type WaitsPorts } from "./waits.ts";
 
 /** Opens the Control of the process that listens at `address`. */
@@ -59,8 +62,17 @@ export type ControlPorts = LogPorts &
     readonly secrets: SecretStore | null;
     /** `batch`: workers are launched for steps with `@batch`. */
     readonly placement: RunOptions["placement"] | null;
+    /** Null where no workers are launched. */
+    readonly launches: LaunchDesk | null;
     readonly health: Health;
   };
+
+/** What of launches can be seen and changed. */
+export interface LaunchDesk {
+  views(): readonly LaunchView[];
+  /** Durable when it resolves. @throws ControlError notFound, conflict */
+  end(launch: LaunchId, by: string): Promise<void>;
+}
 
 /** Reused tasks in one event. */
 const reusedPerEvent = 1000;
@@ -69,9 +81,11 @@ export class CoordinatorControl implements Control {
   readonly #ports: ControlPorts;
   readonly #blobs: ClientBlobs;
   readonly #collecting: Collecting;
+  readonly #events: SharedEvents;
 
   constructor(ports: ControlPorts) {
     this.#ports = ports;
+    this.#events = new SharedEvents(ports.ledger);
     this.#collecting = new Collecting({ ...ports, readState: (run) => this.#read(run) });
     this.#blobs = new ClientBlobs(ports.access, (run) => this.#read(run));
   }
@@ -182,9 +196,8 @@ export class CoordinatorControl implements Control {
     return waitsView(this.#ports, run, await this.#read(run));
   }
 
-  async *events(run: RunId, afterSeq: number, until?: Until): AsyncIterable<RecordedEvent> {
-    await this.#read(run);
-    yield* followEvents(this.#ports, run, { afterSeq, until });
+  events(run: RunId, afterSeq: number, until?: Until): AsyncIterable<RecordedEvent> {
+    return new Grouped(() => this.#follow(run, { afterSeq, until }));
   }
 
   async *logs(query: LogsQuery, until?: Until): AsyncIterable<LogLine> {
@@ -204,6 +217,16 @@ export class CoordinatorControl implements Control {
     drainWorker(this.#ports, worker, { by, withinMs });
   }
 
+  async launches(): Promise<readonly LaunchView[]> {
+    return this.#ports.launches?.views() ?? [];
+  }
+
+  async endLaunch(launch: LaunchId, by: string): Promise<void> {
+    const { launches } = this.#ports;
+    if (launches === null) throw new ControlError("notFound", `there is no launch ${launch}: this coordinator launches no workers`);
+    await launches.end(launch, by);
+  }
+
   collect(request: CollectRequest): Promise<CollectReport> {
     return this.#collecting.collect(request);
   }
@@ -214,6 +237,11 @@ export class CoordinatorControl implements Control {
 
   grantBlobs(run: RunId | null, requests: readonly BlobRequest[]): Promise<readonly BlobGrant[]> {
     return this.#blobs.grant(run, requests);
+  }
+
+  async *#follow(run: RunId, following: Following): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+    await this.#read(run);
+    yield* followEvents({ ...this.#ports, events: this.#events }, run, following);
   }
 
   async #listed(run: RunSummary): Promise<ListedRun> {

@@ -1,7 +1,7 @@
 // A run's events as a reader asks for them: the past from the ledger, then what comes, until the run has finished.
 //
 // It fails where this coordinator had to let go of the run, or its process has died: nothing would come any more.
-// Every event is yielded once, in order: whatever the source, one that doesn't follow the last one is passed over or read again.
+// Every event is yielded once, in order: whatever the source, what doesn't follow the last one is passed over or read again.
 
 import type { Until } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
@@ -12,15 +12,20 @@ import type { Drivers } from "../shell/drivers.ts";
 import type { RunDriver } from "../shell/run-driver.ts";
 import type { RunHistory } from "../shell/run-history.ts";
 import { Elsewhere } from "./elsewhere.ts";
+import type { SharedEvents } from "./shared-events.ts";
 
 export type FollowPorts = { readonly ledger: Ledger; readonly clock: Clock; readonly drivers: Drivers; readonly history: RunHistory };
+type EventPorts = FollowPorts & { readonly events: SharedEvents };
 
 /** Events that wait for a reader before it is sent back to the ledger. */
 const waitingMax = 20_000;
 
+type Group = readonly RecordedEvent[];
+
 /** What a driver appends, kept for one reader until it takes it. */
 class EventFeed {
-  #waiting: RecordedEvent[] = [];
+  #waiting: Group[] = [];
+  #count = 0;
   #wake: (() => void) | null = null;
   readonly #stop: () => void;
   readonly #driver: RunDriver;
@@ -33,24 +38,31 @@ class EventFeed {
     until?.addEventListener("abort", this.#left);
     this.#stop = driver.follow((events) => {
       // A reader that is too slow to keep up finds a gap, and reads again.
-      if (this.#waiting.length > waitingMax) this.#waiting = [];
-      for (const event of events) this.#waiting.push(event);
+      if (this.#count > waitingMax) this.#shift();
+      if (events.length > 0) this.#waiting.push(events);
+      this.#count += events.length;
       this.#wake?.();
     });
   }
 
   /** What has come since; null once nothing will come any more, or nobody reads any more. */
-  async take(): Promise<readonly RecordedEvent[] | null> {
+  async take(): Promise<readonly Group[] | null> {
     if (this.#waiting.length === 0 && !this.#isOver) await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#wake = null;
-    const events = this.#waiting;
-    this.#waiting = [];
-    return events.length === 0 && this.#isOver ? null : events;
+    const groups = this.#shift();
+    return groups.length === 0 && this.#isOver ? null : groups;
   }
 
   close(): void {
     this.#stop();
     this.#until?.removeEventListener("abort", this.#left);
+  }
+
+  #shift(): readonly Group[] {
+    const groups = this.#waiting;
+    this.#waiting = [];
+    this.#count = 0;
+    return groups;
   }
 
   get #isOver(): boolean {
@@ -64,11 +76,8 @@ export type Following = {
   readonly until: Until | undefined;
 };
 
-export async function* followEvents(
-  ports: FollowPorts,
-  run: RunId,
-  { afterSeq, until }: Following,
-): AsyncGenerator<RecordedEvent, void, undefined> {
+/** In groups, most of which are the same for all who follow the run. */
+export async function* followEvents(ports: EventPorts, run: RunId, { afterSeq, until }: Following): AsyncGenerator<Group, void, undefined> {
   let seq = afterSeq;
   const elsewhere = new Elsewhere(ports, run);
   for (;;) {
@@ -76,9 +85,9 @@ export async function* followEvents(
     const driver = ports.drivers.get(run);
     const feed = driver === undefined ? null : new EventFeed(driver, until);
     try {
-      for await (const event of ports.ledger.read(run, seq)) {
-        seq = event.seq;
-        yield event;
+      for await (const group of ports.events.after(run, seq)) {
+        seq = group.at(-1)?.seq ?? seq;
+        yield group;
       }
       if (feed === null) {
         const state = await ports.history.read(run);
@@ -88,17 +97,23 @@ export async function* followEvents(
         await (state.finishedAtMs === null ? elsewhere.wait() : elsewhere.pause());
         continue;
       }
-      for (let events = await feed.take(); events !== null; events = await feed.take()) {
-        const following: RecordedEvent[] = [];
-        for (const event of events) if (event.seq === seq + following.length + 1) following.push(event);
-        for (const event of following) {
-          seq = event.seq;
-          yield event;
+      for (let groups = await feed.take(); groups !== null; groups = await feed.take()) {
+        for (const group of groups) {
+          const following = partAfter(group, seq);
+          if (following.length === 0) continue;
+          seq = following.at(-1)?.seq ?? seq;
+          yield following;
         }
-        if ((events.at(-1)?.seq ?? 0) > seq) break; // A gap.
+        if ((groups.at(-1)?.at(-1)?.seq ?? 0) > seq) break; // A gap.
       }
     } finally {
       feed?.close();
     }
   }
+}
+
+/** What of the group follows that event, without a gap between. Within a group there is none. */
+function partAfter(group: Group, seq: number): Group {
+  const skip = seq + 1 - (group[0]?.seq ?? 0);
+  return skip === 0 ? group : skip < 0 ? [] : group.slice(skip);
 }

@@ -72,6 +72,8 @@ function isWaitedFor({ events, onDurable }: Pick<Entry, "events" | "onDurable">)
 
 /** How long a start may wait for something else to share its append. Milliseconds. */
 const startsWaitMs = 20;
+/** Events that followers get in one group. */
+const followedAtOnceMax = 500;
 /** A full disk or a busy ledger is tried again. Milliseconds. */
 const appendAgainMs = 1000;
 
@@ -152,7 +154,10 @@ export class RunDriver {
     });
   }
 
-  /** Called with every event once it is durable, from now on. Returns the function that ends it. */
+  /**
+   * Called with the events that have become durable, from now on: each group is one object for all followers. The last call
+   * brings none. Returns the function that ends it.
+   */
   follow(follower: (events: readonly RecordedEvent[]) => void): () => void {
     this.#followers.add(follower);
     return () => this.#followers.delete(follower);
@@ -246,7 +251,10 @@ export class RunDriver {
     this.#ports.observer.recorded(this.state, events);
     if (this.#followers.size > 0) {
       const recorded = events.map((event, index) => ({ seq: firstSeq + index, event }));
-      for (const follower of this.#followers) follower(recorded);
+      for (let from = 0; from < recorded.length; from += followedAtOnceMax) {
+        const group = recorded.length <= followedAtOnceMax ? recorded : recorded.slice(from, from + followedAtOnceMax);
+        for (const follower of this.#followers) follower(group);
+      }
     }
     for (const { effects, onDurable } of entries) {
       this.#perform(effects);

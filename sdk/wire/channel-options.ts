@@ -6,7 +6,7 @@ import type { ChannelOptions } from "@grpc/grpc-js";
  * Largest message from a coordinator. Batches are far smaller, but the order for a join over 100,000 inputs is one item of
  * more than 10 MB. One large message is simpler than pieces put together again, and such an order is rare.
  */
-const messageBytesMax = 256 * 1024 * 1024;
+export const messageBytesMax = 256 * 1024 * 1024;
 /** Largest message to a coordinator, which has many who send: a submission, or an outcome with all its references. */
 export const requestBytesMax = 64 * 1024 * 1024;
 /** Calls that one connection may have open. */

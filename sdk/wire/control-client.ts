@@ -15,7 +15,8 @@ import { parseAddress } from "./address.ts";
 import { TrustError } from "./authority.ts";
 import { explainUnreachable, openChannel, type Channel } from "./channel.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { controlService, type ControlRequest } from "./services.ts";
+import { unpack } from "./packing.ts";
+import { controlService, type ControlRequest, type FollowReply } from "./services.ts";
 
 export interface ControlClient extends Control, TokenControl {
   close(): void;
@@ -45,6 +46,8 @@ export function connectControl(endpoint: Endpoint): ControlClient {
     workers: () => call<readonly WorkerView[]>("workers"),
     health: () => call<HealthView>("health"),
     drainWorker: (worker, by, withinMs) => call("drainWorker", worker, by, withinMs),
+    launches: () => call<readonly LaunchView[]>("launches"),
+    endLaunch: (launch, by) => call("endLaunch", launch, by),
     collect: (request) => call<CollectReport>("collect", request),
     blobPlaces: () => call<readonly BlobPlace[]>("blobPlaces"),
     grantBlobs: (run, requests) => call<readonly BlobGrant[]>("grantBlobs", run, requests),
@@ -88,7 +91,7 @@ class Wire {
 }
 
 function requestOf(method: keyof (Control & TokenControl), args: readonly unknown[]): ControlRequest {
-  return { method, arguments: Buffer.from(JSON.stringify(args)) };
+  return { method, arguments: Buffer.from(JSON.stringify(args)), takesPacked: true };
 }
 
 async function callOnce<T>(wire: Wire, request: ControlRequest): Promise<T> {
@@ -113,7 +116,11 @@ async function* follow<T>(wire: Wire, request: ControlRequest): AsyncGenerator<T
   // The iteration below throws the same error; this keeps it from ending the process when nobody iterates any more.
   stream.on("error", () => undefined);
   try {
-    for await (const reply of stream) yield* parseReply<readonly T[]>(reply as Uint8Array);
+    for await (const reply of stream) {
+      const { list, packed } = reply as FollowReply;
+      if (list.length > 0) yield* parseReply<readonly T[]>(list);
+      for (const one of packed) yield* parseReply<readonly T[]>(unpack(one));
+    }
   } catch (error) {
     throw isServiceError(error) ? await controlErrorOf(error, wire.endpoint) : error;
   } finally {

@@ -41,29 +41,38 @@ const connectFromWorker: MethodDefinition<Buffer, Buffer> = {
 /** Seen from the coordinator. */
 export const workerService = { connect: connectFromWorker };
 
-export type ControlRequest = { readonly method: string; readonly arguments: Uint8Array };
+/** `takesPacked`: lists may come packed. */
+export type ControlRequest = { readonly method: string; readonly arguments: Uint8Array; readonly takesPacked?: boolean };
 
-const callMethod: MethodDefinition<ControlRequest, Uint8Array> = {
-  path: "/stepwell.v1.Control/Call",
-  requestStream: false,
-  responseStream: false,
-  requestSerialize: writeControlRequest,
-  requestDeserialize: readControlRequest,
-  responseSerialize: writeControlReply,
-  responseDeserialize: readControlReply,
-};
+/** A list of JSON, or packed ones (packing.ts), one after the other. */
+export type FollowReply = { readonly list: Uint8Array; readonly packed: readonly Uint8Array[] };
+
+const requestMethod = { requestStream: false, requestSerialize: writeControlRequest, requestDeserialize: readControlRequest } as const;
 
 export const controlService = {
-  call: callMethod,
-  follow: { ...callMethod, path: "/stepwell.v1.Control/Follow", responseStream: true },
-} satisfies Record<string, MethodDefinition<ControlRequest, Uint8Array>>;
+  call: {
+    ...requestMethod,
+    path: "/stepwell.v1.Control/Call",
+    responseStream: false,
+    responseSerialize: writeControlReply,
+    responseDeserialize: readControlReply,
+  } satisfies MethodDefinition<ControlRequest, Uint8Array>,
+  follow: {
+    ...requestMethod,
+    path: "/stepwell.v1.Control/Follow",
+    responseStream: true,
+    responseSerialize: writeFollowReply,
+    responseDeserialize: readFollowReply,
+  } satisfies MethodDefinition<ControlRequest, FollowReply>,
+};
 
-export type FollowCall = ServerWritableStream<ControlRequest, Uint8Array>;
+export type FollowCall = ServerWritableStream<ControlRequest, FollowReply>;
 
 export function writeControlRequest(request: ControlRequest): Buffer {
   const writer = new ProtoWriter();
   writer.text(1, request.method);
   writer.bytes(2, request.arguments);
+  writer.flag(3, request.takesPacked === true);
   return writer.take();
 }
 
@@ -71,12 +80,14 @@ export function readControlRequest(bytes: Buffer): ControlRequest {
   const reader = new ProtoReader(bytes);
   let method = "";
   let args: Uint8Array = new Uint8Array();
+  let takesPacked = false;
   for (let field = reader.next(); field !== null; field = reader.next()) {
     if (field === 1) method = reader.text();
     else if (field === 2) args = reader.bytes();
+    else if (field === 3) takesPacked = reader.flag();
     else reader.skip();
   }
-  return { method, arguments: args };
+  return { method, arguments: args, takesPacked };
 }
 
 export function writeControlReply(value: Uint8Array): Buffer {
@@ -93,4 +104,23 @@ export function readControlReply(bytes: Buffer): Uint8Array {
     else reader.skip();
   }
   return value;
+}
+
+export function writeFollowReply({ list, packed }: FollowReply): Buffer {
+  const writer = new ProtoWriter();
+  writer.bytes(1, list);
+  for (const one of packed) writer.bytes(2, one);
+  return writer.take();
+}
+
+export function readFollowReply(bytes: Buffer): FollowReply {
+  const reader = new ProtoReader(bytes);
+  let list: Uint8Array = new Uint8Array();
+  const packed: Uint8Array[] = [];
+  for (let field = reader.next(); field !== null; field = reader.next()) {
+    if (field === 1) list = reader.bytes();
+    else if (field === 2) packed.push(reader.bytes());
+    else reader.skip();
+  }
+  return { list, packed };
 }

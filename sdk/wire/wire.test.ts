@@ -6,7 +6,15 @@ import fc from "fast-check";
 import { addressText, parseAddress, socketAddress } from "./address.ts";
 import { Batcher, type BatchStream } from "./batcher.ts";
 import { ProtoWriter } from "./proto-writer.ts";
-import { readControlReply, readControlRequest, writeControlReply, writeControlRequest } from "./services.ts";
+import { pack, unpack } from "./packing.ts";
+import {
+  readControlReply,
+  readControlRequest,
+  readFollowReply,
+  writeControlReply,
+  writeControlRequest,
+  writeFollowReply,
+} from "./services.ts";
 import { readCoordinatorItems, readWorkerItems, writeCoordinatorItem, writeWorkerItem } from "./worker-codec.ts";
 import type { CoordinatorItem, WorkerItem } from "./worker-items.ts";
 
@@ -135,9 +143,19 @@ void test("requests and replies of the control service are those of proto/contro
   const request = writeControlRequest({ method: "run", arguments: Buffer.from('["F/1"]') });
   assert.deepEqual(plain(decodedByLibrary("Request", request)), { method: "run", arguments: Buffer.from('["F/1"]').toString("hex") });
   assert.equal(readControlRequest(request).method, "run");
+  const following = writeControlRequest({ method: "events", arguments: Buffer.from("[]"), takesPacked: true });
+  assert.equal((plain(decodedByLibrary("Request", following)) as { takesPacked?: unknown }).takesPacked, true);
+  assert.deepEqual([readControlRequest(request).takesPacked, readControlRequest(following).takesPacked], [false, true]);
   const reply = writeControlReply(Buffer.from("{}"));
   assert.deepEqual(plain(decodedByLibrary("Reply", reply)), { value: Buffer.from("{}").toString("hex") });
   assert.equal(Buffer.from(readControlReply(reply)).toString(), "{}");
+  const lists = ["[1,2]", "[3]"].map((text) => pack(Buffer.from(text)));
+  const packed = writeFollowReply({ list: new Uint8Array(), packed: lists });
+  assert.deepEqual(plain(decodedByLibrary("Reply", packed)), { packed: lists.map((list) => list.toString("hex")) });
+  assert.deepEqual(
+    readFollowReply(packed).packed.map((list) => unpack(list).toString()),
+    ["[1,2]", "[3]"],
+  );
 });
 
 void test("a message that was cut off, or is no message, is an error and never a wrong item", () => {

@@ -6,6 +6,7 @@ import type { RunId } from "../../../proto/ids.ts";
 import type { TokenControl } from "../../../proto/token.ts";
 import type { AuditEntry, AuditTrail } from "../../ports/audit-trail.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { Grouped, groupsOf } from "../grouped.ts";
 import { authorize, controlTable, type Askable, type Limits, type Row } from "./permissions.ts";
 import type { Caller, Principal } from "./principal.ts";
 
@@ -69,7 +70,11 @@ class GuardedMethod {
     }
   }
 
-  async *follow(...args: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
+  follow(...args: readonly unknown[]): Grouped<unknown> {
+    return new Grouped(() => this.#follow(args));
+  }
+
+  async *#follow(args: readonly unknown[]): AsyncGenerator<readonly unknown[], void, undefined> {
     let permitted: readonly unknown[];
     try {
       permitted = await this.#permitted(args);
@@ -78,7 +83,7 @@ class GuardedMethod {
       throw error;
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row says that it can be followed
-    yield* this.#ask(...permitted) as AsyncIterable<unknown>;
+    yield* groupsOf(this.#ask(...permitted) as AsyncIterable<unknown>);
   }
 
   async #permitted(args: readonly unknown[]): Promise<readonly unknown[]> {
