@@ -1,6 +1,7 @@
 // The log on stderr: for people, of commands and in a terminal, a line of words; else of those that serve one JSON object a line.
 // The logger that writes those is loaded with the first, because most commands have nothing to say.
 
+import { randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import type pinoModule from "pino";
@@ -82,7 +83,8 @@ function openPino(service: Service): Logger {
   return pino(
     {
       level: "trace",
-      base: { service, version: packageVersion(), pid: process.pid, host: hostname() },
+      // In a container every process may have the same number.
+      base: { service, version: packageVersion(), instance_id: randomUUID(), pid: process.pid, host: hostname() },
       formatters: { level: (label) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
     },

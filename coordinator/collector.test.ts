@@ -108,6 +108,20 @@ test("what no run needs goes when it is old, and stays while somebody may be abo
   await yard.assertWhole();
 });
 
+test("a collection that is asked for again with its key is not done again, and tells what came of it", async (context) => {
+  const yard = await Yard.open(context);
+  await yard.run();
+  yard.later(100);
+  const left = yard.store.put("left by a crash");
+  const request = { retention: keepAll, keepLogs: false, dryRun: false, by: "ada" };
+  const { control } = yard.coordinator;
+  yard.later(49);
+  const [first, again] = await Promise.all([control.collect({ ...request, key: "one" }), control.collect({ ...request, key: "one" })]);
+  assert.deepEqual([first, first.deleted.blobs, yard.store.blobs.has(left)], [again, 1, false]);
+  assert.deepEqual(await control.collect({ ...request, key: "one" }), first);
+  assert.equal((await control.collect({ ...request, key: "another" })).deleted.blobs, 0);
+});
+
 test("a run that no rule keeps gives up what it alone needs, says so, and can be neither resumed nor retried", async (context) => {
   const yard = await Yard.open(context);
   yard.makes = ({ run }) => ({ contents: ["shared", run], fails: false });

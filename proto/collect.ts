@@ -24,6 +24,8 @@ export type CollectRequest = {
   /** Only tells what would be done. */
   readonly dryRun: boolean;
   readonly by: string;
+  /** What is asked for again with the same one is not done again: it is told what came of it. */
+  readonly key?: string;
 };
 
 export type Amount = { readonly blobs: number; readonly bytes: number };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { CollectRequest } from "../../proto/collect.ts";
 import { ControlError, type Asker, type Control } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import { parseTaskId, runIdOf, parseFlowName } from "../../proto/ids.ts";
@@ -34,7 +35,7 @@ function played(answers: readonly (readonly unknown[])[]): { readonly control: C
       yield item as never;
     }
   }
-  const methods: readonly (keyof Control)[] = ["submit", "cancel", "drainWorker", "run", "blobPlaces"];
+  const methods: readonly (keyof Control)[] = ["submit", "cancel", "drainWorker", "collect", "run", "blobPlaces"];
   const calls = Object.fromEntries(methods.map((name) => [name, (...args: unknown[]) => once(name, ...args)]));
   const follows = { events: (...args: unknown[]) => follow("events", ...args), logs: (...args: unknown[]) => follow("logs", ...args) };
   // Only what the tests ask for.
@@ -83,16 +84,28 @@ test("a question is asked again once the coordinator has answered before, and is
   await assert.rejects(lasting([[lost]]).control.run(run), lost);
 });
 
-test("what changes something is asked again with the key that it had, and what has no key is not (L1)", async () => {
-  const { control, asked } = lasting([["view"], [lost], [lost], [undefined], [lost]]);
+test("what changes something is asked again with the key that it had (L1)", async () => {
+  const { control, asked } = lasting([["view"], [lost], [lost], [undefined], [lost], ["report"]]);
   await control.run(run);
   await control.cancel(run, { by: "ada" });
   const askers = asked.slice(1).map(([, , asker]) => asker as Asker);
   assert.match(askers[0]?.key ?? "", /^[0-9a-f-]{36}$/);
   for (const asker of askers) assert.deepEqual(asker, { by: "ada", key: askers[0]?.key });
   assert.equal(askers.length, 3);
-  await assert.rejects(control.drainWorker("w-1", "ada", null), lost);
-  assert.equal(asked.length, 5);
+  const retention = { keepDays: 1, keepLast: null, keepTags: [], namespace: null };
+  assert.equal(await control.collect({ retention, keepLogs: false, dryRun: false, by: "ada" }), "report");
+  const [first, second] = asked.slice(4).map(([, request]) => request as CollectRequest);
+  assert.match(first?.key ?? "", /^[0-9a-f-]{36}$/);
+  assert.deepEqual(first, second);
+});
+
+test("a drain is asked again, and a worker that has left meanwhile is no error; one that was never there is (L1)", async () => {
+  const gone = new ControlError("notFound", "there is no worker w-1");
+  const { control, asked } = lasting([["view"], [lost], [gone], [gone]]);
+  await control.run(run);
+  await control.drainWorker("w-1", "ada", null);
+  assert.equal(asked.length, 3);
+  await assert.rejects(control.drainWorker("w-1", "ada", null), gone);
 });
 
 test("what the coordinator itself answers is passed on as it is", async () => {

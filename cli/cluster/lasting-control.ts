@@ -2,7 +2,7 @@
 // goes on where it was cut off.
 //
 // L1. What changes something may have been done although nobody said so: it is asked again only with the key that it had, by which
-//     it is known; without one (a drain, a collection, tokens) it is never asked twice.
+//     it is known. A drain has none: twice comes to the same as once.
 // L2. A follower gets every event and every line once, in order, however often the connection breaks.
 // L3. Only a coordinator that has answered once is waited for, and not for ever.
 
@@ -44,6 +44,11 @@ export function lastingControl(control: Control, connection: Connection): Contro
       const keyed = withKey(asker);
       return patience.through(() => control.tag(run, keyed, change));
     },
+    collect: (request) => {
+      const keyed = { ...request, key: request.key ?? randomUUID() };
+      return patience.through(() => control.collect(keyed));
+    },
+    drainWorker: (worker, by, withinMs) => drain(control, patience, { worker, by, withinMs }),
     plan: asking(control.plan),
     runs: asking(control.runs),
     flows: asking(control.flows),
@@ -62,6 +67,22 @@ export function lastingControl(control: Control, connection: Connection): Contro
 
 function withKey(asker: Asker): Asker {
   return { ...asker, key: asker.key ?? randomUUID() };
+}
+
+type Drain = { readonly worker: string; readonly by: string; readonly withinMs: number | null };
+
+/** A worker that is gone when it is asked again is one that has left since the first time. */
+async function drain(control: Control, patience: Patience, { worker, by, withinMs }: Drain): Promise<void> {
+  let asked = false;
+  await patience.through(async () => {
+    try {
+      await control.drainWorker(worker, by, withinMs);
+    } catch (error) {
+      if (asked && error instanceof ControlError && error.code === "notFound") return;
+      asked = true;
+      throw error;
+    }
+  });
 }
 
 class Patience {

@@ -86,7 +86,7 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   opened.push(() => renewed?.close());
   const tls = renewed?.tls ?? null;
   const started: Started = { coordinator: null };
-  const port = httpPort(monitor, started);
+  const port = httpPort(monitor, started, version);
   const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log, port });
   opened.push(() => blobs.http.close());
   const coordinator = await startCoordinator({
@@ -121,9 +121,9 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
 /** Null until it serves: its HTTP port is there before. */
 type Started = { coordinator: Coordinator | null };
 
-function httpPort({ registry, metrics }: Monitor, started: Started): BlobServiceOptions["port"] {
+function httpPort({ registry, metrics }: Monitor, started: Started, version: string): BlobServiceOptions["port"] {
   return {
-    routes: watchRoutes({ registry, health: () => started.coordinator?.control.health() ?? null }),
+    routes: watchRoutes({ registry, version, health: () => started.coordinator?.control.health() ?? null }),
     identify: (authorization, from) => {
       if (started.coordinator === null) throw new ControlError("unavailable", "the coordinator is starting: ask again");
       return started.coordinator.identify(authorization, from);

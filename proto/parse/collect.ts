@@ -1,7 +1,7 @@
 // The parser of a request to collect garbage.
 
 import type { CollectRequest, Retention } from "../collect.ts";
-import { arrayOf, boolean, count, nullable, number, object, root, string, type Parser } from "./combinators.ts";
+import { arrayOf, boolean, count, nullable, number, object, optional, root, string, type Parser } from "./combinators.ts";
 
 const retention = object<Retention>({
   keepDays: nullable(number),
@@ -13,5 +13,5 @@ const retention = object<Retention>({
 /** @throws ParseError */
 export const parseCollectRequest: Parser<CollectRequest> = root(
   "request",
-  object<CollectRequest>({ retention, keepLogs: boolean, dryRun: boolean, by: string }),
+  object<CollectRequest>({ retention, keepLogs: boolean, dryRun: boolean, by: string, key: optional(string) }),
 );

@@ -13,7 +13,7 @@ import { documentedEvents, type DocumentedEvent } from "./documented.ts";
 const options = { timeout: 90_000 };
 
 /** Fields of every line. */
-const everywhere: readonly string[] = ["time", "level", "service", "version", "pid", "host", "event", "msg"];
+const everywhere: readonly string[] = ["time", "level", "service", "version", "instance_id", "pid", "host", "event", "msg"];
 
 /** What takes damage, or an unlikely moment, that this test does not make. */
 const unseen: ReadonlySet<string> = new Set(

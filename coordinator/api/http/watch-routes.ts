@@ -1,4 +1,4 @@
-// What watches over a coordinator asks for by HTTP: whether it lives, whether it is ready, and its metrics.
+// What watches over a coordinator asks for by HTTP: whether it lives, whether it is ready, its version, and its metrics.
 
 import type { HealthView } from "../../../proto/health.ts";
 import { metricsContentType, type Registry } from "../../../sdk/metrics/registry.ts";
@@ -6,11 +6,12 @@ import { HttpError, type HttpRequest, type Route } from "./http-server.ts";
 
 export type WatchRoutesOptions = {
   readonly registry: Registry;
+  readonly version: string;
   /** Null while the coordinator is starting. */
   readonly health: () => Promise<HealthView> | null;
 };
 
-export function watchRoutes({ registry, health }: WatchRoutesOptions): readonly Route[] {
+export function watchRoutes({ registry, version, health }: WatchRoutesOptions): readonly Route[] {
   const route = (name: string, handle: Route["handle"]): Route => ({
     name,
     path: new RegExp(`^${name}$`),
@@ -27,6 +28,9 @@ export function watchRoutes({ registry, health }: WatchRoutesOptions): readonly 
       const body = JSON.stringify({ ready: view?.ready ?? false, parts });
       response.writeHead(view?.ready === true ? 200 : 503, { "content-type": "application/json" }).end(`${body}\n`);
     }),
+    route("/version", ({ response }) =>
+      Promise.resolve(void response.setHeader("content-type", "application/json").end(`${JSON.stringify({ version })}\n`)),
+    ),
     route("/metrics", async ({ response, principal }: HttpRequest) => {
       if (principal !== null && principal.namespace !== null)
         throw new HttpError(403, "the metrics are about all namespaces, and this token is limited to one");
