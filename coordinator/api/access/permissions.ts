@@ -87,6 +87,8 @@ const otherActions = {
   "GET /readyz": "anyone",
   "grpc.health.v1.Health/Check": "anyone",
   "grpc.health.v1.Health/Watch": ["reader", "runner", "worker", "admin"],
+  // Who may know it may also know what that version has wrong.
+  "GET /version": ["reader", "runner", "worker", "admin"],
   "GET /metrics": readers,
 } as const satisfies Readonly<Record<string, readonly Role[] | "anyone">>;
 
