@@ -119,6 +119,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     sweep: options.sweep ?? null,
     secrets: options.secrets ?? null,
     placement: null,
+    launches: null,
   });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
   const ports: ServerPorts = {

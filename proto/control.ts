@@ -8,6 +8,7 @@ import type { RecordedEvent, RunOptions, RunStatus } from "./event.ts";
 import type { FlowGraph } from "./graph.ts";
 import type { HealthView } from "./health.ts";
 import type { FlowName, RunId, Sha256, StepName, TaskId } from "./ids.ts";
+import type { LaunchId, LaunchView } from "./launch.ts";
 import type { ListedRun, LogLine, RunView, TaskStatus, TaskView, WorkerView } from "./view.ts";
 import type { WaitsView } from "./waits.ts";
 
@@ -157,6 +158,10 @@ export interface Control {
    * runs elsewhere. Null: however long that takes. @throws ControlError notFound, unavailable while it is away
    */
   drainWorker(worker: string, by: string, withinMs: number | null): Promise<void>;
+  /** Workers that were asked for, launch by launch, in the order of asking; what is long over is left out. */
+  launches(): Promise<readonly LaunchView[]>;
+  /** Nothing of the launch is wanted any more: what runs on its workers runs elsewhere. @throws ControlError notFound, conflict (it is over) */
+  endLaunch(launch: LaunchId, by: string): Promise<void>;
   /** Deletes the artifacts of runs that nobody keeps, and blobs that no run needs. @throws ControlError invalid, unavailable */
   collect(request: CollectRequest): Promise<CollectReport>;
   /** Where blobs are, the best place first; none where whoever asks has the coordinator's folder. */

@@ -37,3 +37,29 @@ export const launchVariables = {
   job: "AWS_BATCH_JOB_ID",
   index: "AWS_BATCH_JOB_ARRAY_INDEX",
 } as const;
+
+/** A launch as people see it. */
+export type LaunchView = {
+  readonly launch: LaunchId;
+  /** The key of the shape. */
+  readonly shape: string;
+  readonly plannedAtMs: number;
+  /**
+   * `planned`: nobody was asked yet, or will be asked again. `uncertain`: there may be a job. `submitted`: there is. `over`: nothing of
+   * it runs any more.
+   */
+  readonly stage: "planned" | "uncertain" | "submitted" | "over";
+  /** Workers that were asked for; tasks that each has room for; and what one costs, by an estimate. */
+  readonly count: number;
+  readonly slots: number;
+  readonly usdPerHour: number;
+  readonly job: string | null;
+  /** For a person to look at it. */
+  readonly link: string | null;
+  /** Those that have come and not left. */
+  readonly workers: readonly { readonly index: number; readonly worker: string }[];
+  /** By what the service said last; null where it has said nothing. */
+  readonly seen: { readonly waiting: number; readonly starting: number; readonly running: number; readonly ended: number } | null;
+  /** Why it waits, or how it ended, if there is more to say than its stage. */
+  readonly why: string | null;
+};

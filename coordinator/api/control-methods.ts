@@ -1,6 +1,7 @@
 // The methods of Control by name, with their arguments parsed: what a request may ask for, and nothing else.
 
 import { ControlError, type Until, type TagChange } from "../../proto/control.ts";
+import { parseLaunchId } from "../../proto/launch.ts";
 import { parseRunId, parseTaskId, type RunId, type TaskId } from "../../proto/ids.ts";
 import { parseBlobRequests } from "../../proto/parse/blobs.ts";
 import { parseCollectRequest } from "../../proto/parse/collect.ts";
@@ -40,6 +41,8 @@ export function callsOf(control: Askable): CallTable {
     health: () => control.health(),
     drainWorker: ([worker, by, withinMs]: Arguments) =>
       control.drainWorker(parseText(worker, "worker"), parseText(by, "by"), withinMs === null ? null : parseCount(withinMs, "withinMs")),
+    launches: () => control.launches(),
+    endLaunch: ([launch, by]: Arguments) => control.endLaunch(parseLaunchId(parseText(launch, "launch")), parseText(by, "by")),
     grantBlobs: ([run, requests]: Arguments) => control.grantBlobs(run === null ? null : parseRun(run), parseBlobRequests(requests)),
     createToken: ([request]: Arguments) => control.createToken(parseTokenRequest(request)),
     tokens: () => control.tokens(),

@@ -19,6 +19,7 @@ import type { CollectReport, CollectRequest } from "../../proto/collect.ts";
 import type { RecordedEvent, ReusedTask, RunEvent, RunOptions } from "../../proto/event.ts";
 import type { HealthView } from "../../proto/health.ts";
 import type { FlowName, RunId, TaskId } from "../../proto/ids.ts";
+import type { LaunchId, LaunchView } from "../../proto/launch.ts";
 import type { ListedRun, LogLine, RunSummary, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import type { WaitsView } from "../../proto/waits.ts";
 import { describeLostSecrets, missingSecrets } from "../../proto/secret.ts";
@@ -40,12 +41,12 @@ import { OwnedElsewhere } from "../shell/drivers.ts";
 import { DriverEnded } from "../shell/run-driver.ts";
 import type { SweepableStore } from "../../sdk/artifact/sweepable.ts";
 import { ClientBlobs } from "./client-blobs.ts";
-import type { LaunchId, LaunchView } from "../../proto/launch.ts";
 import { drainWorker, workerViews, type FleetPorts } from "./fleet.ts";
 import { Collecting } from "./collecting.ts";
 import type { Health } from "./health.ts";
 import { followEvents, type Following } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
+import { endLaunch, type LaunchDesk } from "./launch-desk.ts";
 import { Grouped } from "./grouped.ts";
 import { SharedEvents } from "./shared-events.ts";
 import { waitsView, type WaitsPorts } from "./waits.ts";
@@ -66,13 +67,6 @@ export type ControlPorts = LogPorts &
     readonly launches: LaunchDesk | null;
     readonly health: Health;
   };
-
-/** What of launches can be seen and changed. */
-export interface LaunchDesk {
-  views(): readonly LaunchView[];
-  /** Durable when it resolves. @throws ControlError notFound, conflict */
-  end(launch: LaunchId, by: string): Promise<void>;
-}
 
 /** Reused tasks in one event. */
 const reusedPerEvent = 1000;
@@ -221,10 +215,8 @@ export class CoordinatorControl implements Control {
     return this.#ports.launches?.views() ?? [];
   }
 
-  async endLaunch(launch: LaunchId, by: string): Promise<void> {
-    const { launches } = this.#ports;
-    if (launches === null) throw new ControlError("notFound", `there is no launch ${launch}: this coordinator launches no workers`);
-    await launches.end(launch, by);
+  endLaunch(launch: LaunchId, by: string): Promise<void> {
+    return endLaunch(this.#ports.launches, launch, by);
   }
 
   collect(request: CollectRequest): Promise<CollectReport> {

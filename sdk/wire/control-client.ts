@@ -7,6 +7,7 @@ import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { HealthView } from "../../proto/health.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
+import type { LaunchView } from "../../proto/launch.ts";
 import type { LogLine, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import type { CreatedToken, TokenControl, TokenView } from "../../proto/token.ts";
 import type { WaitsView } from "../../proto/waits.ts";

@@ -9,6 +9,7 @@ import { startHttpServer, type HttpRequest } from "../../coordinator/api/http/ht
 import type { BlobAccess } from "../../coordinator/ports/blob-access.ts";
 import { ControlError } from "../../proto/control.ts";
 import { parseFlowName, parseRunId, parseSha256, parseTaskId, type RunId } from "../../proto/ids.ts";
+import { parseLaunchId } from "../../proto/launch.ts";
 import { roles, type Role, type TokenRequest } from "../../proto/token.ts";
 import { controlService } from "../../sdk/wire/services.ts";
 import { linear, submission } from "../coordinator/graphs.ts";
@@ -68,6 +69,8 @@ function argumentsFor(run: RunId): { readonly [M in keyof Askable]: Parameters<A
     workers: [],
     health: [],
     drainWorker: ["nobody", "test", null],
+    launches: [],
+    endLaunch: [parseLaunchId("launch0000"), "test"],
     blobPlaces: [],
     grantBlobs: [run, []],
     collect: [{ retention: { keepDays: null, keepLast: null, keepTags: [], namespace: null }, keepLogs: true, dryRun: true, by: "test" }],
@@ -107,6 +110,8 @@ const narrowed: readonly string[] = [
   "tokens",
   "revokeToken",
   "drainWorker",
+  "launches",
+  "endLaunch",
 ];
 
 function expected(method: keyof Askable, { role, namespace }: Who): Outcome {

@@ -67,6 +67,8 @@ export const controlTable: { readonly [M in keyof Askable]: Row<M> } = {
   workers: { who: readers, kind: "once", limit: asAsked, answer: ofWorkers },
   health: { who: readers, kind: "once", limit: asAsked },
   drainWorker: { who: admins, kind: "change", limit: asAsked, about: ([worker]) => worker },
+  launches: { who: readers, kind: "once", limit: asAsked },
+  endLaunch: { who: admins, kind: "change", limit: asAsked, about: ([launch]) => launch },
   collect: { who: admins, kind: "change", limit: asAsked },
   blobPlaces: { who: readers, kind: "once", limit: asAsked },
   grantBlobs: { who: readers, kind: "once", limit: ofGrant },

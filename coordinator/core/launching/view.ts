@@ -32,8 +32,7 @@ function viewOf(launch: Launch, { reports, links }: Seen): LaunchView {
     job: stage.kind === "submitted" ? stage.job : null,
     link: links.get(id) ?? null,
     workers: workers.toSorted((a, b) => a.index - b.index),
-    seen:
-      report === null ? null : { waiting: report.waiting, starting: report.starting, running: report.running, ended: report.ended },
+    seen: report === null ? null : { waiting: report.waiting, starting: report.starting, running: report.running, ended: report.ended },
     why: whyOf(launch, report),
   };
 }
