@@ -23,10 +23,9 @@ import type { LaunchId, LaunchView } from "../../proto/launch.ts";
 import type { ListedRun, LogLine, RunSummary, RunView, TaskView, WorkerView } from "../../proto/view.ts";
 import type { WaitsView } from "../../proto/waits.ts";
 import { describeLostSecrets, missingSecrets } from "../../proto/secret.ts";
-import { unreachable } from "../../proto/unreachable.ts";
 import { collectedObjection } from "../core/collect.ts";
 import { decideCancel, decideRetry } from "../core/decide.ts";
-import type { Decision, Refused } from "../core/decision.ts";
+import type { Decision } from "../core/decision.ts";
 import { planResume, type PlannedResume } from "../core/resume.ts";
 import type { RunState, RunSubmitted } from "../core/state.ts";
 import { objectionToSecrets, secretsOfRun, type SecretsOfRun } from "../core/secrets.ts";
@@ -36,13 +35,14 @@ import { taskView, tasksPage } from "../core/task-view.ts";
 import { runView } from "../core/view.ts";
 import type { BlobAccess } from "../ports/blob-access.ts";
 import type { SecretStore } from "../ports/secret-store.ts";
-import { LedgerError, type Owner } from "../ports/ledger.ts";
+import type { Owner } from "../ports/ledger.ts";
 import { OwnedElsewhere } from "../shell/drivers.ts";
 import { DriverEnded } from "../shell/run-driver.ts";
 import type { SweepableStore } from "../../sdk/artifact/sweepable.ts";
 import { ClientBlobs } from "./client-blobs.ts";
 import { drainWorker, workerViews, type FleetPorts } from "./fleet.ts";
 import { Collecting } from "./collecting.ts";
+import { asked, controlErrorOf } from "./control-errors.ts";
 import type { Health } from "./health.ts";
 import { followEvents, type Following } from "./follow-events.ts";
 import { followLogs, type LogPorts } from "./follow-logs.ts";
@@ -372,33 +372,6 @@ function firstEvents(request: SubmitRequest, { run, reused, atMs }: Beginning): 
   }
   others.push({ kind: "runStarted", atMs });
   return [{ kind: "runSubmitted", atMs, run, graph, codePackage, parameters, secrets, options, context, systemTags }, ...others];
-}
-
-/** What the ledger refuses because of what was asked for is an answer; anything else is trouble. */
-async function asked<T>(promise: Promise<T>): Promise<T> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (error instanceof LedgerError && error.problem === "notFound") throw new ControlError("notFound", error.message);
-    if (error instanceof LedgerError && error.problem === "cursor") throw new ControlError("invalid", error.message);
-    throw error;
-  }
-}
-
-function controlErrorOf({ reason, message }: Refused): ControlError {
-  switch (reason) {
-    case "notFound":
-      return new ControlError("notFound", message);
-    case "invalid":
-      return new ControlError("invalid", message);
-    case "conflict":
-    case "notCurrent":
-    case "stale":
-    case "noRoom":
-      return new ControlError("conflict", message);
-    default:
-      return unreachable(reason);
-  }
 }
 
 function ownerText(owner: Owner | null): string | null {
