@@ -1,5 +1,6 @@
 // Every command and option of `stepwell`, as data: this file imports types only, so that help and completion are cheap.
 
+import { awsCommands } from "./aws-commands.ts";
 import { clusterCommands } from "./cluster-commands.ts";
 import type { CommandSpec, OperandSpec, OptionSpec } from "./command-spec.ts";
 
@@ -338,7 +339,7 @@ const own: readonly CommandSpec[] = [
   },
 ];
 
-export const commands: readonly CommandSpec[] = [run, resume, ...reading, ...acting, ...clusterCommands, ...own];
+export const commands: readonly CommandSpec[] = [run, resume, ...reading, ...acting, ...clusterCommands, ...awsCommands, ...own];
 
 function tagCommand(verb: "add" | "rm" | "list"): CommandSpec {
   const does = { add: "add tags to a run", rm: "remove tags from a run", list: "list a run's tags" }[verb];

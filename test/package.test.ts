@@ -44,7 +44,7 @@ after(() => folder[Symbol.dispose]());
 
 test("the package holds what runs and its types: no sources, tests, benchmarks, maps, and nothing whose source is gone", () => {
   const paths = packed.files.map((file) => file.path);
-  const allowed = /^(package\.json|README\.md|LICENSE|docs\/.+|dist\/.+\.(js|cjs|d\.ts|d\.cts|proto|txt|html|css|svg))$/;
+  const allowed = /^(package\.json|README\.md|LICENSE|docs\/.+|deploy\/(aws|systemd)\/[^/]+|dist\/.+\.(js|cjs|d\.ts|d\.cts|proto|txt|html|css|svg))$/;
   assert.deepEqual(
     paths.filter((path) => !allowed.test(path)),
     [],
@@ -58,7 +58,7 @@ test("the package holds what runs and its types: no sources, tests, benchmarks, 
     return source !== undefined && !existsSync(join(root, `${source}.ts`));
   });
   assert.deepEqual(leftovers, [], "run npm run build");
-  for (const needed of ["LICENSE", "dist/cli/bin.cjs", "dist/worker/adapters/task-process/program.cjs"])
+  for (const needed of ["LICENSE", "deploy/aws/stepwell.yaml", "dist/cli/bin.cjs", "dist/worker/adapters/task-process/program.cjs"])
     assert.ok(paths.includes(needed), needed);
   assert.ok(packed.unpackedSize < 4_000_000, `${packed.unpackedSize} bytes`);
 });
