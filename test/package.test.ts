@@ -73,12 +73,13 @@ test("a first flow is written and run by the command", options, () => {
 });
 
 test("every entry can be imported, and required", options, () => {
-  const entries = ["stepwell", "stepwell/client", "stepwell/runner", "stepwell/testing", "stepwell/testing/vitest"];
+  const entries = ["stepwell", "stepwell/client", "stepwell/runner", "stepwell/s3", "stepwell/testing", "stepwell/testing/vitest"];
   const names = node(`for (const entry of ${JSON.stringify(entries)}) console.log(entry, Object.keys(await import(entry)).sort().join());`);
   assert.deepEqual(names.trimEnd().split("\n"), [
     "stepwell CardError,FlowSpec,TaskError,artifact,batch,card,catchError,concurrency,current,environment,isolated,parameter,resources,retry,step,timeout",
     "stepwell/client Artifact,ArtifactStoreError,ControlError,Flow,ListedRun,Run,Step,Stepwell,Task,TaskError,defaultNamespace,disconnect,getNamespace,namespace",
     "stepwell/runner resume,run,start,startResumed",
+    "stepwell/s3 S3Error,S3File,S3Results,openS3",
     "stepwell/testing ManualClock,TestedRun,testFlow",
     "stepwell/testing/vitest flows",
   ]);
