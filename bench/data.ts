@@ -36,8 +36,8 @@ const server = await S3Process.start({ bucket });
 const requestHandler = { httpAgent: { keepAlive: true, maxSockets: 64 } };
 const bare = new S3Client({ endpoint: server.url, region: "us-east-1", forcePathStyle: true, requestHandler });
 try {
-  await compare("small", small, "objects/s", small.count);
-  await compare("large", large, "MiB/s", (large.count * large.bytes) / 1024 ** 2);
+  await compare("small", small, { unit: "objects/s", amount: small.count });
+  await compare("large", large, { unit: "MiB/s", amount: (large.count * large.bytes) / 1024 ** 2 });
 } finally {
   bare.destroy();
   await server.close();
@@ -46,7 +46,12 @@ try {
 
 type Sizes = { readonly count: number; readonly bytes: number };
 
-async function compare(name: string, { count, bytes }: Sizes, unit: string, amount: number): Promise<void> {
+/** `amount` is what is written, or read, in all. */
+async function compare(
+  name: string,
+  { count, bytes }: Sizes,
+  { unit, amount }: { readonly unit: string; readonly amount: number },
+): Promise<void> {
   const keys = Array.from({ length: count }, (_, at) => `${name}/${at}`);
   const files = keys.map((key) => ({ key, path: join(folder, key.replace("/", "-")) }));
   for (const [at, { path }] of files.entries()) writeFileSync(path, Buffer.alloc(bytes, `${at} `));
