@@ -4,11 +4,11 @@
 // L1. What changes something may have been done although nobody said so: it is asked again only with the key that it had, by which
 //     it is known. A drain has none: twice comes to the same as once.
 // L2. A follower gets every event and every line once, in order, however often the connection breaks.
-// L3. Only a coordinator that has answered once is waited for, and not for ever.
+// L3. Only a coordinator that has answered once is waited for, unless somebody has patience, and none for ever.
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
-import { ControlError, type Asker, type Control, type LogsQuery } from "../../proto/control.ts";
+import { ControlError, type Asker, type Control, type LogsQuery, type Until } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { LogLine } from "../../proto/view.ts";
@@ -60,8 +60,8 @@ export function lastingControl(control: Control, connection: Connection): Contro
     workers: asking(control.workers),
     blobPlaces: asking(control.blobPlaces),
     grantBlobs: asking(control.grantBlobs),
-    events: (run, afterSeq) => followEvents(control, patience, { run, afterSeq }),
-    logs: (query) => followLogs(control, patience, query),
+    events: (run, afterSeq, until) => followEvents(control, patience, { run, afterSeq, until }),
+    logs: (query, until) => followLogs(control, patience, { query, until }),
   };
 }
 
@@ -122,7 +122,7 @@ class Patience {
       if (error instanceof ControlError) this.answered();
       throw error;
     }
-    if (!this.#answered) throw error;
+    if (!this.#answered && this.#connection.patient !== true) throw error; // L3
     const nowMs = performance.now();
     if (this.#awaySinceMs === null) this.#connection.onAway?.(error.message);
     this.#awaySinceMs ??= nowMs;
@@ -135,12 +135,12 @@ class Patience {
 async function* followEvents(
   control: Control,
   patience: Patience,
-  { run, afterSeq }: { readonly run: RunId; readonly afterSeq: number },
+  { run, afterSeq, until }: { readonly run: RunId; readonly afterSeq: number; readonly until: Until | undefined },
 ): AsyncGenerator<RecordedEvent> {
   let seq = afterSeq;
   for (;;) {
     try {
-      for await (const event of control.events(run, seq)) {
+      for await (const event of control.events(run, seq, until)) {
         patience.answered();
         if (event.seq <= seq) continue;
         seq = event.seq;
@@ -148,24 +148,31 @@ async function* followEvents(
       }
       return;
     } catch (error) {
+      if (until?.aborted === true) return;
       await patience.bear(error);
-      await reconnect(control, patience);
+      await reconnect(control, patience, until);
     }
   }
 }
 
 /** A stream on which nothing comes doesn't tell that it is there again; an answer does. */
-async function reconnect(control: Control, patience: Patience): Promise<void> {
-  await patience.through(() => control.blobPlaces());
+async function reconnect(control: Control, patience: Patience, until: Until | undefined): Promise<void> {
+  await patience.through(async () => {
+    if (until?.aborted !== true) await control.blobPlaces();
+  });
 }
 
 /** Lines have no numbers, but those of one attempt keep their order. */
-async function* followLogs(control: Control, patience: Patience, query: LogsQuery): AsyncGenerator<LogLine> {
+async function* followLogs(
+  control: Control,
+  patience: Patience,
+  { query, until }: { readonly query: LogsQuery; readonly until: Until | undefined },
+): AsyncGenerator<LogLine> {
   const given = new Map<string, number>();
   for (;;) {
     const seen = new Map<string, number>();
     try {
-      for await (const line of control.logs(query)) {
+      for await (const line of control.logs(query, until)) {
         patience.answered();
         const key = `${line.task}#${line.attempt}`;
         const number = (seen.get(key) ?? 0) + 1;
@@ -176,8 +183,9 @@ async function* followLogs(control: Control, patience: Patience, query: LogsQuer
       }
       return;
     } catch (error) {
+      if (until?.aborted === true) return;
       await patience.bear(error);
-      await reconnect(control, patience);
+      await reconnect(control, patience, until);
     }
   }
 }

@@ -3,7 +3,7 @@
 import { status, type ServiceError } from "@grpc/grpc-js";
 import type { BlobGrant, BlobPlace } from "../../proto/blobs.ts";
 import type { CollectReport } from "../../proto/collect.ts";
-import { ControlError, type Control, type LogsQuery, type ResumePlan } from "../../proto/control.ts";
+import { ControlError, type Control, type LogsQuery, type ResumePlan, type Until } from "../../proto/control.ts";
 import type { RecordedEvent } from "../../proto/event.ts";
 import type { HealthView } from "../../proto/health.ts";
 import type { FlowName, RunId } from "../../proto/ids.ts";
@@ -42,8 +42,8 @@ export function connectControl(endpoint: Endpoint): ControlClient {
     tasks: (run, query) => call("tasks", run, query),
     task: (run, task) => call<TaskView>("task", run, task),
     waits: (run) => call<WaitsView>("waits", run),
-    events: (run, afterSeq) => follow<RecordedEvent>(wire, requestOf("events", [run, afterSeq])),
-    logs: (query: LogsQuery) => follow<LogLine>(wire, requestOf("logs", [query])),
+    events: (run, afterSeq, until) => follow<RecordedEvent>(wire, requestOf("events", [run, afterSeq]), until),
+    logs: (query: LogsQuery, until) => follow<LogLine>(wire, requestOf("logs", [query]), until),
     workers: () => call<readonly WorkerView[]>("workers"),
     health: () => call<HealthView>("health"),
     drainWorker: (worker, by, withinMs) => call("drainWorker", worker, by, withinMs),
@@ -110,12 +110,15 @@ async function callOnce<T>(wire: Wire, request: ControlRequest): Promise<T> {
 }
 
 /** Each reply holds the items that were there when it was sent. */
-async function* follow<T>(wire: Wire, request: ControlRequest): AsyncGenerator<T> {
+async function* follow<T>(wire: Wire, request: ControlRequest, until?: Until): AsyncGenerator<T> {
   const { path, requestSerialize, responseDeserialize } = controlService.follow;
   const { client, metadata } = await wire.channel();
+  if (hasLeft(until)) return;
   const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata);
   // The iteration below throws the same error; this keeps it from ending the process when nobody iterates any more.
   stream.on("error", () => undefined);
+  const leave = (): void => stream.cancel();
+  until?.addEventListener("abort", leave);
   try {
     for await (const reply of stream) {
       const { list, packed } = reply as FollowReply;
@@ -123,10 +126,17 @@ async function* follow<T>(wire: Wire, request: ControlRequest): AsyncGenerator<T
       for (const one of packed) yield* parseReply<readonly T[]>(unpack(one));
     }
   } catch (error) {
+    if (hasLeft(until)) return;
     throw isServiceError(error) ? await controlErrorOf(error, wire.endpoint) : error;
   } finally {
+    until?.removeEventListener("abort", leave);
     stream.cancel();
   }
+}
+
+/** Asked again after each wait. */
+function hasLeft(until: Until | undefined): boolean {
+  return until?.aborted === true;
 }
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names what the method returns

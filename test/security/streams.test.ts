@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { connect as connectHttp2, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import { test, type TestContext } from "node:test";
 import { Client, credentials, Metadata, status as grpcStatus, type StatusObject } from "@grpc/grpc-js";
+import type { Until } from "../../proto/control.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { TokenRequest } from "../../proto/token.ts";
 import { ProtoWriter } from "../../sdk/wire/proto-writer.ts";
@@ -312,4 +313,21 @@ test("a stream ends when what a worker says cannot be read, though there is stil
   call.write(Buffer.from([0xff]));
   const { code, details } = await ended;
   assert.deepEqual([code, /what the worker says cannot be read: /.test(details)], [grpcStatus.INVALID_ARGUMENT, true], details);
+});
+
+test("whoever follows over a connection may leave while nothing comes", options, async (context) => {
+  const border = await openBorder(context);
+  const run = await border.coordinator.control.submit(submission(graph));
+  const client = border.client({ token: border.token({}) });
+  for (const follow of [(until: Until) => client.events(run, 0, until), (until: Until) => client.logs({ run, follow: true }, until)]) {
+    const left = new AbortController();
+    const items = follow(left.signal)[Symbol.asyncIterator]();
+    const last = (async () => {
+      for (;;) if ((await items.next()).done === true) return;
+    })();
+    for (let at = 0; at < 20; at += 1) await settle();
+    left.abort();
+    await last;
+    assert.equal((await follow(left.signal)[Symbol.asyncIterator]().next()).done, true);
+  }
 });
