@@ -16,8 +16,8 @@ export type Reader = {
   close(): Promise<void>;
 };
 
-/** Called when the coordinator answers no more, and when it answers again. */
-export type Connection = { onAway: ((reason: string) => void) | null; onBack: (() => void) | null };
+/** Called when the coordinator answers no more, and when it answers again. `patient`: it is waited for although it has never answered. */
+export type Connection = { onAway: ((reason: string) => void) | null; onBack: (() => void) | null; patient?: boolean };
 
 /** What takes part in running: a coordinator and a worker in this process, or a worker for a coordinator elsewhere. */
 export type Cluster = Reader & {

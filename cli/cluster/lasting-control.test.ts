@@ -42,10 +42,10 @@ function played(answers: readonly (readonly unknown[])[]): { readonly control: C
   return { control: { ...calls, ...follows } as unknown as Control, asked };
 }
 
-function lasting(answers: readonly (readonly unknown[])[]) {
+function lasting(answers: readonly (readonly unknown[])[], patient = false) {
   const { control, asked } = played(answers);
   const told: string[] = [];
-  const connection = { onAway: (reason: string) => void told.push(reason), onBack: () => void told.push("back") };
+  const connection = { onAway: (reason: string) => void told.push(reason), onBack: () => void told.push("back"), patient };
   return { control: lastingControl(control, connection), asked, told };
 }
 
@@ -114,4 +114,13 @@ test("what the coordinator itself answers is passed on as it is", async () => {
   await control.run(run);
   await assert.rejects(control.run(run), refusal);
   assert.deepEqual(told, []);
+});
+
+test("one that has never answered is waited for only by who has patience (L3)", async () => {
+  const hasty = lasting([[lost]]);
+  await assert.rejects(hasty.control.run(run), lost);
+  assert.deepEqual(hasty.told, []);
+  const patient = lasting([[lost], [lost], ["the run"]], true);
+  assert.equal(await patient.control.run(run), "the run");
+  assert.deepEqual(patient.told, ["the connection dropped", "back"]);
 });

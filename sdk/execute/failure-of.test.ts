@@ -37,13 +37,15 @@ test("the place is that of the author's innermost frame", () => {
   assert.deepEqual(failure.kind === "userError" && failure.place, { file: "/home/ann/flow.ts", line: 31, column: 10 });
 });
 
-test("trouble on the way to the store is the store's, also where a reader has wrapped it; a missing artifact is the step's", () => {
+test("trouble on the way to the store is the store's, and so is a disk that is full or read-only, also where a reader has wrapped it; a missing artifact is the step's", () => {
   const lost = new ArtifactStoreError("unreachable", "nobody answers");
   assert.deepEqual(failureOf(new Error("artifact x cannot be read: nobody answers", { cause: lost })), {
     kind: "store",
     message: "artifact x cannot be read: nobody answers",
   });
-  assert.equal(failureOf(new ArtifactStoreError("denied", "not under this lease")).kind, "store");
+  for (const problem of ["denied", "full", "readOnly"] as const)
+    assert.equal(failureOf(new ArtifactStoreError(problem, "no")).kind, "store");
+  assert.equal(failureOf(new ArtifactStoreError("corrupt", "other bytes")).kind, "userError");
   assert.equal(failureOf(new Error("artifact x", { cause: new ArtifactStoreError("missing", "gone") })).kind, "userError");
 });
 

@@ -16,8 +16,8 @@ export function failureOf(thrown: unknown, locate: Locate = authorsFrames): Fail
   if (thrown instanceof RefusedArtifactError) {
     return { kind: "refusedArtifact", artifact: thrown.artifact, path: thrown.path, message: thrown.message };
   }
-  const unreachable = storeTroubleIn(thrown);
-  if (unreachable !== null) return { kind: "store", message: unreachable };
+  const trouble = storeTroubleIn(thrown);
+  if (trouble !== null) return { kind: "store", message: trouble };
   if (!isError(thrown)) {
     const message = `the step threw ${inspect(thrown, { depth: 2, breakLength: Number.POSITIVE_INFINITY })}, which is no Error`;
     return { kind: "userError", name: "Error", message, stack: `Error: ${message}`, place: null };
@@ -35,10 +35,13 @@ export function failureOfAbort(reason: unknown): Failure {
   return { kind: "cancelled", by: reason instanceof Error ? reason.message : "abort signal" };
 }
 
-/** Whoever reads an artifact wraps what the store has said. What is missing or wrong is so for every attempt, and no trouble of the way to it. */
+/**
+ * Whoever reads an artifact wraps what the store has said. What is missing or wrong is so for every attempt; a way that is closed,
+ * or a disk that is full or read-only, may be another one elsewhere or later.
+ */
 function storeTroubleIn(thrown: unknown): string | null {
   const said = thrown instanceof Error && thrown.cause instanceof ArtifactStoreError ? thrown.cause : thrown;
-  if (!(said instanceof ArtifactStoreError) || (said.problem !== "unreachable" && said.problem !== "denied")) return null;
+  if (!(said instanceof ArtifactStoreError) || said.problem === "missing" || said.problem === "corrupt") return null;
   return thrown instanceof Error ? thrown.message : said.message;
 }
 

@@ -8,7 +8,8 @@ import type { Clock } from "../../ports/clock.ts";
 import { connectError, textOf, type NatsQueueError } from "./nats-queue-error.ts";
 import { loginOptions, type NatsServers } from "./servers.ts";
 
-const waitsMs = [100, 250, 500, 1000, 2000, 5000] as const;
+/** A server that is back is connected to within the last of these. */
+const waitsMs = [100, 250, 500, 1000] as const;
 const connectTimeoutMs = 5000;
 /** A server that is silent for two of them is gone. */
 const pingMs = 5000;
