@@ -153,7 +153,7 @@ describe("a stack", () => {
     assert.equal(same.Status, "FAILED");
     assert.match(same.StatusReason ?? "", /didn't contain changes/);
     await assert.rejects(aws.client.send(new ExecuteChangeSetCommand({ ChangeSetName: same.ChangeSetId })), {
-      name: "InvalidChangeSetStatus",
+      name: "InvalidChangeSetStatusException",
     });
     await aws.client.send(new DeleteChangeSetCommand({ ChangeSetName: same.ChangeSetId }));
     await assert.rejects(aws.client.send(new DescribeChangeSetCommand({ ChangeSetName: same.ChangeSetId })), { name: "ChangeSetNotFound" });
