@@ -151,3 +151,14 @@ test("a client may read what a run names, and write what a submission will", asy
   assert.equal((await control.grantBlobs(null, [put])).length, 1);
   await assert.rejects(control.grantBlobs(run, [put]), { code: "invalid" });
 });
+
+test("whoever names a blob that is stored may read it: a hash is not told to others", async (context) => {
+  const { coordinator, run } = await atEnd(context);
+  const { control } = coordinator;
+  const theirs = { ...submission(linear(["start", "end"])), namespace: "user:eve", codePackage: startBlob };
+  await assert.rejects(control.grantBlobs(null, [get(startBlob)]), { code: "notFound" });
+  const other = await control.submit(theirs);
+  assert.equal((await control.grantBlobs(other, [get(startBlob)])).length, 1);
+  for (const sha256 of [packageBlob, parameterBlob, fileBlob])
+    await assert.rejects(control.grantBlobs(other, [get(sha256)]), { code: "notFound" }, `${run}'s ${sha256}`);
+});

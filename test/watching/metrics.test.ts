@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { Service, startCoordinator, startWorker } from "../cluster/processes.ts";
 import { stepwell, temporaryFolder } from "../command.ts";
+import { packageVersion } from "../../cli/package-version.ts";
 import { parseExposition, valueOf, type Family } from "../metrics/exposition.ts";
 import { documentedMetrics } from "./documented.ts";
 
@@ -88,6 +89,8 @@ test("metrics of coordinator and worker say what a run did, and are those of the
   });
   const { token: eve } = JSON.parse(limited.stdout) as { readonly token: string };
   assert.equal((await get(`http://${http}/metrics`, eve)).status, 403);
+  assert.equal((await get(`http://${http}/version`)).status, 401);
+  assert.deepEqual(JSON.parse((await get(`http://${http}/version`, eve)).text), { version: packageVersion() });
   const read = async (): Promise<Families> => {
     const { status, type, text } = await get(`http://${http}/metrics`, token);
     assert.deepEqual([status, type], [200, "text/plain; version=0.0.4; charset=utf-8"]);
