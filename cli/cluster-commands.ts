@@ -151,6 +151,24 @@ export const clusterCommands: readonly CommandSpec[] = [
     examples: [["stepwell worker inspect build-7f3a", "its labels, its tasks"]],
   },
   {
+    name: "batch list",
+    summary: "list the workers that the coordinator has launched in AWS Batch, job by job",
+    operands: [],
+    options: [{ name: "all", help: "those that are over too, as far as they are remembered" }],
+    examples: [
+      ["stepwell batch list", "how many have come, what they cost an hour, and why others wait"],
+      ["stepwell batch list -o wide", "with links to AWS's console"],
+    ],
+  },
+  {
+    name: "batch kill",
+    summary: "end launched workers: what they run runs elsewhere",
+    operands: [{ name: "LAUNCH", kind: "launch", repeatable: true }],
+    options: [{ name: "all", help: "all that are under way" }],
+    examples: [["stepwell batch kill k3f09a2b7c41", "by the launch's name, or by its job"]],
+    notes: ["As long as tasks wait for them, the coordinator launches others: cancel the runs first to be rid of them."],
+  },
+  {
     name: "token create",
     summary: "make a token that lets somebody in",
     operands: [],

@@ -13,7 +13,7 @@ export type OptionSpec = {
 };
 
 /** What completion offers for an operand. */
-type OperandKind = "flowFile" | "run" | "path" | "flow" | "step" | "file" | "shell" | "tag" | "worker" | "token";
+type OperandKind = "flowFile" | "run" | "path" | "flow" | "step" | "file" | "shell" | "tag" | "worker" | "token" | "launch";
 
 export type OperandSpec = {
   readonly name: string;

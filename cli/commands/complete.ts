@@ -90,6 +90,7 @@ async function operandWords(
     return [];
   const { reading } = await import("../reading.ts");
   return reading(context, async ({ control }) => {
+    if (operand.kind === "launch") return (await control.launches()).flatMap(({ launch, stage }) => (stage === "over" ? [] : [launch]));
     if (operand.kind === "worker") return (await control.workers()).map(({ worker }) => worker);
     if (operand.kind === "step") return (await control.run(await resolve(operands[0] ?? "latest"))).graph.steps.map((step) => step.name);
     const runs = (await control.runs({ namespace: null, limit: 50 })).items;

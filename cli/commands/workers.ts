@@ -1,5 +1,7 @@
 // `stepwell workers`, `worker drain` and `worker inspect`: the workers of the configured coordinator.
 
+import type { Control } from "../../proto/control.ts";
+import { batchPool } from "../../proto/shape.ts";
 import type { WorkerView } from "../../proto/view.ts";
 import { CliError, exitCodes, type ExitCode } from "../cli-error.ts";
 import { printDocument, printLines, printNote, wantsJson, type Context } from "../context.ts";
@@ -9,12 +11,12 @@ import { parseDuration } from "../format/duration.ts";
 import { didYouMean } from "../format/suggestion.ts";
 import { packageVersion } from "../package-version.ts";
 import { reading } from "../reading.ts";
-import { workerLines, workersTable, type WorkersLook } from "../render/workers-table.ts";
+import { workerLines, workersTable, type ShownWorker, type WorkersLook } from "../render/workers-table.ts";
 
 export function workers(context: Context): Promise<ExitCode> {
   needCoordinator(context);
   return reading(context, async ({ control }) => {
-    const found = await control.workers();
+    const found = await withJobs(await control.workers(), control);
     if (wantsJson(context)) printDocument(context, { workers: found }, found);
     else if (context.quiet)
       printLines(
@@ -35,9 +37,10 @@ export function workers(context: Context): Promise<ExitCode> {
 export function inspectWorker(context: Context): Promise<ExitCode> {
   needCoordinator(context);
   return reading(context, async ({ control }) => {
-    const found = named(context, await control.workers());
-    if (wantsJson(context)) printDocument(context, found);
-    else printLines(context, workerLines(found, lookOf(context)));
+    for (const found of await withJobs([named(context, await control.workers())], control)) {
+      if (wantsJson(context)) printDocument(context, found);
+      else printLines(context, workerLines(found, lookOf(context)));
+    }
     return exitCodes.ok;
   });
 }
@@ -54,6 +57,19 @@ export function drainWorker(context: Context): Promise<ExitCode> {
       printNote(context, withinMs === null ? "it leaves when it has none" : "what it has not finished by then runs elsewhere");
     }
     return exitCodes.ok;
+  });
+}
+
+/** With the jobs of those that were launched. */
+async function withJobs(workers: readonly WorkerView[], control: Pick<Control, "launches">): Promise<readonly ShownWorker[]> {
+  if (workers.every(({ pool }) => pool !== batchPool)) return workers;
+  const jobs = new Map<string, NonNullable<ShownWorker["job"]>>();
+  for (const { job, link, count, workers: launched } of await control.launches()) {
+    for (const { index, worker } of launched) if (job !== null) jobs.set(worker, { id: count > 1 ? `${job}:${index}` : job, link });
+  }
+  return workers.map((worker) => {
+    const job = jobs.get(worker.worker);
+    return job === undefined ? worker : { ...worker, job };
   });
 }
 

@@ -8,6 +8,9 @@ import { formatDuration } from "../format/duration.ts";
 import { tableLines, type Column } from "../format/table.ts";
 import type { Paint } from "../terminal.ts";
 
+/** A launched worker has a job. */
+export type ShownWorker = WorkerView & { readonly job?: { readonly id: string; readonly link: string | null } };
+
 export type WorkersLook = {
   readonly paint: Paint;
   readonly wide: boolean;
@@ -18,7 +21,8 @@ const mebibyte = 1024 * 1024;
 /** Steps that a line names. */
 const stepsNamedMax = 3;
 
-export function workersTable(workers: readonly WorkerView[], look: WorkersLook): readonly string[] {
+export function workersTable(workers: readonly ShownWorker[], look: WorkersLook): readonly string[] {
+  const withJobs = workers.some(({ job }) => job !== undefined);
   const columns: readonly Column[] = [
     { title: "WORKER" },
     { title: "STATUS" },
@@ -29,7 +33,9 @@ export function workersTable(workers: readonly WorkerView[], look: WorkersLook):
     { title: "MEM", align: "right" },
     { title: "HEARTBEAT" },
     { title: "VERSION" },
+    ...(withJobs ? [{ title: "JOB" }] : []),
     ...(look.wide ? [{ title: "POOL" }, { title: "LABELS" }, { title: "RUNS" }] : []),
+    ...(look.wide && withJobs ? [{ title: "LINK" }] : []),
   ];
   const rows = workers.map((worker) => [
     worker.worker,
@@ -41,12 +47,14 @@ export function workersTable(workers: readonly WorkerView[], look: WorkersLook):
     worker.load === null ? "-" : memoryText(worker.load),
     `${formatDuration(worker.silentMs)} ago`,
     versionText(worker, look),
+    ...(withJobs ? [worker.job?.id ?? "-"] : []),
     ...(look.wide ? [worker.pool, labelsText(worker), runsText(worker)] : []),
+    ...(look.wide && withJobs ? [worker.job?.link ?? "-"] : []),
   ]);
   return tableLines(columns, rows);
 }
 
-export function workerLines(worker: WorkerView, look: WorkersLook): readonly string[] {
+export function workerLines(worker: ShownWorker, look: WorkersLook): readonly string[] {
   const { paint } = look;
   const facts: readonly (readonly [string, string])[] = [
     ["status", statusText(worker, paint)],
@@ -55,6 +63,8 @@ export function workerLines(worker: WorkerView, look: WorkersLook): readonly str
     ["offers", offerText(worker)],
     ...(worker.load === null ? [] : [["its machine", machineText(worker.load)] as const]),
     ["pool", worker.pool],
+    ...(worker.job === undefined ? [] : [["job", worker.job.id] as const]),
+    ...(worker.job === undefined || worker.job.link === null ? [] : [["its page", worker.job.link] as const]),
     ["labels", labelsText(worker)],
     ["takes", runsText(worker) === "-" ? "work of any run" : `work of ${runsText(worker)} alone`],
     ["last sign of life", `${formatDuration(worker.silentMs)} ago`],
