@@ -57,6 +57,18 @@ export const awsCommands: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "doctor aws",
+    summary: "find out what is wrong with the stack: account, bucket, queues, and a job that runs for a moment",
+    operands: [],
+    followsRun: true,
+    options: [...stackOptions, { name: "probe", negatable: true, help: "run a job (the default): costs a cent, takes a minute or two" }],
+    examples: [
+      ["stepwell doctor aws", "every check with a hint"],
+      ["stepwell doctor aws --no-probe", "without the job"],
+    ],
+    notes: [credentials],
+  },
+  {
     name: "configure aws",
     summary: "use a coordinator in AWS from this machine: writes a profile",
     operands: [],

@@ -39,6 +39,7 @@ const loaders: Readonly<Record<string, Loader>> = {
   "aws upgrade": async () => (await import("./commands/aws-deploy.ts")).upgrade,
   "aws status": async () => (await import("./commands/aws-status.ts")).awsStatus,
   "aws destroy": async () => (await import("./commands/aws-destroy.ts")).destroy,
+  "doctor aws": async () => (await import("./commands/doctor-aws.ts")).doctorAws,
   "configure aws": async () => (await import("./commands/configure.ts")).configureAws,
   "configure show": async () => (await import("./commands/configure.ts")).configureShow,
   "configure export": async () => (await import("./commands/configure.ts")).configureExport,

@@ -37,6 +37,10 @@ export async function doctor(context: Context): Promise<ExitCode> {
     await checkLedger(context),
     ...(await checkCluster(context)),
   ];
+  return tellFindings(context, findings);
+}
+
+export function tellFindings(context: Context, findings: readonly Finding[]): ExitCode {
   const failed = findings.some((finding) => finding.status === "failed");
   if (wantsJson(context)) {
     printDocument(context, { ok: !failed, checks: findings }, findings);
