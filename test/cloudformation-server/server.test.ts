@@ -156,7 +156,9 @@ describe("a stack", () => {
       name: "InvalidChangeSetStatusException",
     });
     await aws.client.send(new DeleteChangeSetCommand({ ChangeSetName: same.ChangeSetId }));
-    await assert.rejects(aws.client.send(new DescribeChangeSetCommand({ ChangeSetName: same.ChangeSetId })), { name: "ChangeSetNotFound" });
+    await assert.rejects(aws.client.send(new DescribeChangeSetCommand({ ChangeSetName: same.ChangeSetId })), {
+      name: "ChangeSetNotFoundException",
+    });
     const large = await aws.propose({ ChangeSetType: "UPDATE", Parameters: [keep, { ParameterKey: "Kind", ParameterValue: "large" }] });
     const shown = (set: DescribeChangeSetCommandOutput): string[] | undefined =>
       set.Changes?.map(({ ResourceChange: change }) =>
