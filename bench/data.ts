@@ -63,10 +63,11 @@ async function compare(
   };
   for (let round = 0; round < rounds; round += 1) {
     await rate("bareWritten", () => together(files, ({ key, path }) => bareWrite(`bare/${key}`, path)));
-    await using s3 = openS3({ root: `s3://${bucket}/ours?endpoint=${server.url}`, parallel, tempDir: folder });
+    const s3 = openS3({ root: `s3://${bucket}/ours?endpoint=${server.url}`, parallel, tempDir: folder });
     await rate("written", () => s3.putFiles(files));
     await rate("bareRead", () => together(files, ({ key }) => bareRead(`bare/${key}`)));
     await rate("read", () => s3.getMany(keys).toArray());
+    await s3.close();
   }
   const value = (figure: string): number => median(measured[figure] ?? []);
   const what = `data in S3: ${count} objects of ${bytes >= 1024 ** 2 ? `${bytes / 1024 ** 2} MiB` : `${bytes} bytes`}`;

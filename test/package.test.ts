@@ -104,6 +104,7 @@ test("a strict compiler is content with the package's types, checked whole", opt
     `import { run, type RunnerOptions } from "stepwell/runner";
 import { Flow, Stepwell, type LogLine, type Run } from "stepwell/client";
 import { testFlow } from "stepwell/testing";
+import { openS3, type S3File, type S3Missing } from "stepwell/s3";
 import { HelloFlow } from "./hello.ts";
 const options: RunnerOptions = { tags: ["nightly"], maxWorkers: 2 };
 const ran: Run<HelloFlow> = await run(HelloFlow, { greeting: "Hi" }, options);
@@ -112,6 +113,9 @@ ran.data.letters satisfies number;
 for await (const line of ran.logLines()) line satisfies LogLine;
 (await testFlow(HelloFlow, { steps: { greet(person) { this.message = person satisfies string; } } })).data.letters satisfies number;
 (await new Stepwell().flows())[0]?.name satisfies string | undefined;
+await using s3 = openS3({ root: "s3://my-bucket/data" });
+for await (const file of s3.getMany(["a", { key: "b", range: { offset: 1 } }])) file satisfies S3File;
+(await s3.get("a", { allowMissing: true })) satisfies S3File | S3Missing;
 `,
   );
   writeVitestFiles();

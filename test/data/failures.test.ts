@@ -178,8 +178,6 @@ describe("what may work later is tried again", () => {
     assert.ok(bytes.equals(await (await s3.get("large")).bytes()));
     assert.equal((await s3.listRecursive().toArray()).length, 41);
     assert.ok(data.waits.length > 20);
-    data.server.faults.clear();
-    assert.equal(data.server.bucket(bucket).uploads.size, 0);
   });
 
   test("a body that breaks goes on where it stopped", async () => {
