@@ -28,11 +28,10 @@ export function describeTaskQueue(name: string, open: () => Promise<QueueUnderTe
     test("tasks come out whole and in the order in which they went in", async () => {
       await publish(0, 1, 2);
       await publish(3);
-      const taken = await take(10);
-      assert.deepEqual(
-        taken.map(({ queued }) => queued),
-        [0, 1, 2, 3].map(queuedTask),
-      );
+      const taken: QueuedTask[] = [];
+      // What is published apart may arrive apart.
+      while (taken.length < 4) taken.push(...(await take(10, 1_000)).map(({ queued }) => queued));
+      assert.deepEqual(taken, [0, 1, 2, 3].map(queuedTask));
     });
 
     test("at most as many are taken as were asked for; the rest stays", async () => {
