@@ -42,10 +42,7 @@ test("a definition on Fargate has the valid size, an address, and a process that
       { type: "VCPU", value: "0.25" },
       { type: "MEMORY", value: "512" },
     ],
-    environment: [
-      { name: "A", value: "1" },
-      { name: "STEPWELL_DRAIN_SECONDS", value: "20" },
-    ],
+    environment: [{ name: "A", value: "1" }],
     executionRoleArn: "arn:aws-cn:iam::123456789012:role/pull",
     linuxParameters: { initProcessEnabled: true },
     networkConfiguration: { assignPublicIp: "ENABLED" },

@@ -64,12 +64,9 @@ function propertiesOf(shape: Shape, container: Container, settings: BatchSetting
   };
 }
 
-/** Batch kills what has not ended thirty seconds after it was told to: what a task cannot finish by then must have been given back. */
-const drainSeconds = 20;
-
 /** Fargate tells its containers that they will be taken away; EC2 tells who asks. */
 function workerVariables({ capacity }: Shape, { platform }: Container): Readonly<Record<string, string>> {
-  return { STEPWELL_DRAIN_SECONDS: String(drainSeconds), ...(platform === "ec2" && capacity === "spot" && { [spotVariable]: "on" }) };
+  return platform === "ec2" && capacity === "spot" ? { [spotVariable]: "on" } : {};
 }
 
 /** A process in a container's first place gets no signal that it doesn't ask for, and buries nobody: one is put before it. */
