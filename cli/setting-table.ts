@@ -61,6 +61,20 @@ export type Settings = {
   /** Of a worker's artifacts. */
   readonly cacheDir: string;
   readonly cacheMiB: number;
+  /** How long a worker that was launched may be without its coordinator. */
+  readonly orphanSeconds: number;
+  /** Who launches workers for steps with `@batch`. The next ones are of a coordinator that has one. */
+  readonly launcher: "none" | "process" | "batch";
+  /** How launched workers reach the coordinator; empty: where it listens. */
+  readonly advertise: string;
+  /** Launched workers at the same time; for one run; and those that stay of a shape. */
+  readonly launchMax: number;
+  readonly launchMaxPerRun: number;
+  readonly launchMin: number;
+  readonly launchWindowSeconds: number;
+  readonly launchIdleSeconds: number;
+  /** Of launched workers, by an estimate; 0: any amount. */
+  readonly launchUsdPerDay: number;
 };
 
 export type SettingName = keyof Settings;
@@ -112,6 +126,15 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
   pool: { kind: "text", flag: "pool" },
   cacheDir: { kind: "path", flag: "cache" },
   cacheMiB: { kind: "memory", flag: "cache-size" },
+  orphanSeconds: { kind: "integer", least: 1, flag: null },
+  launcher: { kind: "choice", of: ["none", "process", "batch"], flag: "launcher" },
+  advertise: { kind: "text", flag: "advertise" },
+  launchMax: { kind: "integer", least: 1, flag: "launch-max" },
+  launchMaxPerRun: { kind: "integer", least: 1, flag: "launch-max-per-run" },
+  launchMin: { kind: "integer", least: 0, flag: "launch-min" },
+  launchWindowSeconds: { kind: "number", least: 0, flag: "launch-window-seconds" },
+  launchIdleSeconds: { kind: "number", least: 0, flag: "launch-idle-seconds" },
+  launchUsdPerDay: { kind: "number", least: 0, flag: "launch-usd-per-day" },
 };
 
 export const settingNames = Object.keys(settingKinds).filter((name): name is SettingName => name in settingKinds);
@@ -171,6 +194,15 @@ export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user, c
     pool: () => "default",
     cacheDir: () => join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "stepwell", "artifacts"),
     cacheMiB: () => defaultCacheMiB,
+    orphanSeconds: () => 300,
+    launcher: () => "none",
+    advertise: () => "",
+    launchMax: () => 100,
+    launchMaxPerRun: () => 100,
+    launchMin: () => 0,
+    launchWindowSeconds: () => 3,
+    launchIdleSeconds: () => 120,
+    launchUsdPerDay: () => 0,
   };
   return defaults[name]();
 }

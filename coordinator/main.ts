@@ -15,6 +15,7 @@ import { Access, type AccessOptions } from "./api/access/access.ts";
 import { CoordinatorControl } from "./api/control.ts";
 import type { GrpcServer, Listen, ServerPorts } from "./api/grpc-server.ts";
 import { listenLate } from "./api/late-server.ts";
+import { launchTokens } from "./api/access/launch-tokens.ts";
 import { linkWorker } from "./api/worker-link.ts";
 import { Health, type Probes } from "./api/health.ts";
 import type { Observed } from "./api/shell-metrics.ts";
@@ -28,6 +29,7 @@ import { Leases } from "./shell/leases.ts";
 import { LogIntake } from "./shell/log-intake.ts";
 import { errorField, type CoordinatorLog } from "./shell/log.ts";
 import { observedBy, type Observer } from "./shell/observer.ts";
+import { Launching, type LaunchingTerms } from "./shell/launching/launching.ts";
 import { RunHistory } from "./shell/run-history.ts";
 import { RunLog } from "./shell/run-log.ts";
 import { Workers } from "./shell/workers.ts";
@@ -50,6 +52,8 @@ export type CoordinatorOptions = {
   readonly secrets?: SecretStore | null;
   /** Who is let in; null: whoever can connect may do everything, as with a socket of one's own. */
   readonly access?: Pick<AccessOptions, "tokens" | "audit" | "issueCertificate"> | null;
+  /** Who launches workers for steps with `@batch`; null where they run on whatever workers there are. `address`: that is listened at. */
+  readonly launching?: ((address: string) => LaunchingTerms) | null;
   /** Shown to workers. */
   readonly version: string;
   /** Takes up every unfinished run that nobody drives before it listens. */
@@ -103,7 +107,8 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
   const { drivers, dispatcher, leases } = shell;
   const health = new Health({ clock, queue: options.queue, probes: options.probes ?? {} });
   const traffic: Traffic = { follows: 0, onAnswered: () => undefined };
-  options.metrics?.attach({ ...shell, queue: options.queue, clock, traffic });
+  const launching = launchingOf(options, shell, server?.address ?? "");
+  options.metrics?.attach({ ...shell, queue: options.queue, clock, traffic, launching });
   const control = new CoordinatorControl({
     ...shell,
     queue: options.queue,
@@ -118,10 +123,11 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     access: options.blobs ?? null,
     sweep: options.sweep ?? null,
     secrets: options.secrets ?? null,
-    placement: null,
-    launches: null,
+    placement: launching === null ? null : "batch",
+    launches: launching,
   });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
+  await launching?.open();
   const ports: ServerPorts = {
     ...shell,
     ...timesOf(options),
@@ -130,6 +136,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     control,
     health,
     traffic,
+    claims: launching,
     version: options.version,
     audit: options.access?.audit ?? noAudit,
     access: accessOf(options),
@@ -147,6 +154,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
     identify: (authorization, from) => ports.access.identify(authorization, from),
     close: async () => {
       health.close();
+      await launching?.close();
       dispatcher.close();
       leases.close();
       await drivers.close();
@@ -205,6 +213,15 @@ function startShell(options: CoordinatorOptions, history: RunHistory): Shell {
   });
   const grants = new Grants({ leases, log, clock, access: options.blobs ?? null, audit: options.access?.audit ?? noAudit });
   return { drivers, dispatcher, leases, workers, backlog, intake, grants };
+}
+
+function launchingOf(
+  { launching, access, clock, log }: CoordinatorOptions,
+  { workers, drivers }: Shell,
+  address: string,
+): Launching | null {
+  if (launching === undefined || launching === null) return null;
+  return new Launching({ terms: launching(address), tokens: launchTokens(access?.tokens ?? null), clock, log, workers, drivers });
 }
 
 /** Before anything is claimed: the claims say where this process is reached. */

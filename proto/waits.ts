@@ -11,6 +11,15 @@ export type WaitReason =
   | { readonly kind: "noWorker"; readonly pool: string }
   /** No worker of the pool has all labels; `lacking` are those that none has, as `name=value`: empty where none has all together. */
   | { readonly kind: "noLabels"; readonly pool: string; readonly lacking: readonly string[] }
+  /** Workers of its shape were asked for and have not come; `service`: what the service says of those, in its own words. */
+  | {
+      readonly kind: "launching";
+      readonly workers: number;
+      readonly stages: { readonly asked: number; readonly waiting: number; readonly starting: number; readonly running: number };
+      readonly service: string | null;
+    }
+  /** No workers are launched for it now. `untilMs` null: nobody knows until when. */
+  | { readonly kind: "notLaunched"; readonly why: string; readonly untilMs: number | null }
   /** No worker is large enough, busy or not; `beyond` is empty where each size is there, but on no one worker. */
   | { readonly kind: "tooLarge"; readonly beyond: readonly Beyond[] }
   /** Nothing can be published since then. */

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { availableParallelism, hostname, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import type { LaunchClaim } from "../proto/launch.ts";
 import { parseAddress } from "../sdk/wire/address.ts";
 import type { Endpoint } from "../sdk/wire/endpoint.ts";
 import { protocolVersions, type Hello } from "../sdk/wire/worker-items.ts";
@@ -32,6 +33,8 @@ export type WorkerOptions = {
   readonly offer?: WorkerOffer | "unbounded";
   /** Takes work of these runs only; empty means any. */
   readonly runs: readonly string[];
+  /** Where it was launched: of which launch it is which worker. */
+  readonly launch?: LaunchClaim;
   readonly log: WorkerLog;
   /** For temporary files, made for this worker alone and removed with it, also when it is killed; one in the system's folder by default. */
   readonly folder?: string;
@@ -105,6 +108,7 @@ export function startWorker(options: WorkerOptions): Worker {
       ...offerOf(options),
       labels: options.labels,
       runs: options.runs,
+      ...(options.launch !== undefined && { launch: options.launch }),
     },
     pool,
     load: loadMeter(),

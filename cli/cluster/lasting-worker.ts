@@ -1,10 +1,11 @@
 // A worker that stays for as long as its coordinator may want it: one that has given up a coordinator that was away too long, and
 // ended what it ran, is followed by another, which waits for it. One that is refused, or could never be let in with the
-// settings that it has, ends.
+// settings that it has, ends, as does one that was launched: whoever launched it launches another.
 
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { CoordinatorLog } from "../../coordinator/shell/log.ts";
+import type { LaunchClaim } from "../../proto/launch.ts";
 import type { Endpoint } from "../../sdk/wire/endpoint.ts";
 import { startWorker, type Worker } from "../../worker/main.ts";
 import type { WorkerFigures } from "../../worker/shell/worker-metrics.ts";
@@ -13,7 +14,13 @@ import { packageVersion } from "../package-version.ts";
 import type { Settings } from "../settings.ts";
 import { cacheOf, offerOf } from "./offer.ts";
 
-export type LastingWorkerOptions = { readonly endpoint: Endpoint; readonly settings: Settings; readonly log: CoordinatorLog };
+export type LastingWorkerOptions = {
+  readonly endpoint: Endpoint;
+  readonly settings: Settings;
+  readonly log: CoordinatorLog;
+  /** Null where nobody launched it. */
+  readonly launch: LaunchClaim | null;
+};
 
 export class LastingWorker {
   /** Settles where it ends by itself: its coordinator has sent it away, or refuses it. */
@@ -54,17 +61,18 @@ export class LastingWorker {
         return exitCodes.ok;
       }
       if (lost.refused) return exitCodes.unauthorized;
+      if (this.#options.launch !== null) return exitCodes.ok;
       this.#worker = this.#start();
     }
   }
 
   #start(): Worker {
-    const { endpoint, settings, log } = this.#options;
+    const { endpoint, settings, log, launch } = this.#options;
     return startWorker({
       coordinator: endpoint,
       slots: settings.slots,
       // A new one each time: what the one before held is nobody's.
-      id: `${hostname()}-${randomUUID().slice(0, 4)}`,
+      id: `${launch === null ? hostname() : `${launch.launch}-${launch.index}`}-${randomUUID().slice(0, 4)}`,
       version: packageVersion(),
       store: cacheOf(settings),
       offer: offerOf(settings),
@@ -72,7 +80,8 @@ export class LastingWorker {
       labels: settings.labels,
       runs: [],
       log,
-      lasting: true,
+      lasting: launch === null,
+      ...(launch !== null && { launch, awayMsMax: 1000 * settings.orphanSeconds }),
     });
   }
 }

@@ -2,6 +2,7 @@
 
 import { CliError, type ExitCode } from "../cli-error.ts";
 import { serveUntilStopped } from "../cluster/daemon.ts";
+import { launchClaimFrom } from "../cluster/launched.ts";
 import { LastingWorker } from "../cluster/lasting-worker.ts";
 import { leftBeforeMachine } from "../cluster/spot-end.ts";
 import type { Context } from "../context.ts";
@@ -18,7 +19,7 @@ export async function worker(context: Context): Promise<ExitCode> {
     });
   }
   const log = openServiceLog("worker", context);
-  const lasting = new LastingWorker({ endpoint, settings, log });
+  const lasting = new LastingWorker({ endpoint, settings, log, launch: launchClaimFrom(env) });
   const closeWatch = await watch(settings.workerHttp, lasting, log);
   const over = new AbortController();
   const drain = (withinMs: number): Promise<void> => lasting.drain(withinMs);

@@ -37,6 +37,10 @@ function reasonText(reason: WaitReason, zone: TimeZone): string {
       return reason.lacking.length === 0
         ? `no worker in pool ${reason.pool} has all of its labels`
         : `no worker in pool ${reason.pool} with ${reason.lacking.map((label) => `label ${label}`).join(" or ")}`;
+    case "launching":
+      return `for launched workers to come: ${formatCount(reason.workers)}${launchText(reason)}`;
+    case "notLaunched":
+      return `no workers are launched${reason.untilMs === null ? "" : ` until ${formatClock(reason.untilMs, zone)}`}: ${reason.why}`;
     case "tooLarge":
       return reason.beyond.length === 0
         ? "no worker is large enough: none has all that it asks for together"
@@ -62,6 +66,13 @@ function reasonText(reason: WaitReason, zone: TimeZone): string {
     default:
       return unreachable(reason);
   }
+}
+
+/** In brackets, as far as the service has said anything. */
+function launchText({ stages, service }: Extract<WaitReason, { kind: "launching" }>): string {
+  const told = Object.entries(stages).flatMap(([stage, count]) => (count > 0 ? [`${formatCount(count)} ${stage}`] : []));
+  const parts = service === null ? told : [...told, service];
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }
 
 function beyondText({ resource, asks, largest }: Beyond): string {

@@ -5,6 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { TaskQueue } from "../ports/task-queue.ts";
 import type { Backlog } from "../shell/backlog.ts";
 import type { Drivers } from "../shell/drivers.ts";
+import type { Launching } from "../shell/launching/launching.ts";
 import type { Workers } from "../shell/workers.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -15,12 +16,35 @@ export type Observed = {
   readonly queue: TaskQueue;
   readonly clock: Clock;
   readonly traffic: Traffic;
+  /** Null where no workers are launched. */
+  readonly launching: Pick<Launching, "figures"> | null;
 };
 
 export function countTheShell(registry: Registry, observed: Observed): void {
   countRuns(registry, observed);
   countQueue(registry, observed);
   countWorkers(registry, observed);
+  if (observed.launching !== null) countLaunches(registry, observed.launching);
+}
+
+function countLaunches(registry: Registry, launching: Pick<Launching, "figures">): void {
+  const launches = registry.gauge({ name: "stepwell_launches_active", help: "Launches of workers that are not over." });
+  const workers = registry.gauge({
+    name: "stepwell_launched_workers",
+    help: "Launched workers: those that are there, and those that were asked for and have not come.",
+    labels: ["state"],
+  });
+  const spent = registry.gauge({
+    name: "stepwell_launched_cost_usd",
+    help: "What launched workers have cost since the beginning of the day, of UTC, by an estimate.",
+  });
+  registry.onRead(() => {
+    const figures = launching.figures();
+    launches.set(figures.launches);
+    workers.set(figures.present, { state: "present" });
+    workers.set(figures.pending, { state: "pending" });
+    spent.set(figures.spentUsd);
+  });
 }
 
 function countRuns(registry: Registry, { drivers }: Observed): void {

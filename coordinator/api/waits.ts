@@ -1,5 +1,6 @@
 // Answers why tasks of a run wait, where the run is driven here, by another process, or by nobody.
 
+import { shapeKey } from "../../proto/shape.ts";
 import type { Control } from "../../proto/control.ts";
 import type { RunId } from "../../proto/ids.ts";
 import type { WaitsView } from "../../proto/waits.ts";
@@ -10,6 +11,7 @@ import type { Ledger } from "../ports/ledger.ts";
 import type { TaskQueue } from "../ports/task-queue.ts";
 import type { Backlog } from "../shell/backlog.ts";
 import type { Drivers } from "../shell/drivers.ts";
+import { launchReason, type LaunchOutlook } from "../core/launching/outlook.ts";
 import { mayTake, type Workers } from "../shell/workers.ts";
 
 export type WaitsPorts = {
@@ -19,6 +21,8 @@ export type WaitsPorts = {
   readonly queue: TaskQueue;
   readonly ledger: Ledger;
   readonly clock: Clock;
+  /** Null where no workers are launched. */
+  readonly launches: { outlookFor(key: string): LaunchOutlook | null } | null;
   /** Opens the Control of the process that listens at `address`. */
   readonly openControl: (address: string) => Promise<Control & { close(): void }>;
 };
@@ -38,7 +42,7 @@ export async function waitsView(ports: WaitsPorts, run: RunId, state: RunState):
   }
 }
 
-function surroundings({ workers, backlog, queue }: WaitsPorts, { submitted }: RunState): Surroundings {
+function surroundings({ workers, backlog, queue, launches }: WaitsPorts, { submitted }: RunState): Surroundings {
   const whose = { run: submitted.run, namespace: submitted.context.namespace };
   const taking = [...workers.all()].filter((worker) => worker.line !== null && !worker.draining && mayTake(worker, whose));
   const health = queue.health();
@@ -51,6 +55,10 @@ function surroundings({ workers, backlog, queue }: WaitsPorts, { submitted }: Ru
       unbounded,
       free: { slots: credit, ...free },
     })),
+    launching: ({ shape }) => {
+      const outlook = shape === null ? null : (launches?.outlookFor(shapeKey(shape)) ?? null);
+      return outlook === null ? null : launchReason(outlook);
+    },
     queue: health.reachable ? null : { sinceMs: health.sinceMs, problem: health.reason },
     ofFlow: backlog.concurrency.ofFlow(flow),
     ofStep: ({ node }) => backlog.concurrency.ofStep(flow, node.name),

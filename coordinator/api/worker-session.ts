@@ -1,9 +1,11 @@
 // What the coordinator does with what a worker says, whatever carries it.
 //
 // S1. The first item is `hello`, and there is no second one.
-// S2. Whatever a worker says is a sign of life; what it says about an assignment counts only while the assignment is its own.
+// S2. A worker that was launched is let in when its claim is durable, or sent away; what it says meanwhile is kept until then.
+// S3. Whatever a worker says is a sign of life; what it says about an assignment counts only while the assignment is its own.
 
 import type { Failure } from "../../proto/failure.ts";
+import type { LaunchClaim } from "../../proto/launch.ts";
 import type { TaskOutcome } from "../../proto/order.ts";
 import { parseTaskOutcome } from "../../proto/parse/task.ts";
 import { unreachable } from "../../proto/unreachable.ts";
@@ -15,7 +17,7 @@ import type { Drivers } from "../shell/drivers.ts";
 import type { Grants } from "../shell/grants.ts";
 import type { Leases } from "../shell/leases.ts";
 import type { LogIntake } from "../shell/log-intake.ts";
-import type { CoordinatorLog } from "../shell/log.ts";
+import { errorField, type CoordinatorLog } from "../shell/log.ts";
 import type { Worker, WorkerLine, Workers } from "../shell/workers.ts";
 import type { Caller } from "./access/principal.ts";
 import { objectionToHello, objectionToWorker } from "./access/worker-admission.ts";
@@ -30,6 +32,8 @@ export type WorkerSessionPorts = {
   readonly dispatcher: Dispatcher;
   readonly intake: LogIntake;
   readonly grants: Grants;
+  /** Null where no workers are launched. */
+  readonly claims: Claims | null;
   readonly version: string;
   readonly leaseMs: number;
   readonly beatMs: number;
@@ -37,6 +41,12 @@ export type WorkerSessionPorts = {
 
 /** Assignments that one worker may ask for and not have yet. */
 const creditMax = 20_000;
+
+/** Decides which worker is the one of a launch that it says it is. */
+export interface Claims {
+  /** Durable when it resolves: null, or why it is not. */
+  claim(claim: LaunchClaim, worker: string): Promise<string | null>;
+}
 
 /** Brings items to one worker. */
 export interface WorkerCarrier {
@@ -61,6 +71,8 @@ export class WorkerSession implements WorkerLine {
   /** Null before `hello`. */
   #worker: Worker | null = null;
   #ended = false;
+  /** What came while the worker's claim was not decided; null while there is nothing to decide. */
+  #early: WorkerItem[] | null = null;
 
   constructor(ports: WorkerSessionPorts, carrier: WorkerCarrier, caller: Caller) {
     this.#ports = ports;
@@ -84,11 +96,12 @@ export class WorkerSession implements WorkerLine {
   receive(items: readonly WorkerItem[]): void {
     for (const item of items) {
       if (this.#ended) return;
-      if (item.kind === "hello") this.#greet(item.hello);
+      if (this.#early !== null) this.#early.push(item);
+      else if (item.kind === "hello") this.#greet(item.hello);
       else if (this.#worker === null) this.#finish({ kind: "misused", reason: `a worker says hello first, not ${item.kind}` }); // S1
       else this.#handle(this.#worker, item);
     }
-    if (this.#worker !== null) this.#ports.leases.heard(this.#worker); // S2
+    if (this.#worker !== null) this.#ports.leases.heard(this.#worker); // S3
     this.#ports.dispatcher.takeSoon();
   }
 
@@ -104,7 +117,7 @@ export class WorkerSession implements WorkerLine {
   }
 
   #greet(hello: Hello): void {
-    const { workers, leases, drivers, grants, clock, log, version, leaseMs, beatMs } = this.#ports;
+    const { workers, drivers, version } = this.#ports;
     if (this.#worker !== null) return this.#finish({ kind: "misused", reason: "a worker says hello once" }); // S1
     const protocol = agreedProtocol(hello, protocolVersions);
     if (protocol === null) return this.#finish({ kind: "unfit", reason: noProtocol(hello, version) });
@@ -116,6 +129,41 @@ export class WorkerSession implements WorkerLine {
     });
     this.#audit(hello, objection === null ? "done" : "denied");
     if (objection !== null) return this.#finish({ kind: "denied", reason: objection });
+    if (hello.launch === undefined) return this.#admit(hello, protocol);
+    this.#early = [];
+    void this.#claim(hello, hello.launch, protocol);
+  }
+
+  /** S2 */
+  async #claim(hello: Hello, launch: LaunchClaim, protocol: number): Promise<void> {
+    const { claims, log } = this.#ports;
+    let objection: string | null = "no workers are launched here";
+    try {
+      if (claims !== null) objection = await claims.claim(launch, hello.worker);
+    } catch (error) {
+      log.error(
+        { event: "launch.notClaimed", worker_id: hello.worker, launch_id: launch.launch, err: errorField(error) },
+        "a claim cannot be kept",
+      );
+      return this.#finish({ kind: "again", reason: "the claim of this worker cannot be kept now" });
+    }
+    if (this.#ended) return;
+    if (objection === null) this.#admit(hello, protocol);
+    else {
+      log.info(
+        { event: "worker.superfluous", worker_id: hello.worker, launch_id: launch.launch, reason: objection },
+        "a launched worker is sent away",
+      );
+      this.send({ kind: "drain" });
+      return this.#finish({ kind: "again", reason: objection });
+    }
+    const early = this.#early ?? [];
+    this.#early = null;
+    this.receive(early);
+  }
+
+  #admit(hello: Hello, protocol: number): void {
+    const { workers, leases, grants, clock, log, version, leaseMs, beatMs } = this.#ports;
     const { tokenId, namespace } = this.#caller.principal;
     const worker = workers.connect(hello, this, { nowMs: clock.monotonicMs(), namespace });
     worker.tokenId = tokenId;

@@ -17,7 +17,7 @@ function worker(offer: Partial<Offer & { free: Room }> = {}): Offer & { readonly
 }
 
 function around({ workers = [worker()], queue = null, ofFlow = 0, step = 0 }: Around): Surroundings {
-  return { workers, queue, ofFlow, ofStep: () => step };
+  return { workers, queue, ofFlow, ofStep: () => step, launching: () => null };
 }
 
 function start(policy: Partial<StepPolicy> = {}, options: Partial<RunOptions> = {}, flowMax?: number): PlayedRun {

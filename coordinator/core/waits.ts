@@ -9,6 +9,8 @@ import { widthOf, type RunState, type Step, type Task } from "./state.ts";
 export type Surroundings = {
   /** Connected ones that may take tasks of the run; `free` is what they have left, slots included. */
   readonly workers: readonly (Offer & { readonly free: Room })[];
+  /** What is on its way for tasks that need a launched worker; null where nothing is. */
+  launching(needs: Needs): WaitReason | null;
   /** Why the queue cannot be reached, since when; null where it can. */
   readonly queue: { readonly sinceMs: number; readonly problem: string } | null;
   /** Tasks of the flow, and of a step of it, that run or are about to, over all runs. */
@@ -97,7 +99,7 @@ class ReadyReasons {
 /** What would have to change first comes first: other workers, the queue, room on these workers, a limit. */
 function reasonOfReady(state: RunState, { step, needs }: { readonly step: Step; readonly needs: Needs }, around: Surroundings): WaitReason {
   const unplaceable = unplaceableOf(around.workers, needs);
-  if (unplaceable !== null) return unplaceable;
+  if (unplaceable !== null) return around.launching(needs) ?? unplaceable;
   if (around.queue !== null) return { kind: "queue", ...around.queue };
   const fitting = around.workers.filter((worker) => couldRun(worker, needs));
   const hasRoom = fitting.some(({ unbounded, free }) => free.slots > 0 && (unbounded || fits(free, needs)));

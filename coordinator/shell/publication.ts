@@ -29,6 +29,9 @@ export type Lane = {
   readonly wake: () => void;
 };
 
+/** `max`: of them and those that run. */
+export type ReadyLane = { readonly needs: Needs; readonly tasks: number; readonly max: number };
+
 /** An attempt that was published and has not begun. */
 export type Hint = {
   readonly run: RunId;
@@ -46,6 +49,10 @@ export type Hint = {
 class Waiting {
   #tasks: Task[] = [];
   #first = 0;
+
+  get size(): number {
+    return this.#tasks.length - this.#first;
+  }
 
   push(task: Task): void {
     this.#tasks.push(task);
@@ -132,6 +139,20 @@ export class Publication {
       return hint;
     }
     return null;
+  }
+
+  /** Tasks that are ready and need a launched worker, by their needs: those in lanes, and those whose hints are out. */
+  launchedReady(): ReadonlyMap<string, ReadyLane> {
+    const ready = new Map<string, ReadyLane>();
+    const add = (lane: Lane, tasks: number): void => {
+      const { needs, stepMax, flowMax } = lane;
+      if (needs.shape === null) return;
+      ready.set(needs.key, { needs, tasks: tasks + (ready.get(needs.key)?.tasks ?? 0), max: Math.min(stepMax, flowMax) });
+    };
+    if (this.#state.stopping !== null) return ready;
+    for (const lanes of this.#lanes.values()) for (const lane of lanes) add(lane, lane.ready.size);
+    for (const { lane } of this.#hints.values()) add(lane, 1);
+    return ready;
   }
 
   /** The hint that the queue gave; null for a copy, and for one that is none any more. */

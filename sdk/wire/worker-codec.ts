@@ -1,6 +1,7 @@
 // Between the items of worker-items.ts and the bytes of proto/worker.proto.
 
 import { unreachable } from "../../proto/unreachable.ts";
+import type { LaunchClaim } from "../../proto/launch.ts";
 import type { MachineLoad } from "../../proto/view.ts";
 import { ProtoReader, WireError } from "./proto-reader.ts";
 import type { ProtoWriter } from "./proto-writer.ts";
@@ -282,12 +283,27 @@ function writeHello(writer: ProtoWriter, hello: Hello): void {
   writer.text(13, hello.pool);
   writer.flag(14, hello.unbounded);
   writer.number(15, hello.oldestProtocol);
+  const { launch } = hello;
+  if (launch !== undefined) writer.message(16, () => writeClaim(writer, launch));
+}
+
+function writeClaim(writer: ProtoWriter, { launch, index, job }: LaunchClaim): void {
+  writer.text(1, launch);
+  writer.number(2, index);
+  writer.text(3, job);
+}
+
+function readClaim(reader: ProtoReader): LaunchClaim {
+  let [launch, index, job] = ["", 0, ""];
+  eachField(reader, { 1: () => (launch = reader.text()), 2: () => (index = reader.number()), 3: () => (job = reader.text()) });
+  return { launch, index, job };
 }
 
 function readHello(reader: ProtoReader): Hello {
   const labels: Record<string, string> = {};
   const held: Held[] = [];
   const runs: string[] = [];
+  let launch: LaunchClaim | null = null;
   const told = {
     worker: "",
     host: "",
@@ -318,8 +334,9 @@ function readHello(reader: ProtoReader): Hello {
     13: () => (told.pool = reader.text()),
     14: () => (told.unbounded = reader.flag()),
     15: () => (told.oldestProtocol = reader.number()),
+    16: () => (launch = reader.message(() => readClaim(reader))),
   });
-  return { ...told, labels, held, runs };
+  return { ...told, labels, held, runs, ...(launch !== null && { launch }) };
 }
 
 function readLabel(reader: ProtoReader, labels: Record<string, string>): void {

@@ -1,6 +1,7 @@
 // The items that a worker and its coordinator send each other, as proto/worker.proto lays them out. Bodies (orders,
 // outcomes) stay bytes here: who wants them parses them.
 
+import type { LaunchClaim } from "../../proto/launch.ts";
 import type { MachineLoad } from "../../proto/view.ts";
 
 /** The protocols that this side speaks; the newest is raised when an old worker would misunderstand. */
@@ -41,6 +42,8 @@ export type Hello = {
   readonly pool: string;
   /** It takes any task, whatever that asks for: the only worker of a machine by itself. */
   readonly unbounded: boolean;
+  /** Of a worker that was launched. */
+  readonly launch?: LaunchClaim;
 };
 
 export type LogText = { readonly stream: "stdout" | "stderr" | "system"; readonly atMs: number; readonly text: string };

@@ -1,5 +1,6 @@
 // Who asks.
 
+import type { LaunchId } from "../../../proto/launch.ts";
 import type { Role } from "../../../proto/token.ts";
 
 export type Principal = {
@@ -12,6 +13,18 @@ export type Principal = {
   /** Work of this pool only; null: of any. */
   readonly pool: string | null;
 };
+
+const launchTokenPrefix = "launch ";
+
+/** What the token of a launch is called, so that its worker is known to be of that launch. */
+export function launchTokenName(launch: LaunchId): string {
+  return `${launchTokenPrefix}${launch}`;
+}
+
+/** Null where it is no such token. */
+export function launchOfToken({ tokenName, role }: Pick<Principal, "tokenName" | "role">): string | null {
+  return role === "worker" && tokenName?.startsWith(launchTokenPrefix) === true ? tokenName.slice(launchTokenPrefix.length) : null;
+}
 
 /** Somebody at the other side of a connection. */
 export type Caller = { readonly principal: Principal; readonly from: string };

@@ -7,7 +7,7 @@ import type { Hello } from "../../../sdk/wire/worker-items.ts";
 import type { Assignment } from "../../shell/assignment.ts";
 import type { Worker } from "../../shell/workers.ts";
 import { authorize } from "./permissions.ts";
-import type { Principal } from "./principal.ts";
+import { launchOfToken, type Principal } from "./principal.ts";
 
 const workerNameCharactersMax = 200;
 const slotsMax = 10_000;
@@ -29,7 +29,7 @@ export function objectionToHello({ worker, slots, cpu, memoryMiB, gpu, labels, r
   return runs.length > runsMax ? `a worker takes part in at most ${runsMax} runs by name` : null;
 }
 
-type Introduced = Pick<Hello, "worker" | "pool" | "runs" | "unbounded">;
+type Introduced = Pick<Hello, "worker" | "pool" | "runs" | "unbounded" | "launch">;
 
 export type Namesake = {
   /** The worker of that name that is there, or is expected back. */
@@ -54,6 +54,8 @@ export function objectionToWorker(hello: Introduced, principal: Principal, { kno
   if (role === "runner" && hello.runs.length === 0) {
     return `the token ${tokenId} is a runner's, whose machine takes part in its own runs only: ask an admin for a worker's token`;
   }
+  const launch = launchOfToken(principal);
+  if (launch !== null && launch !== hello.launch?.launch) return `the token ${tokenId} is for the workers of the launch ${launch}`;
   if (known !== undefined && known.tokenId !== null && known.tokenId !== tokenId) {
     const where = known.hello === null ? "is expected back" : "is connected";
     return `the worker ${hello.worker} ${where} with another token: give this one another name`;

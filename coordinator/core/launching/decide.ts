@@ -14,7 +14,7 @@ export function decideLaunches({ state, sight, memory, limits }: Deciding): Laun
   for (const launch of state.launches.values()) followLaunch(launch, { sight, memory, limits, due });
   const spentUsd = spentTodayUsd(state, sight.nowMs);
   // What these events change is seen the next time.
-  if (due.events.length > 0) return { ...due, plans: [], outlook: new Map(), spentUsd };
+  if (due.events.length > 0) return { ...due, plans: [], outlook: null, spentUsd };
   const { plans, outlook } = scale({ state, sight, memory, limits, due, spentUsd });
   return { ...due, plans, outlook, spentUsd };
 }

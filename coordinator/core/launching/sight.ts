@@ -149,6 +149,7 @@ export type LaunchDecision = {
   readonly plans: readonly LaunchPlan[];
   /** Each is made again until it shows in what is seen. */
   readonly effects: readonly LaunchEffect[];
-  readonly outlook: ReadonlyMap<string, ShapeOutlook>;
+  /** By key; null where it is as it was. */
+  readonly outlook: ReadonlyMap<string, ShapeOutlook> | null;
   readonly spentUsd: number;
 };
