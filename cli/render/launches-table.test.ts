@@ -27,9 +27,23 @@ function launch(more: Partial<LaunchView>): LaunchView {
 }
 
 const worker: WorkerView = {
-  ...{ worker: "w1", status: "ready", host: "ip-10-0-0-7", pid: 7, version: "1.0.0", pool: "batch", labels: {}, slots: 1, cpu: 4 },
-  ...{ memoryMiB: 8064, gpu: 0, runs: [], silentMs: 100, load: null, requeued: 0, running: [] },
-} as const;
+  worker: "w1",
+  status: "ready",
+  host: "ip-10-0-0-7",
+  pid: 7,
+  version: "1.0.0",
+  pool: "batch",
+  labels: {},
+  slots: 1,
+  cpu: 4,
+  memoryMiB: 8064,
+  gpu: 0,
+  runs: [],
+  silentMs: 100,
+  load: null,
+  requeued: 0,
+  running: [],
+};
 
 test("a launch is a line: who has come, what all cost an hour, and why the others wait", () => {
   const launches = [

@@ -34,9 +34,16 @@ test("the larger of what @batch and @resources ask for counts, and the usual whe
 
 test("what a container is given is kept as it was written", () => {
   const options = {
-    ...{ jobRole: "arn:aws:iam::123456789012:role/data", executionRole: "pull", platform: "ec2", slots: batchSlotsMax },
-    ...{ sharedMemory: 64, tmpfs: { "/scratch": 512 }, maxSwap: 0, swappiness: 100 },
-    ...{ env: { MODE: "x" }, tags: { team: "a b@c", "cost-centre": "" } },
+    jobRole: "arn:aws:iam::123456789012:role/data",
+    executionRole: "pull",
+    platform: "ec2",
+    slots: batchSlotsMax,
+    sharedMemory: 64,
+    tmpfs: { "/scratch": 512 },
+    maxSwap: 0,
+    swappiness: 100,
+    env: { MODE: "x" },
+    tags: { team: "a b@c", "cost-centre": "" },
   };
   const { batch, told } = read({ ...options, queue: "gpu", image: "node:24", memory: 100 });
   assert.deepEqual(told, []);
@@ -48,12 +55,34 @@ test("an option that cannot be one is told, and left out", () => {
   const many = (count: number): Options => Object.fromEntries(Array.from({ length: count }, (_, index) => [`/n${index}`, 1]));
   const texts = (count: number): Options => Object.fromEntries(Array.from({ length: count }, (_, index) => [`n${index}`, "1"]));
   const wrong: readonly Options[] = [
-    ...[{ jobRole: "" }, { executionRole: 3 }, { platform: "lambda" }, { slots: 0 }, { slots: batchSlotsMax + 1 }, { slots: 1.5 }],
-    ...[{ sharedMemory: 0 }, { sharedMemory: memoryMiBMax + 1 }, { maxSwap: -1 }, { swappiness: 101 }],
-    ...[{ ephemeralStorage: 20 }, { ephemeralStorage: 201 }, { tmpfs: ["/a"] }, { tmpfs: { a: 1 } }, { tmpfs: { "/a": 0 } }],
-    ...[{ tmpfs: { "/a:b": 1 } }, { tmpfs: many(tmpfsMax + 1) }, { tags: texts(batchTagsMax + 1) }, { tags: { "aws:x": "1" } }],
-    ...[{ tags: { "Stepwell:x": "1" } }, { tags: { a: 1 } }, { tags: null }, { tags: { a: "x".repeat(257) } }, { env: { "A-B": "1" } }],
-    ...[{ env: { AWS_BATCH_JOB_ID: "1" } }, { env: { STEPWELL_TOKEN: "1" } }, { env: { A: 1 } }, { env: { A: "\0" } }],
+    { jobRole: "" },
+    { executionRole: 3 },
+    { platform: "lambda" },
+    { slots: 0 },
+    { slots: batchSlotsMax + 1 },
+    { slots: 1.5 },
+    { sharedMemory: 0 },
+    { sharedMemory: memoryMiBMax + 1 },
+    { maxSwap: -1 },
+    { swappiness: 101 },
+    { ephemeralStorage: 20 },
+    { ephemeralStorage: 201 },
+    { tmpfs: ["/a"] },
+    { tmpfs: { a: 1 } },
+    { tmpfs: { "/a": 0 } },
+    { tmpfs: { "/a:b": 1 } },
+    { tmpfs: many(tmpfsMax + 1) },
+    { tags: texts(batchTagsMax + 1) },
+    { tags: { "aws:x": "1" } },
+    { tags: { "Stepwell:x": "1" } },
+    { tags: { a: 1 } },
+    { tags: null },
+    { tags: { a: "x".repeat(257) } },
+    { env: { "A-B": "1" } },
+    { env: { AWS_BATCH_JOB_ID: "1" } },
+    { env: { STEPWELL_TOKEN: "1" } },
+    { env: { A: 1 } },
+    { env: { A: "\0" } },
   ];
   for (const options of wrong) {
     const { batch, told } = read(options);
