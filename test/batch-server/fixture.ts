@@ -17,6 +17,8 @@ export const fargateContainer = {
   ],
 };
 
+export type FixtureOptions = BatchServerOptions & { readonly image?: string };
+
 export class BatchFixture implements AsyncDisposable {
   readonly server: BatchServer;
   readonly client: BatchClient;
@@ -27,15 +29,15 @@ export class BatchFixture implements AsyncDisposable {
   }
 
   /** With the definitions `fargate` and `ec2`. */
-  static async start(options: BatchServerOptions = {}): Promise<BatchFixture> {
+  static async start({ image = fargateContainer.image, ...options }: FixtureOptions = {}): Promise<BatchFixture> {
     const fixture = new BatchFixture(await BatchServer.start(options));
-    const { executionRoleArn: _fargateOnly, ...container } = fargateContainer;
+    const { executionRoleArn: _fargateOnly, ...container } = { ...fargateContainer, image };
     await fixture.client.send(
       new RegisterJobDefinitionCommand({
         jobDefinitionName: "fargate",
         type: "container",
         platformCapabilities: ["FARGATE"],
-        containerProperties: fargateContainer,
+        containerProperties: { ...fargateContainer, image },
       }),
     );
     const resourceRequirements = [
