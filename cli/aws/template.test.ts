@@ -19,7 +19,7 @@ test("a template that keeps nothing differs from the packaged one in what keeps,
   const before = packagedTemplate().split("\n");
   const after = withoutKeeping(packagedTemplate()).split("\n");
   const changed = after.filter((line, index) => line !== before[index]).map((line) => line.trim());
-  const kept = before.filter((line) => line.trim() === "DeletionPolicy: Retain").length;
+  const kept = before.filter((line) => line.trim() === "DeletionPolicy: RetainExceptOnCreate").length;
   assert.equal(kept, 3);
   assert.deepEqual(changed.toSorted(), [
     ...Array<string>(kept).fill("DeletionPolicy: Delete"),

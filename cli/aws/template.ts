@@ -18,7 +18,7 @@ export function parameterNames(template: string): readonly string[] {
 /** What is kept when a stack goes, no more: with another mark, without which CloudFormation sees no change. */
 export function withoutKeeping(template: string): string {
   return template
-    .replaceAll(/^( +)DeletionPolicy: Retain$/gm, "$1DeletionPolicy: Delete")
+    .replaceAll(/^( +)DeletionPolicy: Retain\w*$/gm, "$1DeletionPolicy: Delete")
     .replaceAll(/^( +)Metadata: \{ Data: kept \}$/gm, "$1Metadata: { Data: deleted }");
 }
 

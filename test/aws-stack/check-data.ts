@@ -25,7 +25,9 @@ export function checkData(stack: Stack): readonly string[] {
 }
 
 function aboutKept({ id, attributes }: Resource): readonly string[] {
-  const policies = ["DeletionPolicy", "UpdateReplacePolicy"].filter((name) => attributes[name] !== "Retain");
+  // What was made for nothing goes, where a stack comes to nothing.
+  const wanted = { DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" };
+  const policies = Object.entries(wanted).flatMap(([name, policy]) => (attributes[name] === policy ? [] : [name]));
   const isMarked = textAt(attributes["Metadata"], "Data") === "kept";
   return [...policies.map((name) => `${id}: ${name} does not keep it`), ...(isMarked ? [] : [`${id}: is not marked as kept`])];
 }

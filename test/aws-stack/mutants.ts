@@ -156,12 +156,12 @@ export const mutants: readonly Mutant[] = [
   // What is kept
   mutant(
     "a bucket that goes with the stack",
-    "    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n    Metadata: { Data: kept }\n    Properties:\n      OwnershipControls",
+    "    DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n    Metadata: { Data: kept }\n    Properties:\n      OwnershipControls",
     "    DeletionPolicy: Delete\n    UpdateReplacePolicy: Retain\n    Metadata: { Data: kept }\n    Properties:\n      OwnershipControls",
   ),
   mutant(
     "a volume that is lost when it is replaced",
-    /(Volume:\n\s+Type: AWS::EC2::Volume\n\s+DeletionPolicy: Retain\n\s+UpdateReplacePolicy): Retain/,
+    /(Volume:\n\s+Type: AWS::EC2::Volume\n\s+DeletionPolicy: RetainExceptOnCreate\n\s+UpdateReplacePolicy): Retain/,
     "$1: Delete",
   ),
   mutant("a bucket without the rule against plain HTTP", '"aws:SecureTransport": "false"', '"aws:SecureTransport": "true"'),
