@@ -139,8 +139,11 @@ function freeOn({ machine, jobs }: Host): Needs {
 
 function machineFor(environment: Environment, needs: Needs): Machine | Blocked {
   const { detail, resources, platform, isExhausted } = environment;
-  if (detail.state !== "ENABLED" || detail.status !== "VALID") {
+  if (detail.status !== "VALID") {
     return { kind: "stuck", reason: blockReasons.permissions, text: "Batch service role has a permission issue." };
+  }
+  if (detail.state !== "ENABLED") {
+    return { kind: "stuck", reason: blockReasons.unknown, text: "Batch job is blocked, root cause is undetermined." };
   }
   const max = resources.maxvCpus ?? 0;
   const possible = platform === "FARGATE" ? [{ type: "fargate", ...needs }] : machinesOf(resources.instanceTypes ?? []);

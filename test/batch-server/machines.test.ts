@@ -4,12 +4,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   BatchClient,
+  DescribeComputeEnvironmentsCommand,
   DescribeJobQueuesCommand,
   DescribeJobsCommand,
   RegisterJobDefinitionCommand,
   UpdateComputeEnvironmentCommand,
   UpdateJobQueueCommand,
 } from "@aws-sdk/client-batch";
+import { Identities } from "../aws/identities.ts";
+import { S3Server } from "../s3-server/server.ts";
 import { BatchFixture, fargateContainer, role, sleeps } from "./fixture.ts";
 import { BatchProcess } from "./process.ts";
 
@@ -174,6 +177,12 @@ describe("jobs that wait for a machine", () => {
     await batch.client.send(new UpdateComputeEnvironmentCommand({ computeEnvironment: "fargate", computeResources: { maxvCpus: 1 } }));
     const beyondMax = await batch.submit("0", { jobQueue: "fargate-on-demand", containerOverrides: requirements("2", "4096") });
     assert.match(await stuck(beyondMax), /^MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - /);
+    await batch.client.send(new UpdateComputeEnvironmentCommand({ computeEnvironment: "ec2-spot", state: "DISABLED" }));
+    batch.server.invalidate("ec2", "CLIENT_ERROR - not authorized");
+    const { computeEnvironments = [] } = await batch.client.send(new DescribeComputeEnvironmentsCommand({ computeEnvironments: ["ec2"] }));
+    assert.equal(computeEnvironments[0]?.status, "INVALID");
+    const unauthorized = await batch.submit("0", { jobQueue: "ec2-on-demand", jobDefinition: "ec2" });
+    assert.match(await stuck(unauthorized), /^MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - /);
     batch.server.setExhausted("fargate", true);
     batch.server.setExhausted("fargate-spot", true);
     const exhausted = await batch.submit("0");
@@ -238,34 +247,59 @@ describe("jobs that wait for a machine", () => {
   });
 });
 
-test("a job has the credentials of its role, and gets new ones before they end", async () => {
-  await using batch = await BatchFixture.start({ timeScale: 1, credentialMs: 2000 });
-  const containerProperties = { ...fargateContainer, jobRoleArn: role("job") };
+describe("a job's role", () => {
   const platformCapabilities = ["FARGATE" as const];
-  await batch.client.send(
-    new RegisterJobDefinitionCommand({ jobDefinitionName: "role", type: "container", platformCapabilities, containerProperties }),
-  );
-  const jobId = await batch.submit("console.log(JSON.stringify(process.env)); " + sleeps, { jobDefinition: "role" });
-  await whenLogged(batch, jobId, "\n");
-  const variables = JSON.parse(batch.server.logOf(jobId)) as Record<string, string>;
-  const address = variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] ?? "";
-  const authorization = variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] ?? "";
-  assert.equal((await fetch(address)).status, 401);
-  const given = (await (await fetch(address, { headers: { authorization } })).json()) as Readonly<Record<string, string>>;
-  assert.equal(given["RoleArn"], role("job"));
-  const credentials = {
-    accessKeyId: given["AccessKeyId"] ?? "",
-    secretAccessKey: given["SecretAccessKey"] ?? "",
-    sessionToken: given["Token"] ?? "",
-  };
-  const as = (those: typeof credentials) =>
-    new BatchClient({ endpoint: batch.server.endpoint, region: "eu-west-1", credentials: those, maxAttempts: 1 });
-  const ask = new DescribeJobsCommand({ jobs: [jobId] });
-  assert.equal((await as(credentials).send(ask)).jobs?.length, 1);
-  await assert.rejects(as({ ...credentials, sessionToken: "other" }).send(ask), { name: "UnrecognizedClientException" });
-  const left = Date.parse(given["Expiration"] ?? "") - Date.now();
-  await new Promise((resolve) => setTimeout(resolve, left + 100));
-  await assert.rejects(as(credentials).send(ask), { name: "ExpiredTokenException" });
+  const containerProperties = { ...fargateContainer, jobRoleArn: role("job") };
+  const definition = { jobDefinitionName: "role", type: "container" as const, platformCapabilities, containerProperties };
+
+  test("has credentials that end, which only the job can get", async () => {
+    await using batch = await BatchFixture.start({ timeScale: 1, credentialMs: 2000 });
+    await batch.client.send(new RegisterJobDefinitionCommand(definition));
+    const jobId = await batch.submit(`console.log(JSON.stringify(process.env)); ${sleeps}`, { jobDefinition: "role" });
+    await batch.server.whenStatus(jobId, "RUNNING");
+    await whenLogged(batch, jobId, "\n");
+    const variables = JSON.parse(batch.server.logOf(jobId)) as Record<string, string>;
+    const address = variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] ?? "";
+    const authorization = variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] ?? "";
+    assert.equal((await fetch(address)).status, 401);
+    const given = (await (await fetch(address, { headers: { authorization } })).json()) as Readonly<Record<string, string>>;
+    assert.equal(given["RoleArn"], role("job"));
+    const { AccessKeyId: accessKeyId = "", SecretAccessKey: secretAccessKey = "", Token: sessionToken = "", Expiration = "" } = given;
+    const credentials = { accessKeyId, secretAccessKey, sessionToken };
+    const as = (those: typeof credentials) =>
+      new BatchClient({ endpoint: batch.server.endpoint, region: "eu-west-1", credentials: those, maxAttempts: 1 });
+    const ask = new DescribeJobsCommand({ jobs: [jobId] });
+    assert.equal((await as(credentials).send(ask)).jobs?.length, 1);
+    await assert.rejects(as({ ...credentials, sessionToken: "other" }).send(ask), { name: "UnrecognizedClientException" });
+    await new Promise((resolve) => setTimeout(resolve, Date.parse(Expiration) - Date.now() + 100));
+    await assert.rejects(as(credentials).send(ask), { name: "ExpiredTokenException" });
+  });
+
+  test("counts where the SDK of the job asks, here and at other services, also after its credentials have ended", async () => {
+    const identities = new Identities();
+    await using bucket = await S3Server.start({ identities, bucket: "b" });
+    await using batch = await BatchFixture.start({ timeScale: 1, credentialMs: 300, identities });
+    await batch.client.send(new RegisterJobDefinitionCommand(definition));
+    const sdk = (name: string): string => JSON.stringify(import.meta.resolve(`@aws-sdk/${name}`));
+    const script = `(async () => {
+      const { BatchClient, DescribeJobsCommand } = await import(${sdk("client-batch")});
+      const { S3Client, PutObjectCommand } = await import(${sdk("client-s3")});
+      const [batch, s3] = [new BatchClient({}), new S3Client({ forcePathStyle: true })];
+      for (const Key of ["1", "2"]) {
+        const { jobs } = await batch.send(new DescribeJobsCommand({ jobs: [process.env.AWS_BATCH_JOB_ID] }));
+        await s3.send(new PutObjectCommand({ Bucket: "b", Key, Body: jobs[0].status }));
+        await new Promise((resolve) => setTimeout(resolve, 400));
+      }
+    })()`;
+    const environment = Object.entries({
+      AWS_ENDPOINT_URL_BATCH: batch.server.endpoint,
+      AWS_ENDPOINT_URL_S3: bucket.url,
+      AWS_REGION: "eu-west-1",
+    }).map(([name, value]) => ({ name, value }));
+    const jobId = await batch.submit(script, { jobDefinition: "role", containerOverrides: { environment } });
+    assert.equal((await batch.server.whenStatus(jobId)).status, "SUCCEEDED", batch.server.logOf(jobId));
+    assert.deepEqual(bucket.writes, ["1", "2"]);
+  });
 });
 
 test("the server runs alone, too, and its jobs end with it", async () => {

@@ -30,7 +30,7 @@ export class BatchProcess implements AsyncDisposable {
     this.#lines = lines;
   }
 
-  static async start(options: Omit<BatchServerOptions, "runner"> = {}): Promise<BatchProcess> {
+  static async start(options: Omit<BatchServerOptions, "runner" | "identities"> = {}): Promise<BatchProcess> {
     const words = [join(import.meta.dirname, "main.ts"), "--options", JSON.stringify(options)];
     const child = spawn(process.execPath, words, { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -34,6 +34,7 @@ export const blockReasons = {
   maxResource: "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
   requirement: "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
   permissions: "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS",
+  unknown: "UNDETERMINED",
 } as const;
 
 export class Queues {

@@ -33,6 +33,8 @@ export type BatchServerOptions = {
   readonly port?: number;
   readonly host?: string;
   readonly seed?: number;
+  /** Shared with other servers, so that the credentials of a job's role count there, too. */
+  readonly identities?: Identities;
   /** How many times as fast durations of Batch pass. Timestamps and the limits on calls are those of an ordinary clock. */
   readonly timeScale?: number;
   /** Calls of SubmitJob and, counted apart, of anything else. */
@@ -92,7 +94,7 @@ export class BatchServer implements AsyncDisposable {
 
   private constructor(options: BatchServerOptions) {
     this.#options = options;
-    const identities = new Identities();
+    const identities = options.identities ?? new Identities();
     this.#timers = new Timers(options.timeScale ?? 1);
     this.#runner = options.runner ?? new ProcessRunner({ folder: this.#folder, imageEnvironment: options.imageEnvironment ?? {} });
     this.#credentials = new RoleCredentials(identities, options.credentialMs ?? 3_600_000);
@@ -199,6 +201,13 @@ export class BatchServer implements AsyncDisposable {
   /** Amazon has no machines for this environment any more, or has some again. */
   setExhausted(computeEnvironment: string, isExhausted: boolean): void {
     this.#world.queues.environment(computeEnvironment).isExhausted = isExhausted;
+    this.#world.scheduler.line.ask();
+  }
+
+  /** The environment can start nothing any more, for this reason. */
+  invalidate(computeEnvironment: string, statusReason: string): void {
+    const { detail } = this.#world.queues.environment(computeEnvironment);
+    Object.assign(detail, { status: "INVALID", statusReason });
     this.#world.scheduler.line.ask();
   }
 

@@ -19,13 +19,16 @@ import type { Answer, BucketCall, ObjectCall } from "./call.ts";
 import { Faults, isDoneFirst, type Fault } from "../aws/faults.ts";
 import { abortUpload, completeUpload, createUpload, listParts, listUploads, putPart } from "./multipart-requests.ts";
 import { attributesOf, copyObject, deleteObject, putObject, putTags, readObject, tagsOf } from "./object-requests.ts";
+import { Identities } from "../aws/identities.ts";
 import { Refusal } from "../aws/refusal.ts";
 import { text } from "../aws/xml.ts";
 import { documentOf } from "./document.ts";
-import { headerOf, parameter, parseTarget, Signatures, testCredentials, type Credentials, type RawTarget } from "../aws/signature.ts";
+import { headerOf, parameter, parseTarget, Signatures, type Credentials, type RawTarget } from "../aws/signature.ts";
 
 export type S3ServerOptions = {
   readonly credentials?: Credentials;
+  /** Instead of `credentials`: those who are known to other servers, too. */
+  readonly identities?: Identities;
   readonly port?: number;
   /** Address that it listens at; that of this machine alone by default. */
   readonly host?: string;
@@ -50,8 +53,8 @@ export class S3Server implements AsyncDisposable {
   private constructor(options: S3ServerOptions) {
     this.faults = new Faults(options.seed);
     this.#now = options.now ?? Date.now;
-    const known = options.credentials ?? testCredentials;
-    const find = (accessKeyId: string): Credentials | undefined => (accessKeyId === known.accessKeyId ? known : undefined);
+    const identities = options.identities ?? new Identities(options.credentials);
+    const find = identities.find.bind(identities);
     this.#signatures = new Signatures({ services: ["s3"], dialect: "s3", find, now: this.#now });
     if (options.bucket !== undefined) this.#buckets.set(options.bucket, new Bucket());
     const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
