@@ -75,6 +75,21 @@ export type Settings = {
   readonly launchIdleSeconds: number;
   /** Of launched workers, by an estimate; 0: any amount. */
   readonly launchUsdPerDay: number;
+  /** Queues of AWS Batch, names or ARNs: for Fargate, EC2 and GPUs, each with one that is never interrupted. Empty: there is none. */
+  readonly batchQueue: string;
+  readonly batchOnDemandQueue: string;
+  readonly batchEc2Queue: string;
+  readonly batchEc2OnDemandQueue: string;
+  readonly batchGpuQueue: string;
+  readonly batchGpuOnDemandQueue: string;
+  /** Of workers in Batch, where their step names none. */
+  readonly batchImage: string;
+  readonly batchJobRole: string;
+  readonly batchExecutionRole: string;
+  /** Containers on Fargate get a public address; they need one in public subnets. */
+  readonly batchPublicIp: "on" | "off";
+  /** In CloudWatch; empty: Batch's own. */
+  readonly batchLogGroup: string;
 };
 
 export type SettingName = keyof Settings;
@@ -135,6 +150,17 @@ export const settingKinds: Readonly<Record<SettingName, SettingKind & { readonly
   launchWindowSeconds: { kind: "number", least: 0, flag: "launch-window-seconds" },
   launchIdleSeconds: { kind: "number", least: 0, flag: "launch-idle-seconds" },
   launchUsdPerDay: { kind: "number", least: 0, flag: "launch-usd-per-day" },
+  batchQueue: { kind: "text", flag: null },
+  batchOnDemandQueue: { kind: "text", flag: null },
+  batchEc2Queue: { kind: "text", flag: null },
+  batchEc2OnDemandQueue: { kind: "text", flag: null },
+  batchGpuQueue: { kind: "text", flag: null },
+  batchGpuOnDemandQueue: { kind: "text", flag: null },
+  batchImage: { kind: "text", flag: null },
+  batchJobRole: { kind: "text", flag: null },
+  batchExecutionRole: { kind: "text", flag: null },
+  batchPublicIp: { kind: "choice", of: ["on", "off"], flag: null },
+  batchLogGroup: { kind: "text", flag: null },
 };
 
 export const settingNames = Object.keys(settingKinds).filter((name): name is SettingName => name in settingKinds);
@@ -151,6 +177,20 @@ export type DefaultsFrom = {
   readonly user: string;
   /** A coordinator is used. */
   readonly clustered: boolean;
+};
+
+const batchDefaults = {
+  batchQueue: () => "",
+  batchOnDemandQueue: () => "",
+  batchEc2Queue: () => "",
+  batchEc2OnDemandQueue: () => "",
+  batchGpuQueue: () => "",
+  batchGpuOnDemandQueue: () => "",
+  batchImage: () => "",
+  batchJobRole: () => "",
+  batchExecutionRole: () => "",
+  batchPublicIp: () => "on",
+  batchLogGroup: () => "",
 };
 
 export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user, clustered }: DefaultsFrom): unknown {
@@ -203,6 +243,7 @@ export function defaultOf(name: Exclude<SettingName, "dir">, { env, dir, user, c
     launchWindowSeconds: () => 3,
     launchIdleSeconds: () => 120,
     launchUsdPerDay: () => 0,
+    ...batchDefaults,
   };
   return defaults[name]();
 }
