@@ -91,7 +91,11 @@ export class Network {
 
   /** Nothing may live there any more. */
   close(): void {
-    for (const { name } of this.#places.values()) ip("netns", "del", name);
+    for (const { name, link } of this.#places.values()) {
+      // The system takes its time to remove what was in a namespace, and the next network has the same names.
+      ip("link", "del", link);
+      ip("netns", "del", name);
+    }
     this.#places.clear();
   }
 }
