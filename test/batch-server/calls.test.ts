@@ -207,7 +207,7 @@ test("queues refuse environments of both kinds, and environments what doesn't go
   assert.equal(computeEnvironments[0]?.status, "VALID");
 });
 
-describe("questions", () => {
+describe("questions", { concurrency: true }, () => {
   test("may be about a hundred jobs at most", async () => {
     await using batch = await BatchFixture.start(quick);
     const jobs = Array.from({ length: 101 }, (_, i) => String(i));
