@@ -33,6 +33,22 @@ const servingOptions: readonly OptionSpec[] = [
   { name: "auth", value: "WHEN", choices: ["on", "off"], help: "off: whoever can connect may do everything" },
 ];
 
+const launchingOptions: readonly OptionSpec[] = [
+  {
+    name: "launcher",
+    value: "WHO",
+    choices: ["none", "process", "batch"],
+    help: "launch workers for steps with @batch: in AWS Batch, or as processes of this machine (default: none)",
+  },
+  { name: "advertise", value: "ADDRESS", help: "how launched workers reach this coordinator (default: where it listens)" },
+  { name: "launch-max", value: "N", help: "launched workers at a time (default: 100)" },
+  { name: "launch-max-per-run", value: "N", help: "of these, for one run (default: 100)" },
+  { name: "launch-min", value: "N", help: "workers of a shape that stay once they are there (default: 0)" },
+  { name: "launch-window-seconds", value: "N", help: "how long demand may grow before workers are launched (default: 3)" },
+  { name: "launch-idle-seconds", value: "N", help: "how long a launched worker stays idle (default: 120)" },
+  { name: "launch-usd-per-day", value: "N", help: "launch nothing more that day once so much is spent, by an estimate (default: 0, any)" },
+];
+
 const offeringOptions: readonly OptionSpec[] = [
   { name: "slots", value: "N", help: "tasks at a time (default: the number of cores)" },
   { name: "cpu", value: "N", help: "cores offered (default: all)" },
@@ -101,6 +117,7 @@ export const clusterCommands: readonly CommandSpec[] = [
     options: [
       ...servingOptions,
       { name: "nats", value: "URL", help: "task queue in a nats-server with JetStream (default: within the coordinator)" },
+      ...launchingOptions,
       drainOption,
     ],
     examples: [

@@ -19,6 +19,7 @@ import type { Environment } from "../terminal.ts";
 import { startBlobService, type BlobServiceOptions } from "./blob-service.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 import { openGuard } from "./guard.ts";
+import type { LaunchingFrom, OpenedLaunching } from "./launching.ts";
 import { Monitor } from "./monitor.ts";
 import { addressOf, type TcpAddress } from "./tcp-address.ts";
 
@@ -89,6 +90,9 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   const port = httpPort(monitor, started, version);
   const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log, port });
   opened.push(() => blobs.http.close());
+  const launching =
+    settings.launcher === "none" ? null : await launchingOf({ ...options, folder: folder.path, fingerprint: guard.fingerprint });
+  opened.push(() => launching?.close());
   const coordinator = await startCoordinator({
     ledger,
     logs,
@@ -103,6 +107,7 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
     blobs: blobs.access,
     sweep: blobs.sweep,
     secrets: new FileSecretStore(join(folder.path, "secrets")),
+    launching: launching === null ? null : (address) => launching.terms(address),
     metrics,
     probes: monitor.probes({ folder: folder.path, ledger, store: blobs.check }),
     adoptUnfinished: true,
@@ -116,6 +121,11 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   folder.describe({ ...served, host: hostname(), pid: process.pid, tokenFile: guard.tokenFile, startedAt: new Date().toISOString() });
   log.info({ event: "coordinator.listening", ...served, data: folder.path }, "the coordinator is ready");
   return { address, http, close: () => closeAll(opened) };
+}
+
+/** Loaded only where workers are launched. @throws CliError missing, LedgerError */
+async function launchingOf(from: LaunchingFrom): Promise<OpenedLaunching | null> {
+  return (await import("./launching.ts")).openLaunching(from);
 }
 
 /** Null until it serves: its HTTP port is there before. */
