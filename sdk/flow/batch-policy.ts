@@ -12,10 +12,11 @@ export const tmpfsMax = 16;
 /** What AWS Batch is asked for where the author asks for nothing. */
 const defaults: Resources = { cpu: 1, memoryMiB: 4096, gpu: 0 };
 
-const known =
-  "cpu memory gpu queue image jobRole executionRole platform slots sharedMemory tmpfs maxSwap swappiness ephemeralStorage env tags".split(
-    " ",
-  );
+const sizeOptions = ["cpu", "memory", "gpu", "slots"];
+const placeOptions = ["queue", "image", "jobRole", "executionRole", "platform"];
+const containerOptions = ["sharedMemory", "tmpfs", "maxSwap", "swappiness", "ephemeralStorage", "env", "tags"];
+/** In the order in which they are named to people. */
+export const batchOptions: readonly string[] = [...sizeOptions, ...placeOptions, ...containerOptions];
 
 /** What else the step has that decides where it can run. */
 type Beside = { readonly resources: StepResources; readonly timeoutSeconds: number | null };
@@ -23,7 +24,7 @@ type Beside = { readonly resources: StepResources; readonly timeoutSeconds: numb
 /** The larger of what `@resources` and `@batch` ask for, each. */
 export function readBatch(reader: OptionReader | null, beside: Beside): BatchPlacement | null {
   if (reader === null) return null;
-  reader.refuseOthers(known);
+  reader.refuseOthers(batchOptions);
   const { resources } = beside;
   const own = readSizes(reader, { cpu: null, memoryMiB: null, gpu: 0 });
   const placement = {

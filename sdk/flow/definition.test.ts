@@ -103,7 +103,7 @@ test("wrong options are told one by one, each with what is right", () => {
     "d: @resources: cpu is 0; give a number from 0.01 to 4096",
     "d: @resources: memory is 1.5; give a whole number from 16 to 16777216",
     'd: @resources: gpu is "1"; give a whole number from 0 to 1024',
-    "d: @batch: there is no option gpus; its options are cpu, memory, gpu, queue, image, jobRole, executionRole, platform, slots, sharedMemory, tmpfs, maxSwap, swappiness, ephemeralStorage, env, tags",
+    "d: @batch: there is no option gpus; its options are cpu, memory, gpu, slots, queue, image, jobRole, executionRole, platform, sharedMemory, tmpfs, maxSwap, swappiness, ephemeralStorage, env, tags",
     'd: @batch: image is ""; give a text that is not empty, or leave it out',
     'd: @environment: A-B is "x"; names are letters, digits and _; values are texts',
     'f: @catchError: var: "input" is reserved: every flow has a this.input of its own; choose the name of an artifact that the flow declares',
