@@ -6,7 +6,7 @@ import { listAt, objectAt, resourcesOf, textAt, textsAt, type Json, type Resourc
 type Statement = { readonly id: string; readonly kind: "identity" | "resource" | "trust"; readonly value: Json };
 
 export async function checkAccess(stack: Stack): Promise<readonly string[]> {
-  const about = await Promise.all(statementsOf(stack).map((one) => aboutStatement(one, stack)));
+  const about = await Promise.all(statementsOf(stack).map((one) => judge(one, stack)));
   return [...about.flat(), ...aboutRoles(stack), ...aboutUses(stack)];
 }
 
@@ -30,6 +30,18 @@ function statementsOf(stack: Stack): readonly Statement[] {
         return [];
     }
   });
+}
+
+/** Most statements are the same with all parameters. */
+const judged = new Map<string, Promise<readonly string[]>>();
+
+function judge(statement: Statement, stack: Stack): Promise<readonly string[]> {
+  const text = JSON.stringify(statement);
+  const named = [...text.matchAll(/«([^».]+)/g)].map(([, id = ""]) => stack.resources.get(id)?.type);
+  const key = `${text} ${named.join(" ")}`;
+  const known = judged.get(key) ?? aboutStatement(statement, stack);
+  judged.set(key, known);
+  return known;
 }
 
 async function aboutStatement({ id, kind, value }: Statement, stack: Stack): Promise<readonly string[]> {

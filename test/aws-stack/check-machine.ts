@@ -35,6 +35,7 @@ function aboutScript(id: string, script: string, stack: Stack): readonly string[
   found.push(...syntaxOf(script).map((line) => `${id}: ${line}`));
   const known = new Set(settingNames.map(variableOf));
   for (const [name] of script.matchAll(/\bSTEPWELL_[A-Z0-9_]+/g)) if (!known.has(name)) found.push(`${id}: there is no setting ${name}`);
+  found.push(...aboutSettings(id, script, stack));
   const [, agent = ""] = /<<'AGENT'\n(.*?)\nAGENT\n/s.exec(script) ?? [];
   if (!isJson(agent)) found.push(`${id}: the settings of the CloudWatch agent are no JSON`);
   const [, signalled = ""] = /cfn-signal .*--resource (\w+)/.exec(script) ?? [];
@@ -53,6 +54,39 @@ function aboutScript(id: string, script: string, stack: Stack): readonly string[
   const places = order.map((part) => script.indexOf(part));
   if (places.some((place, index) => place < 0 || place < (places[index - 1] ?? 0))) found.push(`${id}: does things in the wrong order`);
   return found;
+}
+
+/** The setting for each queue of the stack. */
+const queueSettings: Readonly<Record<string, string>> = {
+  STEPWELL_BATCH_QUEUE: "FargateQueue",
+  STEPWELL_BATCH_ON_DEMAND_QUEUE: "FargateOnDemandQueue",
+  STEPWELL_BATCH_EC2_QUEUE: "Ec2Queue",
+  STEPWELL_BATCH_EC2_ON_DEMAND_QUEUE: "Ec2OnDemandQueue",
+  STEPWELL_BATCH_GPU_QUEUE: "GpuQueue",
+  STEPWELL_BATCH_GPU_ON_DEMAND_QUEUE: "GpuOnDemandQueue",
+};
+
+/** What the coordinator is told of the stack that it is in. */
+function aboutSettings(id: string, script: string, stack: Stack): readonly string[] {
+  const [, text = ""] = /<<'SETTINGS'\n(.*?)\nSETTINGS\n/s.exec(script) ?? [];
+  const settings = new Map(text.split("\n").map((line) => [line.replace(/=.*/, ""), line.replace(/^[^=]*=/, "")]));
+  const queues = Object.entries(queueSettings).map(([name, queue]) => [name, stack.resources.has(queue) ? `«${queue}»` : ""] as const);
+  const wanted = new Map<string, string>([
+    ...queues,
+    ["STEPWELL_LAUNCHER", "batch"],
+    ["STEPWELL_ADVERTISE", "«Interface.PrimaryPrivateIpAddress»:7420"],
+    ["STEPWELL_BATCH_JOB_ROLE", "«JobRole.Arn»"],
+    ["STEPWELL_BATCH_EXECUTION_ROLE", "«ExecutionRole.Arn»"],
+    ["STEPWELL_BATCH_LOG_GROUP", "«WorkerLogs»"],
+    ["STEPWELL_BATCH_PUBLIC_IP", stack.parameters["WorkerSubnets"] === "private" ? "off" : "on"],
+    ["STEPWELL_STORE_ACCESS", stack.parameters["StoreAccess"] ?? ""],
+  ]);
+  const names = (settings.get("STEPWELL_TLS_NAMES") ?? "").split(",");
+  const reached = ["«Interface.PrimaryPrivateIpAddress»", ...(stack.resources.has("Balancer") ? ["«Balancer.DNSName»"] : [])];
+  return [
+    ...[...wanted].flatMap(([name, value]) => (settings.get(name) === value ? [] : [`${id}: ${name} is not "${value}"`])),
+    ...reached.filter((name) => !names.includes(name)).map((name) => `${id}: the coordinator has no certificate for ${name}`),
+  ];
 }
 
 const checked = new Map<string, readonly string[]>();

@@ -16,7 +16,7 @@ const everything = { Gpu: "yes", WorkerSubnets: "private", StoreAccess: "role", 
 /** In so many of twenty. */
 const caughtOfTwenty = 19;
 
-test("nearly every mistake in the template is found", { timeout: 120_000 }, async (t) => {
+test("nearly every mistake in the template is found", { timeout: 170_000 }, async (t) => {
   using validator = new Validator();
   assert.deepEqual([...(await ownProblems(text, pairs)), ...validator.problems(text, everything)], [], "it is right to begin with");
   const missed: string[] = [];

@@ -190,6 +190,18 @@ export const mutants: readonly Mutant[] = [
   mutant("a quote that is left open", "echo STEPWELL_NATS=nats://127.0.0.1:4222", "echo 'STEPWELL_NATS=nats://127.0.0.1:4222"),
   mutant("a setting that does not exist", "STEPWELL_STORE_ACCESS=", "STEPWELL_STOREACCESS="),
   mutant("a variable of the shell that CloudFormation would put in", "$metadata/api/token", "${metadata}/api/token"),
+  mutant(
+    "the last try on a queue of spot machines",
+    "STEPWELL_BATCH_ON_DEMAND_QUEUE=${FargateOnDemandQueue}",
+    "STEPWELL_BATCH_ON_DEMAND_QUEUE=${FargateQueue}",
+  ),
+  mutant("a role by its name in a setting", "JOB_ROLE=${JobRole.Arn}", "JOB_ROLE=${JobRole}"),
+  mutant("private workers who ask for public addresses", 'PublicIp: !If [HasPrivateWorkers, "off", "on"]', 'PublicIp: "on"'),
+  mutant(
+    "a certificate without the name that clients use",
+    "STEPWELL_TLS_NAMES=${Interface.PrimaryPrivateIpAddress}${TlsName}",
+    "STEPWELL_TLS_NAMES=${Interface.PrimaryPrivateIpAddress}",
+  ),
   mutant("a signal for another resource", "--resource Machine", "--resource Coordinator"),
   mutant("a second machine beside the first", "MinInstancesInService: 0", "MinInstancesInService: 1"),
   mutant("two machines", 'MaxSize: "1"', 'MaxSize: "2"'),
@@ -230,5 +242,5 @@ export const mutants: readonly Mutant[] = [
     "        Subnets:\n          - !If [HasPrivateWorkers, !Ref PrivateSubnet1, !Ref PublicSubnet1]\n",
     "        Subnets: &subnets\n          - !If [HasPrivateWorkers, !Ref PrivateSubnet1, !Ref PublicSubnet1]\n",
   ),
-  mutant("a default that is refused", "    Default: 20\n    MinValue: 8", "    Default: -1\n    MinValue: 0"),
+  mutant("a default that is refused", "    Default: 50\n    MinValue: 0", "    Default: -1\n    MinValue: 0"),
 ];
