@@ -17,8 +17,9 @@ const choices: readonly (readonly [string, string, string])[] = [
   ["ExistingBucket", "", "an-older-bucket"],
 ];
 
-/** Those that go together: the key of a bucket, and the snapshot of a ledger that names what is in it. */
-function withCompanions(parameters: Parameters): Parameters {
+/** Those that go together: the key of a bucket, the snapshot of a ledger that names what is in it, and who hears of a budget. */
+function withCompanions(given: Parameters): Parameters {
+  const parameters = given["AlarmEmail"] === "" ? { ...given, MonthlyBudgetUsd: "0" } : given;
   if (parameters["ExistingBucket"] === "") return parameters;
   const ExistingKey = "arn:aws:kms:eu-west-1:123456789012:key/0a";
   return { ...parameters, ExistingKey, DataSnapshot: "snap-0a1b", DomainName: "stepwell.example.org" };
@@ -28,7 +29,7 @@ export const allCombinations: readonly Parameters[] = Array.from({ length: 2 ** 
   withCompanions(Object.fromEntries(choices.map(([name, ...values], index) => [name, values[(bits >> index) & 1] ?? ""]))),
 );
 
-/** Every two choices occur together in each of their four ways. */
+/** Every two choices occur together in each way that they can. */
 export const pairs: readonly Parameters[] = pairwise();
 
 function pairwise(): readonly Parameters[] {
