@@ -44,7 +44,8 @@ after(() => folder[Symbol.dispose]());
 
 test("the package holds what runs and its types: no sources, tests, benchmarks, maps, and nothing whose source is gone", () => {
   const paths = packed.files.map((file) => file.path);
-  const allowed = /^(package\.json|README\.md|LICENSE|docs\/.+|deploy\/(aws|systemd)\/[^/]+|dist\/.+\.(js|cjs|d\.ts|d\.cts|txt|html|css|svg))$/;
+  const allowed =
+    /^(package\.json|README\.md|LICENSE|docs\/.+|deploy\/(aws|systemd)\/[^/]+|dist\/.+\.(js|cjs|d\.ts|d\.cts|txt|html|css|svg))$/;
   assert.deepEqual(
     paths.filter((path) => !allowed.test(path)),
     [],
