@@ -49,9 +49,12 @@ function goingOn({ outputs: { Bucket, LedgerVolume } }: StackView): readonly str
 
 /** The template says what is kept, and so it is changed first; and a bucket goes only when it is empty. */
 async function letGo(context: Context, stacks: Stacks, stack: StackView): Promise<void> {
-  const template = withoutKeeping(await stacks.templateOf(stack.id));
-  const set = await stacks.propose(stack.name, stack, { template, given: new Map(), names: parameterNames(template) });
-  if (set !== null) await finish(context, { name: stack.name, events: stacks.apply(set) });
+  // One that came to nothing keeps nothing, and can only end.
+  if (/^(CREATE|UPDATE|UPDATE_ROLLBACK)_COMPLETE$/.test(stack.status)) {
+    const template = withoutKeeping(await stacks.templateOf(stack.id));
+    const set = await stacks.propose(stack.name, stack, { template, given: new Map(), names: parameterNames(template) });
+    if (set !== null) await finish(context, { name: stack.name, events: stacks.apply(set) });
+  }
   const { Bucket } = stack.outputs;
   if (Bucket !== undefined) await empty(Bucket, context.options.text("region"));
 }

@@ -93,6 +93,8 @@ test("what fails is named with its reason, and the exit code says so", options, 
   const again = await project.say("aws deploy --yes");
   assert.equal(again.exit, 6);
   assert.match(again.err, /take it away first: stepwell aws destroy/);
+  await project.ask("aws destroy --yes --delete-data");
+  await project.ask("aws deploy --yes");
 });
 
 test("destroy keeps the data and says how to go on with it", options, async (t) => {
