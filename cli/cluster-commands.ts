@@ -38,7 +38,7 @@ const launchingOptions: readonly OptionSpec[] = [
     name: "launcher",
     value: "WHO",
     choices: ["none", "process", "batch"],
-    help: "who launches workers for @batch: AWS Batch, or this machine as processes (default: none)",
+    help: "who launches workers for @batch: AWS Batch, or processes here (default: none)",
   },
   { name: "advertise", value: "ADDRESS", help: "how launched workers reach this coordinator (default: where it listens)" },
   { name: "launch-max", value: "N", help: "launched workers at a time (default: 100)" },
