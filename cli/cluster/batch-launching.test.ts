@@ -3,15 +3,18 @@
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
+import { bootstrapCommand } from "../../coordinator/adapters/batch/bootstrap.ts";
 import type { BatchSettings } from "../../coordinator/adapters/batch/batch-settings.ts";
 import { Options } from "../arguments.ts";
 import { CliError } from "../cli-error.ts";
 import { loadSettings } from "../settings.ts";
 import { batchSettings } from "./batch-launching.ts";
 
+const worker = { url: "http://127.0.0.1:7421/worker/1", sha256: "ab" };
+
 function settingsFrom(variables: Readonly<Record<string, string>>): BatchSettings {
   const env = { XDG_CONFIG_HOME: tmpdir(), USER: "ada", ...variables };
-  return batchSettings(loadSettings({ options: new Options(new Map()), env, cwd: tmpdir() }).settings);
+  return batchSettings(loadSettings({ options: new Options(new Map()), env, cwd: tmpdir() }).settings, worker);
 }
 
 const enough = {
@@ -39,7 +42,7 @@ test("queues, image and roles are settings like others", () => {
     executionRole: "arn:aws:iam::123456789012:role/pull",
     publicIp: false,
     logGroup: "/workers",
-    command: ["stepwell", "worker"],
+    command: bootstrapCommand(worker),
   });
   const { publicIp, logGroup, jobRole, queues } = settingsFrom(enough);
   assert.deepEqual([publicIp, logGroup, jobRole, queues.ec2], [true, null, null, null]);

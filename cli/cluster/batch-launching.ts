@@ -1,19 +1,20 @@
 // A launcher of workers in AWS Batch, from the settings of a coordinator.
 
+import { bootstrapCommand, type WorkerFile } from "../../coordinator/adapters/batch/bootstrap.ts";
 import type { BatchSettings } from "../../coordinator/adapters/batch/batch-settings.ts";
 import type { Launcher } from "../../coordinator/ports/launcher.ts";
 import { CliError } from "../cli-error.ts";
 import type { Settings } from "../settings.ts";
 
 /** @throws CliError missing */
-export async function openBatch(settings: Settings): Promise<Launcher> {
-  const batch = batchSettings(settings);
+export async function openBatch(settings: Settings, worker: WorkerFile): Promise<Launcher> {
+  const batch = batchSettings(settings, worker);
   const { openBatchLauncher } = await import("../../coordinator/adapters/batch/batch-launcher.ts");
   return openBatchLauncher({ settings: batch });
 }
 
 /** @throws CliError missing */
-export function batchSettings(settings: Settings): BatchSettings {
+export function batchSettings(settings: Settings, worker: WorkerFile): BatchSettings {
   const queues = {
     fargate: orNull(settings.batchQueue),
     fargateOnDemand: orNull(settings.batchOnDemandQueue),
@@ -23,7 +24,7 @@ export function batchSettings(settings: Settings): BatchSettings {
     gpuOnDemand: orNull(settings.batchGpuOnDemandQueue),
   };
   if (Object.values(queues).every((queue) => queue === null)) throw missing("a queue", "STEPWELL_BATCH_QUEUE", "its name or ARN");
-  if (settings.batchImage === "") throw missing("an image", "STEPWELL_BATCH_IMAGE", "one that has Stepwell in it");
+  if (settings.batchImage === "") throw missing("an image", "STEPWELL_BATCH_IMAGE", "one that has Node, like node:24-bookworm-slim");
   const needsRole = queues.fargate !== null || queues.fargateOnDemand !== null;
   if (needsRole && settings.batchExecutionRole === "") {
     throw missing("an execution role, as Fargate does", "STEPWELL_BATCH_EXECUTION_ROLE", "its ARN");
@@ -35,7 +36,7 @@ export function batchSettings(settings: Settings): BatchSettings {
     executionRole: orNull(settings.batchExecutionRole),
     publicIp: settings.batchPublicIp === "on",
     logGroup: orNull(settings.batchLogGroup),
-    command: ["stepwell", "worker"],
+    command: bootstrapCommand(worker),
   };
 }
 

@@ -2,15 +2,19 @@
 
 import { join } from "node:path";
 import { ProcessLauncher } from "../../coordinator/adapters/process-launcher.ts";
+import type { HttpServer } from "../../coordinator/api/http/http-server.ts";
+import type { GivenWorker } from "../../coordinator/api/http/worker-route.ts";
 import { SqliteLaunchLedger } from "../../coordinator/adapters/sqlite-launch-ledger.ts";
 import type { LaunchLimits } from "../../coordinator/core/launching/sight.ts";
 import type { Launcher } from "../../coordinator/ports/launcher.ts";
 import type { LaunchLedger } from "../../coordinator/ports/launch-ledger.ts";
 import type { LaunchingTerms } from "../../coordinator/shell/launching/launching.ts";
 import { launchVariables } from "../../proto/launch.ts";
+import { addressText } from "../../sdk/wire/address.ts";
 import type { Settings } from "../settings.ts";
 import type { Environment } from "../terminal.ts";
 import { reachable } from "./reach.ts";
+import { addressOf, type TcpAddress } from "./tcp-address.ts";
 
 export type LaunchingFrom = {
   readonly settings: Settings;
@@ -19,6 +23,11 @@ export type LaunchingFrom = {
   readonly folder: string;
   /** Of its own authority; null where it doesn't use that. */
   readonly fingerprint: string | null;
+  /** What containers are given at the HTTP port; null where there is none for them. */
+  readonly worker: GivenWorker | null;
+  readonly http: Pick<HttpServer, "port" | "tls">;
+  /** Where the coordinator will listen. */
+  readonly listen: TcpAddress;
 };
 
 export type OpenedLaunching = { terms(address: string): LaunchingTerms; close(): Promise<void> };
@@ -47,14 +56,23 @@ export async function openLaunching(from: LaunchingFrom): Promise<OpenedLaunchin
   };
 }
 
-async function launcherOf({ settings, env, folder }: LaunchingFrom): Promise<Launcher | null> {
+async function launcherOf({ settings, env, folder, worker, ...at }: LaunchingFrom): Promise<Launcher | null> {
   if (settings.launcher === "none") return null;
-  if (settings.launcher === "batch") return (await import("./batch-launching.ts")).openBatch(settings);
+  if (worker !== null) {
+    const { openBatch } = await import("./batch-launching.ts");
+    return openBatch(settings, { url: workerUrl(settings, worker, at), sha256: worker.sha256 });
+  }
   return new ProcessLauncher({
     folder: join(folder, "launched"),
     command: [process.execPath, process.argv[1] ?? "", "worker"],
     environment: withoutOwnSettings(env),
   });
+}
+
+/** At the host by which launched workers reach the coordinator. */
+function workerUrl({ advertise }: Settings, { path }: GivenWorker, { listen, http }: Pick<LaunchingFrom, "listen" | "http">): string {
+  const { host } = addressOf(advertise === "" ? reachable(addressText({ kind: "tcp", ...listen })) : advertise, "--advertise");
+  return `${http.tls ? "https" : "http"}://${addressText({ kind: "tcp", host, port: http.port })}${path}`;
 }
 
 /** The coordinator's settings and token are not those of its workers. */

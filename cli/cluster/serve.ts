@@ -8,6 +8,7 @@ import { MemoryTaskQueue } from "../../coordinator/adapters/memory-task-queue.ts
 import { SqliteLedger } from "../../coordinator/adapters/sqlite-ledger.ts";
 import { SystemClock } from "../../coordinator/adapters/system-clock.ts";
 import { watchRoutes } from "../../coordinator/api/http/watch-routes.ts";
+import { workerRoute, type GivenWorker } from "../../coordinator/api/http/worker-route.ts";
 import { RenewedTls } from "../../coordinator/adapters/tls/renewal.ts";
 import { startCoordinator, type Coordinator } from "../../coordinator/main.ts";
 import type { Clock } from "../../coordinator/ports/clock.ts";
@@ -22,6 +23,7 @@ import { openGuard } from "./guard.ts";
 import type { LaunchingFrom, OpenedLaunching } from "./launching.ts";
 import { Monitor } from "./monitor.ts";
 import { addressOf, type TcpAddress } from "./tcp-address.ts";
+import { oneFileWorker } from "./worker-file.ts";
 
 export type ServeOptions = {
   readonly settings: Settings;
@@ -87,11 +89,19 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   opened.push(() => renewed?.close());
   const tls = renewed?.tls ?? null;
   const started: Started = { coordinator: null };
-  const port = httpPort(monitor, started, version);
+  // What Batch runs are images with Node, which fetch the worker from here.
+  const worker = settings.launcher === "batch" ? oneFileWorker(folder.identity) : null;
+  const port = httpPort(monitor, started, { version, worker });
   const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log, port });
   opened.push(() => blobs.http.close());
-  const launching =
-    settings.launcher === "none" ? null : await launchingOf({ ...options, folder: folder.path, fingerprint: guard.fingerprint });
+  const launching = await launchingOf({
+    ...options,
+    folder: folder.path,
+    fingerprint: guard.fingerprint,
+    worker,
+    http: blobs.http,
+    listen,
+  });
   opened.push(() => launching?.close());
   const coordinator = await startCoordinator({
     ledger,
@@ -125,15 +135,18 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
 
 /** Loaded only where workers are launched. @throws CliError missing, LedgerError */
 async function launchingOf(from: LaunchingFrom): Promise<OpenedLaunching | null> {
-  return (await import("./launching.ts")).openLaunching(from);
+  return from.settings.launcher === "none" ? null : (await import("./launching.ts")).openLaunching(from);
 }
 
 /** Null until it serves: its HTTP port is there before. */
 type Started = { coordinator: Coordinator | null };
 
-function httpPort({ registry, metrics }: Monitor, started: Started, version: string): BlobServiceOptions["port"] {
+type Given = { readonly version: string; readonly worker: GivenWorker | null };
+
+function httpPort({ registry, metrics }: Monitor, started: Started, { version, worker }: Given): BlobServiceOptions["port"] {
+  const watching = watchRoutes({ registry, version, health: () => started.coordinator?.control.health() ?? null });
   return {
-    routes: watchRoutes({ registry, version, health: () => started.coordinator?.control.health() ?? null }),
+    routes: worker === null ? watching : [...watching, workerRoute(worker)],
     identify: (authorization, from) => {
       if (started.coordinator === null) throw new ControlError("unavailable", "the coordinator is starting: ask again");
       return started.coordinator.identify(authorization, from);

@@ -84,6 +84,8 @@ const otherActions = {
   "GET /blobs/SHA256[/pieces]": "anyone",
   "HEAD /blobs/SHA256[/pieces]": "anyone",
   "PUT /blobs/SHA256[/pieces]": "anyone",
+  // Containers that a coordinator launches are told the key, and have nothing else to show before they are workers.
+  "GET /worker/KEY": "anyone",
   // Those who watch over processes have no token, and are told nothing but how it is.
   "GET /healthz": "anyone",
   "GET /readyz": "anyone",
