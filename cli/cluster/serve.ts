@@ -94,14 +94,8 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   const port = httpPort(monitor, started, { version, worker });
   const blobs = await startBlobService({ folder, settings, http: httpAt, tls, nowMs: () => clock.nowMs(), log, port });
   opened.push(() => blobs.http.close());
-  const launching = await launchingOf({
-    ...options,
-    folder: folder.path,
-    fingerprint: guard.fingerprint,
-    worker,
-    http: blobs.http,
-    listen,
-  });
+  const { fingerprint } = guard;
+  const launching = await launchingOf({ ...options, folder: folder.path, fingerprint, worker, http: blobs.http, listen });
   opened.push(() => launching?.close());
   const coordinator = await startCoordinator({
     ledger,
@@ -127,7 +121,7 @@ async function serveFrom(folder: DataFolder, options: ServeOptions, opened: Open
   started.coordinator = coordinator;
   const { address } = coordinator;
   const http = `${httpAt.host}:${blobs.http.port}`;
-  const served = { address, http, fingerprint: guard.fingerprint };
+  const served = { address, http, fingerprint };
   folder.describe({ ...served, host: hostname(), pid: process.pid, tokenFile: guard.tokenFile, startedAt: new Date().toISOString() });
   log.info({ event: "coordinator.listening", ...served, data: folder.path }, "the coordinator is ready");
   return { address, http, close: () => closeAll(opened) };
