@@ -101,7 +101,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
 }
 
 async function assemble(options: CoordinatorOptions, server: GrpcServer | null, ready: (ports: ServerPorts) => void): Promise<Coordinator> {
-  const { ledger, clock, logs, log, owner } = options;
+  const { ledger, clock, logs, log } = options;
   const history = new RunHistory(ledger);
   const shell = startShell(options, history);
   const { drivers, dispatcher, leases } = shell;
@@ -109,23 +109,7 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
   const traffic: Traffic = { follows: 0, onAnswered: () => undefined };
   const launching = launchingOf(options, shell, server?.address ?? "");
   options.metrics?.attach({ ...shell, queue: options.queue, clock, traffic, launching });
-  const control = new CoordinatorControl({
-    ...shell,
-    queue: options.queue,
-    log,
-    ledger,
-    clock,
-    logs,
-    history,
-    owner,
-    openControl,
-    health,
-    access: options.blobs ?? null,
-    sweep: options.sweep ?? null,
-    secrets: options.secrets ?? null,
-    placement: launching === null ? null : "batch",
-    launches: launching,
-  });
+  const control = controlOf(options, shell, { history, health, launching });
   if (options.adoptUnfinished) await adoptUnfinished(ledger, drivers, log);
   await launching?.open();
   const ports: ServerPorts = {
@@ -163,6 +147,29 @@ async function assemble(options: CoordinatorOptions, server: GrpcServer | null, 
       await logs.flush();
     },
   };
+}
+
+type Beside = { readonly history: RunHistory; readonly health: Health; readonly launching: Launching | null };
+
+function controlOf(options: CoordinatorOptions, shell: Shell, { history, health, launching }: Beside): CoordinatorControl {
+  const { queue, log, ledger, clock, logs, owner } = options;
+  return new CoordinatorControl({
+    ...shell,
+    queue,
+    log,
+    ledger,
+    clock,
+    logs,
+    history,
+    owner,
+    openControl,
+    health,
+    access: options.blobs ?? null,
+    sweep: options.sweep ?? null,
+    secrets: options.secrets ?? null,
+    placement: launching === null ? null : "batch",
+    launches: launching,
+  });
 }
 
 function timesOf(options: CoordinatorOptions): { readonly leaseMs: number; readonly beatMs: number } {

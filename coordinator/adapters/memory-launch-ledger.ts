@@ -12,7 +12,8 @@ export class MemoryLaunchLedger implements LaunchLedger {
   }
 
   async *read(): AsyncGenerator<LaunchEvent, void, undefined> {
-    yield* [...this.#events];
+    // What is appended meanwhile is left for the next reading.
+    yield* this.#events.slice();
   }
 
   async forget(launches: readonly LaunchId[]): Promise<void> {

@@ -15,7 +15,7 @@ import {
   type WorkerSize,
 } from "../ports/launcher.ts";
 
-export type MemoryWorker = { readonly ended: Promise<number>; stop(): void };
+type MemoryWorker = { readonly ended: Promise<number>; stop(): void };
 
 export type MemoryLauncherOptions = {
   /** Its environment is as a service's would be. `ended` gives its exit code. */
@@ -47,13 +47,16 @@ export class MemoryLauncher implements Launcher {
   #started(environment: Readonly<Record<string, string>>, job: string, index: number): Started {
     const worker = this.#start(environment, { job, index });
     const started: Started = { worker, stage: "running", stopped: false, failure: null };
-    void worker.ended.then((exitCode) => {
-      started.stage = exitCode === 0 ? "succeeded" : "failed";
-      if (exitCode === 0) return;
-      const kind = started.stopped ? "ended" : "exit";
-      started.failure = { index, kind, exitCode, reason: `it ended with ${exitCode}` };
-    });
+    void this.#watch(started, index);
     return started;
+  }
+
+  async #watch(started: Started, index: number): Promise<void> {
+    const exitCode = await started.worker.ended;
+    started.stage = exitCode === 0 ? "succeeded" : "failed";
+    if (exitCode === 0) return;
+    const kind = started.stopped ? "ended" : "exit";
+    started.failure = { index, kind, exitCode, reason: `it ended with ${exitCode}` };
   }
 
   async find(launches: readonly LaunchId[]): Promise<readonly FoundJob[]> {

@@ -28,7 +28,7 @@ test("another launcher on the folder finds what one before it has started, and e
   const next = launcherWith(lasting);
   const { job } = answer;
   assert.deepEqual(await next.find([launch]), [{ launch, job, over: false }]);
-  await next.end([{ job, indexes: null }], "not needed");
+  await next.end([{ job, indexes: null }]);
   while ((await next.describe([job]))[0]?.stages.running !== 0) await wait(20);
   assert.equal((await next.find([launch]))[0]?.over, true);
 });

@@ -355,8 +355,9 @@ type Change<T> = {
 };
 
 /** Where steps run is not for the client to say. */
-function placedOptions({ placement: _, ...options }: RunOptions, placement: RunOptions["placement"] | null): RunOptions {
-  return placement === null || placement === undefined ? options : { ...options, placement };
+function placedOptions(asked: RunOptions, placement: RunOptions["placement"] | null): RunOptions {
+  const { placement: ofClient, ...options } = asked;
+  return placement === null || placement === undefined ? (ofClient === undefined ? asked : options) : { ...options, placement };
 }
 
 type Beginning = { readonly run: RunId; readonly reused: readonly ReusedTask[]; readonly atMs: number };

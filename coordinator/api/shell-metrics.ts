@@ -24,10 +24,10 @@ export function countTheShell(registry: Registry, observed: Observed): void {
   countRuns(registry, observed);
   countQueue(registry, observed);
   countWorkers(registry, observed);
-  if (observed.launching !== null) countLaunches(registry, observed.launching);
+  countLaunches(registry, observed.launching);
 }
 
-function countLaunches(registry: Registry, launching: Pick<Launching, "figures">): void {
+function countLaunches(registry: Registry, launching: Observed["launching"]): void {
   const launches = registry.gauge({ name: "stepwell_launches_active", help: "Launches of workers that are not over." });
   const workers = registry.gauge({
     name: "stepwell_launched_workers",
@@ -39,7 +39,7 @@ function countLaunches(registry: Registry, launching: Pick<Launching, "figures">
     help: "What launched workers have cost since the beginning of the day, of UTC, by an estimate.",
   });
   registry.onRead(() => {
-    const figures = launching.figures();
+    const figures = launching?.figures() ?? { launches: 0, present: 0, pending: 0, spentUsd: 0 };
     launches.set(figures.launches);
     workers.set(figures.present, { state: "present" });
     workers.set(figures.pending, { state: "pending" });

@@ -43,7 +43,7 @@ export type WorkerSessionPorts = {
 const creditMax = 20_000;
 
 /** Decides which worker is the one of a launch that it says it is. */
-export interface Claims {
+interface Claims {
   /** Durable when it resolves: null, or why it is not. */
   claim(claim: LaunchClaim, worker: string): Promise<string | null>;
 }

@@ -27,6 +27,24 @@ const held = fc.record({ run: text, task: text, attempt: uint32, lease }, { noNu
 const labels = fc
   .dictionary(text, text, { noNullPrototype: true })
   .map((all) => Object.fromEntries(Object.entries(all).filter(([name]) => name !== "__proto__")));
+/** All but what a worker says only where it was launched. */
+const helloKeys = [
+  "worker",
+  "host",
+  "pid",
+  "version",
+  "protocol",
+  "oldestProtocol",
+  "slots",
+  "cpu",
+  "memoryMiB",
+  "gpu",
+  "labels",
+  "pool",
+  "unbounded",
+  "held",
+  "runs",
+] as const;
 const hello = fc.record(
   {
     worker: text,
@@ -44,8 +62,9 @@ const hello = fc.record(
     unbounded: fc.boolean(),
     held: fc.array(held),
     runs: fc.array(text.filter((run) => run !== "")),
+    launch: fc.record({ launch: text, index: uint32, job: text }, { noNullPrototype: true }),
   },
-  { noNullPrototype: true },
+  { noNullPrototype: true, requiredKeys: helloKeys },
 );
 const line = fc.record(
   { stream: fc.constantFrom("stdout" as const, "stderr" as const, "system" as const), atMs: double, text },

@@ -11,7 +11,7 @@ const hourMs = 3_600_000;
 export const minimumBilledMs = 60_000;
 
 /** Days are of UTC, counted from 1970. */
-export function dayOf(atMs: number): number {
+function dayOf(atMs: number): number {
   return Math.floor(atMs / dayMs);
 }
 

@@ -10,7 +10,7 @@ export type Due = { readonly events: LaunchEvent[]; readonly effects: LaunchEffe
 export type Following = { readonly sight: Sight; readonly memory: Memory; readonly limits: LaunchLimits; readonly due: Due };
 
 /** How long a launch that is over is kept, for people to see. Milliseconds. */
-export const keptAfterMs = 86_400_000;
+const keptAfterMs = 86_400_000;
 /** How long workers may go on whom nobody knows. Milliseconds. */
 const strangersMsMax = 120_000;
 /** A job that the service doesn't know any more, after it did, or for so long. Milliseconds. */
@@ -139,7 +139,7 @@ function endGivenUp(launch: Launch, job: string, { own, due }: FollowingSubmitte
 type Job = NonNullable<LaunchReport["job"]>;
 
 /** What has ended and never came. Who came and is away just now has ended, or comes back. */
-export function failedOf(launch: Launch, { ended }: Pick<Job, "ended">, connected: Sight["connected"]): number {
+function failedOf(launch: Launch, { ended }: Pick<Job, "ended">, connected: Sight["connected"]): number {
   let away = 0;
   for (const { worker, leftAtMs } of launch.workers.values()) if (leftAtMs !== null || !connected.has(worker)) away += 1;
   return Math.max(0, ended - away);

@@ -145,7 +145,7 @@ function sizeOf([first]: readonly Launch[]): Demand["size"] {
   return first === undefined ? null : { slots: first.slots, usdPerHour: first.usdPerHour };
 }
 
-export function retryAtMs({ lastAtMs, count }: Trouble, { limits }: Pick<Scaling, "limits">): number {
+function retryAtMs({ lastAtMs, count }: Trouble, { limits }: Pick<Scaling, "limits">): number {
   return lastAtMs + Math.min(limits.backoffMsMax, limits.backoffMs * 2 ** (count - 1));
 }
 

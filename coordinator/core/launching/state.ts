@@ -49,7 +49,7 @@ export type LaunchStage =
   | { readonly kind: "submitted"; readonly job: string; readonly sinceMs: number }
   | { readonly kind: "over"; readonly atMs: number; readonly end: LaunchEnd };
 
-export type LaunchedWorker = {
+type LaunchedWorker = {
   readonly worker: string;
   /** When it last came, so that what it cost before is not counted twice. */
   cameAtMs: number;
