@@ -38,8 +38,10 @@ void test("in a cluster only steps for Batch are told", () => {
   const resources = { ...none, cpu: 64 };
   const graph = (policies: Readonly<Record<string, Partial<StepPolicy>>>): FlowGraph => linear(["start", "train", "end"], policies);
   assert.deepEqual(clusterNotes(graph({ start: { resources } })), []);
-  assert.deepEqual(clusterNotes(graph({ start: { batch } })), ["note: start has @batch; it runs on the cluster's own workers"]);
+  assert.deepEqual(clusterNotes(graph({ start: { batch } })), [
+    "note: start has @batch; if the coordinator launches no workers, it runs on the cluster's own",
+  ]);
   assert.deepEqual(clusterNotes(graph({ start: { batch }, train: { batch } })), [
-    "note: start, train have @batch; they run on the cluster's own workers",
+    "note: start, train have @batch; if the coordinator launches no workers, they run on the cluster's own",
   ]);
 });

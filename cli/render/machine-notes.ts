@@ -11,11 +11,12 @@ export type Machine = {
   readonly pool: string;
 };
 
-/** In a cluster, where only Batch is lacking. */
+/** In a cluster, where only Batch may be lacking. */
 export function clusterNotes(graph: FlowGraph): readonly string[] {
   const batch = batchSteps(graph);
   if (batch.length === 0) return [];
-  return [`note: ${batch.join(", ")} ${batch.length === 1 ? "has @batch; it runs" : "have @batch; they run"} on the cluster's own workers`];
+  const [have, run] = batch.length === 1 ? ["has", "it runs"] : ["have", "they run"];
+  return [`note: ${batch.join(", ")} ${have} @batch; if the coordinator launches no workers, ${run} on the cluster's own`];
 }
 
 export function machineNotes(graph: FlowGraph, machine: Machine): readonly string[] {
