@@ -357,7 +357,8 @@ type Change<T> = {
 /** Where steps run is not for the client to say. */
 function placedOptions(asked: RunOptions, placement: RunOptions["placement"] | null): RunOptions {
   const { placement: ofClient, ...options } = asked;
-  return placement === null || placement === undefined ? (ofClient === undefined ? asked : options) : { ...options, placement };
+  if (placement === "batch") return { ...options, placement };
+  return ofClient === undefined ? asked : options;
 }
 
 type Beginning = { readonly run: RunId; readonly reused: readonly ReusedTask[]; readonly atMs: number };
