@@ -64,7 +64,7 @@ const hello = fc.record(
     runs: fc.array(text.filter((run) => run !== "")),
     launch: fc.record({ launch: text, index: uint32, job: text }, { noNullPrototype: true }),
   },
-  { noNullPrototype: true, requiredKeys: helloKeys },
+  { noNullPrototype: true, requiredKeys: [...helloKeys] },
 );
 const line = fc.record(
   { stream: fc.constantFrom("stdout" as const, "stderr" as const, "system" as const), atMs: double, text },
