@@ -10,7 +10,7 @@ export const agentMiB = 128;
 export const batchSlotsMax = 64;
 /** The largest machine of EC2, and the most GPUs of one. */
 export const ec2VcpuMax = 1920;
-export const ec2MemoryMiBMax = 32 * 1024 * 1024;
+const ec2MemoryMiBMax = 32 * 1024 * 1024;
 export const ec2GpuMax = 16;
 
 /** Fargate ends what has run for so long. */
