@@ -28,7 +28,7 @@ const ownAddress: Plugin = {
     onLoad({ filter: /\/dist\/.*\.js$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8");
       // Strings that hold the words don't ask.
-      return { contents: text.replaceAll(/(?<!")import\.meta\.url/g, `addressOf(${JSON.stringify(relative("dist", path))})`) };
+      return { contents: text.replaceAll(/(?<!")import\.meta\.url/g, `__stepwellAddress(${JSON.stringify(relative("dist", path))})`) };
     });
   },
 };
@@ -37,7 +37,9 @@ const ownAddress: Plugin = {
 const otherCommandsLeftOut: Plugin = {
   name: "other-commands-left-out",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/commands\// }, ({ path }) => (path === "./commands/worker.js" ? null : { path, external: true }));
+    onResolve({ filter: /^\.\/commands\// }, ({ path, importer }) =>
+      importer.endsWith("/cli/command-loader.js") && path !== "./commands/worker.js" ? { path, external: true } : null,
+    );
   },
 };
 
@@ -67,10 +69,13 @@ const [own, ...packages]: Built[] = await Promise.all([
     chunkNames: "dist/chunks/[hash]",
     format: "esm",
     splitting: true,
+    // Of what is loaded when it is needed, a bundle knows the names only in modules of this form.
+    mainFields: ["module", "main"],
+    // The bundler does not know of these names: they are ones that nobody else gives.
     banner: {
       js: [
-        `import { createRequire as ownRequire } from "node:module";`,
-        `const require = ownRequire(import.meta.url), addressOf = (path) => import.meta.url.replace(/(.*\\/dist\\/).*/, "$1") + path;`,
+        `import { createRequire as __stepwellCreateRequire } from "node:module";`,
+        `const require = __stepwellCreateRequire(import.meta.url), __stepwellAddress = (path) => import.meta.url.replace(/(.*\\/dist\\/).*/, "$1") + path;`,
       ].join(""),
     },
     plugins: [ownAddress, otherCommandsLeftOut],
