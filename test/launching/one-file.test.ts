@@ -88,7 +88,7 @@ test(
   options,
   async (t) => {
     await using store = await S3Server.start({ bucket });
-  using folder = temporaryFolder();
+    using folder = temporaryFolder();
     folder.write("modules.ts", flow);
     const cluster = await startCoordinator(folder.path, ["--listen", "0.0.0.0:0"]);
     t.after(() => cluster.coordinator[Symbol.asyncDispose]());
