@@ -47,13 +47,14 @@ const parseJob: Parser<KeptJob> = root(
   }),
 );
 
+/** Of one launch: a machine has only so much room. */
+const countMax = 64;
 /** Between the signal to stop and the end by force. Milliseconds. */
 const killAfterMs = 30_000;
 const jobFile = "job.json";
 
 export class ProcessLauncher implements Launcher {
-  /** Of one launch: a machine has only so much room. */
-  readonly countMax = 64;
+  readonly countMax = countMax;
   readonly lagMs = 0;
   readonly #options: ProcessLauncherOptions;
   /** Of the processes that this coordinator has started, by job and index. */
