@@ -252,5 +252,14 @@ const defaultCacheMiB = 10 * 1024;
 const mebibyte = 1024 * 1024;
 
 function userName(env: Environment): string {
-  return env["SUDO_USER"] ?? env["USERNAME"] ?? env["USER"] ?? userInfo().username;
+  return env["SUDO_USER"] ?? env["USERNAME"] ?? env["USER"] ?? nameOfThisUser();
+}
+
+/** In a container, users have numbers and often no names. */
+function nameOfThisUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user-${process.getuid?.() ?? 0}`;
+  }
 }

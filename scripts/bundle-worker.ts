@@ -5,7 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
-import { build, type Metafile, type OutputFile, type Plugin } from "esbuild";
+import { build, type BuildOptions, type Metafile, type OutputFile, type Plugin } from "esbuild";
 import { licencesOf } from "./licences.ts";
 
 /** What a step may import, and what is found beside a module when it is needed. */
@@ -43,7 +43,7 @@ const otherCommandsLeftOut: Plugin = {
   },
 };
 
-const options = {
+const options: BuildOptions & { readonly write: false; readonly metafile: true } = {
   bundle: true,
   platform: "node",
   target: "node22",
@@ -55,7 +55,7 @@ const options = {
   logLevel: "warning",
   // A program of its own, and services that nobody starts here.
   external: ["esbuild", "@grpc/proto-loader"],
-} as const;
+};
 
 type Manifest = Readonly<Record<"name" | "version" | "type", string>> & { readonly exports: Readonly<Record<string, unknown>> };
 type Built = { readonly outputFiles: OutputFile[]; readonly metafile: Metafile };

@@ -29,7 +29,14 @@ test("the systemd units are valid", { timeout: 30_000 }, (t) => {
 
 test("every variable in deploy/ is a setting, or a secret that is none", () => {
   const known = new Set([...settingNames.map(variableOf), "STEPWELL_TOKEN", "STEPWELL_IMAGE", "STEPWELL_NAMES"]);
-  for (const file of ["compose/compose.yaml", "compose/README.md", "docker/Dockerfile", "docker/README.md", "systemd/README.md", ...units.map((unit) => `systemd/${unit}`)]) {
+  for (const file of [
+    "compose/compose.yaml",
+    "compose/README.md",
+    "docker/Dockerfile",
+    "docker/README.md",
+    "systemd/README.md",
+    ...units.map((unit) => `systemd/${unit}`),
+  ]) {
     const named = [...read(file).matchAll(/\bSTEPWELL_[A-Z_]+/g)].map(([name]) => name);
     assert.ok(named.length > 0, file);
     for (const name of named) assert.ok(known.has(name), `${file} names ${name}`);

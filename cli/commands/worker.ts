@@ -26,7 +26,7 @@ export async function worker(context: Context): Promise<ExitCode> {
   const left = leftBeforeMachine({ env, log, drain, signal: over.signal });
   try {
     return await serveUntilStopped(
-      { drain, stop: () => lasting.stop(), ended: Promise.race([lasting.ended, left.finally(() => lasting.stop())]) },
+      { drain, stop: () => lasting.stop(), ended: Promise.race([lasting.ended, left.finally(() => void lasting.stop())]) },
       { drainSeconds: settings.drainSeconds, timeoutMs, log },
     );
   } finally {

@@ -3,7 +3,7 @@
 import type { FlowName, StepName } from "../../proto/ids.ts";
 
 /** `waiting` are called once there is room again. */
-export class Running {
+class Running {
   count = 0;
   /** Those who will count tasks in it. */
   users = 0;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FlowGraph, StepPolicy } from "../../proto/graph.ts";
 import { foreach, graphOf, node, step } from "../../test/coordinator/graphs.ts";
-import { Desk } from "../../test/coordinator/publication-desk.ts";
+import { Desk, type Opened } from "../../test/coordinator/publication-desk.ts";
 import { advance } from "../core/advance.ts";
 import type { QueuedTask } from "../ports/task-queue.ts";
 import { windowMax } from "./backlog.ts";

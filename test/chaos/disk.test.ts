@@ -23,7 +23,8 @@ void test("an artifact that finds no room is the store's trouble: its task waits
     assert.equal((await started.ended).code, 0);
     const local = await openLocal({ dir: disk });
     const run = runIdOf(parseFlowName("ChaosFlow"), 1);
-    const { items } = await local.control.tasks(run, { limit: 10 }).finally(() => local.close());
+    const { items } = await local.control.tasks(run, { limit: 10 });
+    await local.close();
     const attempts = items.find((task) => task.step === "work")?.attempts;
     for (const { failure } of attempts?.slice(0, -1) ?? []) {
       assert.ok(failure?.kind === "store", JSON.stringify(failure));

@@ -56,6 +56,7 @@ for (let number = Number(from); number < Number(to); number += 1) {
     log: silent,
     isolated: false,
     awayMsMax: 600_000,
+    lasting: true,
   });
   agent.start((events) => openWorkerStream(endpoint, events));
 }

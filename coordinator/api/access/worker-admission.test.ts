@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseRunId, parseTaskId } from "../../../proto/ids.ts";
+import { parseFlowName, parseRunId, parseStepName, parseTaskId } from "../../../proto/ids.ts";
 import type { Hello } from "../../../sdk/wire/worker-items.ts";
 import { node } from "../../../test/coordinator/graphs.ts";
 import { hello } from "../../../test/coordinator/hello.ts";
@@ -45,7 +45,7 @@ test("where nobody knows its token, a worker is expected back with one that its 
     lease: 1,
     worker: "w1",
     needs: needsOfStep(node("start", { kind: "end" })),
-    counted: new Concurrency().of("Flow", "start"),
+    counted: new Concurrency().of(parseFlowName("Flow"), parseStepName("start")),
     heldAtMs: 0,
     acknowledged: true,
     backstop: null,
