@@ -108,7 +108,7 @@ function tryToLock(path: string): FileLock | null {
     return lockFile(join(path, "lock"));
   } catch (error) {
     throw new CliError("store", error instanceof Error ? error.message : String(error), {
-      hint: "give the coordinator a folder on another disk: --data DIR",
+      hint: "make room, or give the coordinator a folder on another disk: --data DIR",
       cause: error,
     });
   }

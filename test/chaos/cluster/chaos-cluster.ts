@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRemote, type Remote } from "../../../cli/cluster/remote.ts";
 import { readServed } from "../../../cli/cluster/data-folder.ts";
+import { exitCodes } from "../../../cli/cli-error.ts";
 import { ControlError } from "../../../proto/control.ts";
 import { ArtifactStoreError } from "../../../sdk/artifact/store.ts";
 import { cleanEnvironment, processesOf } from "../../command.ts";
@@ -221,6 +222,8 @@ export class ChaosCluster {
       folder: this.folder,
       logFile: join(this.folder, `${name}.log`),
       through: place?.through ?? [],
+      // A disk without room, or a bucket that refuses a wrong clock, at the moment of its start.
+      restartedAfter: own ? exitCodes.internal : null,
       onDeath: (message) => this.deaths.push(message),
     });
   }

@@ -16,7 +16,9 @@ export type MemberOptions = {
   readonly logFile: string;
   /** Words before the program. */
   readonly through: readonly string[];
-  /** Told when it ends though nobody ended it. */
+  /** With this exit code it is started again after a second, as whatever supervises it would. */
+  readonly restartedAfter: number | null;
+  /** Told when it ends otherwise though nobody ended it. */
   readonly onDeath: (message: string) => void;
 };
 
@@ -45,7 +47,7 @@ export class Member {
 
   start(): void {
     if (this.#child !== null) return;
-    const { through, words, env, folder, logFile, onDeath } = this.#options;
+    const { through, words, env, folder, logFile, restartedAfter, onDeath } = this.#options;
     const [program = "", ...rest] = [...through, process.execPath, this.program, ...words];
     const log = openSync(logFile, "a");
     const child = spawn(program, rest, { cwd: folder, env: env(), stdio: ["ignore", log, log] });
@@ -54,15 +56,17 @@ export class Member {
     this.#isEnding = false;
     child.once("exit", (code, signal) => {
       this.#child = null;
-      if (!this.#isEnding) onDeath(`${this.name} ended by itself with ${signal ?? code}:\n${this.tail()}`);
+      if (this.#isEnding) return;
+      if (code !== null && code === restartedAfter) setTimeout(() => !this.#isEnding && this.start(), 1000);
+      else onDeath(`${this.name} ended by itself with ${signal ?? code}:\n${this.tail()}`);
     });
   }
 
   /** Resolves with its exit code when it has ended; null where a signal ended it. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
+    this.#isEnding = true;
     const child = this.#child;
     if (child === null) return null;
-    this.#isEnding = true;
     const gone = once(child, "exit");
     child.kill(signal);
     // What is frozen takes no other signal than SIGKILL.
